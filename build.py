@@ -1,0 +1,4 @@
+"""`python build.py` makes the templates; `python build.py --help` tells the rest."""
+from troposphere_arch.cli import main
+
+raise SystemExit(main())
