@@ -1,0 +1,121 @@
+"""Arrows: the verbs between nodes.
+
+An arrow does the wiring, the permission and the environment variable together, so that none can be forgotten, and
+leaves a record from which pictures and proofs are made. All nodes come before the first arrow on a page, so that an
+arrow sees everything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import Ref, Sub, awslambda
+
+from . import grants, parameters
+from .blocks import apigateway
+from .blocks.apigateway import RestApi
+from .blocks.awslambda import Function
+from .blocks.cognito import GOV_ISSUER, ISSUER, AppClient, IdentityPool, UserPool, in_gov_cloud
+from .blocks.dynamodb import Table
+from .blocks.iam import grant
+from .blocks.s3 import Bucket
+from .conditions import all_of, given, negated, optional
+from .parameters import parameter
+from .template import Node, ScenarioTemplate
+
+
+def _tell(function: Function, variable: str, value: Any, when: str | None) -> None:
+    """Give a function the address of what it may use."""
+    function.resource.Environment.Variables[variable] = optional(when, value)
+
+
+def _variable(node: Node, what: str) -> str:
+    """`Todos`, `TABLE` -> `TODOS_TABLE`; `ReadTodos` -> `READ_TODOS_...`."""
+    words = "".join(f"_{c}" if c.isupper() else c.upper() for c in node.title).strip("_")
+    return f"{words}_{what}"
+
+
+def signs_in(source: Node, app: AppClient) -> None:
+    """`source` proves who it is to the user pool, and holds an id token from then on."""
+    source.t.record(source, "signs in", app)
+
+
+def exchanges_token(app: AppClient, identities: IdentityPool) -> None:
+    """The id token buys short-lived AWS credentials from STS."""
+    app.t.record(app, "exchanges token", identities, "STS")
+
+
+def owns_prefix(identities: IdentityPool, bucket: Bucket) -> None:
+    """Signed-in users read, write, list and delete under their own prefix of the bucket, and nobody else's."""
+    t = identities.t
+    gov = in_gov_cloud(t)
+    for issuer, where, suffix in ((ISSUER, negated(t, gov), ""), (GOV_ISSUER, gov, "Gov")):
+        statements = grants.own_prefix(bucket.resource, issuer)
+        grant(identities.role, f"OwnPrefixIn{bucket.title}{suffix}", statements, when=all_of(t, bucket.when, where))
+    _uses_key(t, identities.role, f"UseKeyOf{bucket.title}", "s3", write=True, when=bucket.when)
+    t.record(identities, "own prefix", bucket, "get, put, delete, list", bucket.when)
+
+
+def calls(source: Node, api: RestApi) -> None:
+    """`source` calls the API over HTTPS with its id token."""
+    source.t.record(source, "calls", api, "HTTPS")
+
+
+def route(api: RestApi, route: str, function: Function, *, query: tuple[str, ...] = (), body: str | None = None) -> None:
+    """`GET /todos`: this method of this path invokes the function, for signed-in users only.
+
+    `query` are the query parameters that the method takes, `body` the JSON Schema under `handlers/` of its body.
+    The permission names this API, stage, method and path.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
+    """
+    verb, _, path = route.partition(" ")
+    method = apigateway.route(api, verb, path, function, query=query, body=body)
+    pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
+    source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/${%s}/%s%s"
+    api.t.put(
+        awslambda.Permission(
+            f"{method.title}Permission",
+            Action="lambda:InvokeFunction",
+            FunctionName=Ref(function.resource),
+            Principal="apigateway.amazonaws.com",
+            SourceArn=Sub(source % (api.title, api.stage.title, verb, pattern)),
+        )
+    )
+    api.t.record(api, "invokes", function, route)
+
+
+def accepts(function: Function, app: AppClient) -> None:
+    """The function accepts id tokens of this app only: it compares their audience with the app's id."""
+    _tell(function, _variable(app, "CLIENT_ID"), Ref(app.resource), app.when)
+    function.t.record(function, "accepts tokens of", app)
+
+
+def reads(function: Function, table: Table) -> None:
+    """The function gets items and queries partitions of the table. It cannot write."""
+    _uses_table(function, table, "reads", f"Read{table.title}", grants.read_items(table.resource))
+
+
+def writes(function: Function, table: Table) -> None:
+    """The function creates, changes and deletes items of the table, and looks before it does."""
+    _uses_table(function, table, "writes", f"Write{table.title}", grants.write_items(table.resource))
+
+
+def _uses_table(function: Function, table: Table, verb: str, name: str, statements: list[Any]) -> None:
+    grant(function.role, name, statements, when=table.when)
+    _uses_key(function.t, function.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
+    _tell(function, _variable(table, "TABLE"), Ref(table.resource), table.when)
+    function.t.record(function, verb, table)
+
+
+def deletes_users(function: Function, users: UserPool) -> None:
+    """The function deletes users of the pool, at their own request."""
+    grant(function.role, f"Delete{users.title}", grants.delete_users(users.resource), when=users.when)
+    _tell(function, _variable(users, "POOL_ID"), Ref(users.resource), users.when)
+    function.t.record(function, "deletes user", users)
+
+
+def _uses_key(t: ScenarioTemplate, role: Any, name: str, service: str, *, write: bool, when: str | None) -> None:
+    """When data is under the user's own key, whoever uses the data uses the key too, through that service only."""
+    key = Ref(parameter(t, parameters.KMS_KEY))
+    own_key = all_of(t, when, given(t, parameters.KMS_KEY))
+    grant(role, name, grants.use_key(key, service, write=write), when=own_key)

@@ -1,0 +1,324 @@
+"""REST APIs. (REST, not HTTP: only REST APIs validate requests, cache answers and take a web ACL.)
+
+What a deployment freezes (methods, models, gateway responses) holds no parameter: the deployment is renewed when the
+template changes, and it cannot see a parameter change. What a user chooses comes in through stage variables, which
+take effect at once. https://docs.aws.amazon.com/apigateway/latest/developerguide/stage-variables.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from troposphere import GetAtt, If, Ref, Sub, apigateway, route53
+
+from .. import outputs, parameters
+from ..conditions import all_of, given, optional, switched_on
+from ..parameters import both_or_neither, parameter
+from ..template import Node, ScenarioTemplate, definition
+from .awslambda import Function, source
+from .cognito import UserPool
+from .logs import log_group
+
+ALLOWED_HEADERS = "Authorization,Content-Type"
+PREFLIGHT_SECONDS = "3600"
+# The stage variable that CORS headers and handlers take the app's origin from.
+ORIGIN = "stageVariables.origin"
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "requestTime": "$context.requestTime",
+    "httpMethod": "$context.httpMethod",
+    "resourcePath": "$context.resourcePath",
+    "status": "$context.status",
+    "responseLength": "$context.responseLength",
+    "responseLatency": "$context.responseLatency",
+    "integrationLatency": "$context.integrationLatency",
+    "errorType": "$context.error.responseType",
+}
+
+
+@dataclass(frozen=True)
+class RestApi(Node):
+    """A REST API. `frozen` holds the resources whose state a deployment freezes, `bodies` what each route takes."""
+
+    resource: apigateway.RestApi
+    stage: apigateway.Stage
+    authorizer: apigateway.Authorizer
+    validator: apigateway.RequestValidator
+    bad_body: apigateway.GatewayResponse
+    frozen: dict[str, Any] = field(default_factory=dict, repr=False)
+    bodies: list[str] = field(default_factory=list, repr=False)
+
+    def freeze(self, resource: Any) -> Any:
+        """Add a resource that belongs to the deployment, unless it is there already, and renew the deployment."""
+        if resource.title not in self.frozen:
+            self.frozen[resource.title] = self.t.put(resource)
+        self._renew_deployment()
+        return self.frozen[resource.title]
+
+    def _renew_deployment(self) -> None:
+        # A deployment is a snapshot, and CloudFormation makes a new one only for a new logical id: so the id carries
+        # a hash of everything that the snapshot holds, and the one before is taken out again.
+        for old in [n for n, r in self.t.resources.items() if isinstance(r, apigateway.Deployment)]:
+            if old.startswith(f"{self.title}Deployment"):
+                del self.t.resources[old]
+        everything = {title: definition(r) for title, r in sorted(self.frozen.items())}
+        digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:10]
+        waits_for = [n for n, r in sorted(self.frozen.items()) if not isinstance(r, apigateway.RestApi)]
+        deployment = apigateway.Deployment(
+            f"{self.title}Deployment{digest}", RestApiId=Ref(self.resource), DependsOn=waits_for
+        )
+        self.stage.DeploymentId = Ref(self.t.put(deployment))
+
+
+def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **properties: Any) -> RestApi:
+    """A regional REST API whose callers are users of a pool, with CORS, JSON errors, validation, throttling, tracing.
+
+    Makes `<title>`, `<title>Stage`, `<title>Deployment<hash>`, `<title>Authorizer`, `<title>Validator`, one gateway
+    response for each kind of refusal, and `<title>AccessLogs` when `AccessLogs` is on. Routes come by `arrows.route`.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ApiGateway.html
+    """
+    logs_on = switched_on(t, parameters.ACCESS_LOGS)
+    access_logs = log_group(t, f"{title}AccessLogs", when=logs_on)
+    api = apigateway.RestApi(
+        title,
+        Name=Ref("AWS::StackName"),  # a display name: not unique, not a physical id
+        **{**properties, "EndpointConfiguration": apigateway.EndpointConfiguration(Types=["REGIONAL"])},
+    )
+    authorizer = apigateway.Authorizer(
+        f"{title}Authorizer",
+        IdentitySource="method.request.header.Authorization",
+        Name="users",
+        ProviderARNs=[GetAtt(users.resource, "Arn")],
+        RestApiId=Ref(api),
+        Type="COGNITO_USER_POOLS",
+    )
+    validator = apigateway.RequestValidator(
+        f"{title}Validator", RestApiId=Ref(api), ValidateRequestBody=True, ValidateRequestParameters=True
+    )
+    bad_body = _refusal(f"{title}BadBody", api, "BAD_REQUEST_BODY", "BadRequestBody", "")
+    rate, burst = parameter(t, parameters.THROTTLE_RATE), parameter(t, parameters.THROTTLE_BURST)
+    stage_ = apigateway.Stage(
+        f"{title}Stage",
+        AccessLogSetting=optional(
+            logs_on,
+            apigateway.AccessLogSetting(DestinationArn=GetAtt(access_logs, "Arn"), Format=json.dumps(ACCESS_LOG)),
+        ),
+        MethodSettings=[
+            apigateway.MethodSetting(
+                HttpMethod="*",
+                ResourcePath="/*",
+                DataTraceEnabled=False,
+                LoggingLevel="OFF",
+                ThrottlingRateLimit=Ref(rate),
+                ThrottlingBurstLimit=Ref(burst),
+            )
+        ],
+        RestApiId=Ref(api),
+        StageName=stage,
+        TracingEnabled=True,
+        Variables={"origin": Ref(parameter(t, parameters.APP_ORIGIN))},
+    )
+    node = RestApi(t, title, api, stage_, authorizer, validator, bad_body)
+    t.put(stage_)
+    for part in (
+        api,
+        authorizer,
+        validator,
+        bad_body,
+        _refusal(f"{title}Refused", api, "DEFAULT_4XX"),
+        _refusal(f"{title}Failed", api, "DEFAULT_5XX"),
+        # API Gateway calls it so when no method has this path; what the caller needs to know is that there is none.
+        _refusal(f"{title}NoRoute", api, "MISSING_AUTHENTICATION_TOKEN", "NotFound", "No such path or method.", "404"),
+    ):
+        node.freeze(part)
+    url = "https://${%s}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${%s}" % (title, stage_.title)
+    own_name = Sub("https://${DomainName}")
+    outputs.output(
+        t, "ApiUrl", If(given(t, parameters.DOMAIN_NAME), own_name, Sub(url)), "The address of the API; HTTPS only."
+    )
+    _custom_domain(node)
+    return node
+
+
+def _refusal(
+    title: str, api: apigateway.RestApi, kind: str, error: str = "", message: str = "", status: str = ""
+) -> apigateway.GatewayResponse:
+    """What callers get when API Gateway itself refuses or fails, in the same form as the handlers' own errors."""
+    body = '{"error": %s, "message": %s}' % (
+        json.dumps(error or "$context.error.responseType"),
+        json.dumps(message) if message else "$context.error.messageString",
+    )
+    return apigateway.GatewayResponse(
+        title,
+        ResponseParameters={
+            "gatewayresponse.header.Access-Control-Allow-Origin": ORIGIN,
+            "gatewayresponse.header.Cache-Control": "'no-store'",
+            "gatewayresponse.header.Vary": "'Origin'",
+        },
+        ResponseTemplates={"application/json": body},
+        ResponseType=kind,
+        RestApiId=Ref(api),
+        **({"StatusCode": status} if status else {}),
+    )
+
+
+def _custom_domain(api: RestApi) -> None:
+    """The API under the user's own domain name, when one is given; its DNS record too, when the zone is given."""
+    t, title = api.t, f"{api.title}Domain"
+    both_or_neither(t, parameters.DOMAIN_NAME, parameters.DOMAIN_CERTIFICATE)
+    named = given(t, parameters.DOMAIN_NAME)
+    domain = t.put(
+        apigateway.DomainName(
+            title,
+            DomainName=Ref(parameter(t, parameters.DOMAIN_NAME)),
+            EndpointConfiguration=apigateway.EndpointConfiguration(Types=["REGIONAL"]),
+            RegionalCertificateArn=Ref(parameter(t, parameters.DOMAIN_CERTIFICATE)),
+            SecurityPolicy="TLS_1_2",
+        ),
+        when=named,
+    )
+    t.put(
+        apigateway.BasePathMapping(
+            f"{title}Path", DomainName=Ref(domain), RestApiId=Ref(api.resource), Stage=Ref(api.stage)
+        ),
+        when=named,
+    )
+    zone = parameter(t, parameters.HOSTED_ZONE)
+    t.put(
+        route53.RecordSetType(
+            f"{title}Record",
+            AliasTarget=route53.AliasTarget(
+                DNSName=GetAtt(domain, "RegionalDomainName"), HostedZoneId=GetAtt(domain, "RegionalHostedZoneId")
+            ),
+            HostedZoneId=Ref(zone),
+            Name=Ref(parameter(t, parameters.DOMAIN_NAME)),
+            Type="A",
+        ),
+        when=all_of(t, named, given(t, parameters.HOSTED_ZONE)),
+    )
+    outputs.output(
+        t,
+        "DomainTarget",
+        GetAtt(domain, "RegionalDomainName"),
+        "Point your domain name here (an alias or CNAME record) when your DNS is not in the hosted zone given.",
+        when=named,
+    )
+
+
+def route(api: RestApi, verb: str, path: str, function: Function, *, query: tuple[str, ...], body: str | None) -> Any:
+    """The method `verb path` that invokes a function for a signed-in user. Gives the method.
+
+    Makes the path's resources, its OPTIONS method for CORS, the method, and the model of the body if it takes one.
+    `body` is a JSON Schema (draft 4) under `handlers/`, whose `description` is what a caller of a wrong body reads.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    """
+    resource = _resource(api, path)
+    names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    models = {"application/json": Ref(_model(api, f"{verb} {path}", body))} if body else None
+    method = apigateway.Method(
+        f"{api.title}{verb.title()}{_title(path)}",
+        AuthorizationType="COGNITO_USER_POOLS",
+        AuthorizerId=Ref(api.authorizer),
+        HttpMethod=verb,
+        Integration=apigateway.Integration(
+            IntegrationHttpMethod="POST",
+            Type="AWS_PROXY",
+            Uri=Sub(
+                "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+                "${%s.Arn}/invocations" % function.title
+            ),
+        ),
+        RequestParameters={
+            **{f"method.request.path.{n}": True for n in names},
+            **{f"method.request.querystring.{n}": False for n in query},
+        },
+        RequestValidatorId=Ref(api.validator),
+        ResourceId=resource,
+        RestApiId=Ref(api.resource),
+        **({"RequestModels": models} if models else {}),
+    )
+    api.freeze(method)
+    _preflight(api, path, resource, verb)
+    return method
+
+
+def _title(path: str) -> str:
+    """`/todos/{id}` -> `TodosId`."""
+    return "".join(part.strip("{}").capitalize() for part in path.split("/") if part)
+
+
+def _resource(api: RestApi, path: str) -> Any:
+    """A reference to the resource of `path`, made with all above it if they are not there yet."""
+    parts = path.strip("/").split("/")
+    parent: Any = GetAtt(api.resource, "RootResourceId")
+    for depth, part in enumerate(parts, 1):
+        made = apigateway.Resource(
+            f"{api.title}{_title('/'.join(parts[:depth]))}",
+            ParentId=parent,
+            PathPart=part,
+            RestApiId=Ref(api.resource),
+        )
+        parent = Ref(api.freeze(made))
+    return parent
+
+
+def _model(api: RestApi, route: str, path: str) -> Any:
+    """The model of a request's body, and its description in what callers of a wrong body read."""
+    schema = json.loads(source(path))
+    name = "".join(part.capitalize() for part in path.rpartition("/")[2].partition(".")[0].split("_"))
+    api.bodies.append(f"{route} takes {schema['description']}.")
+    message = " ".join(["The body is not what this method takes.", *api.bodies])
+    api.bad_body.ResponseTemplates = {
+        "application/json": json.dumps({"error": "BadRequestBody", "message": message}),
+    }
+    return api.freeze(
+        apigateway.Model(
+            f"{api.title}{name}", ContentType="application/json", RestApiId=Ref(api.resource), Schema=schema
+        )
+    )
+
+
+def _preflight(api: RestApi, path: str, resource: Any, verb: str) -> None:
+    """The OPTIONS method of a path, which answers a browser's CORS preflight for all of the path's methods."""
+    title = f"{api.title}Options{_title(path)}"
+    old = api.frozen.get(title)
+    verbs = {verb, "OPTIONS"}
+    if old is not None:
+        verbs |= set(_headers(old)["Access-Control-Allow-Methods"].strip("'").split(","))
+    headers = {
+        "Access-Control-Allow-Headers": f"'{ALLOWED_HEADERS}'",
+        "Access-Control-Allow-Methods": f"'{','.join(sorted(verbs))}'",
+        "Access-Control-Allow-Origin": ORIGIN,
+        "Access-Control-Max-Age": f"'{PREFLIGHT_SECONDS}'",
+        "Vary": "'Origin'",
+    }
+    mapped = {f"method.response.header.{name}": value for name, value in headers.items()}
+    if old is not None:
+        old.Integration.IntegrationResponses[0].ResponseParameters = mapped
+        api.freeze(old)
+        return
+    api.freeze(
+        apigateway.Method(
+            title,
+            AuthorizationType="NONE",  # a preflight carries no token
+            HttpMethod="OPTIONS",
+            Integration=apigateway.Integration(
+                IntegrationResponses=[apigateway.IntegrationResponse(ResponseParameters=mapped, StatusCode="204")],
+                RequestTemplates={"application/json": '{"statusCode": 204}'},
+                Type="MOCK",
+            ),
+            MethodResponses=[
+                apigateway.MethodResponse(ResponseParameters=dict.fromkeys(mapped, False), StatusCode="204")
+            ],
+            ResourceId=resource,
+            RestApiId=Ref(api.resource),
+        )
+    )
+
+
+def _headers(preflight: apigateway.Method) -> dict[str, str]:
+    mapped = preflight.Integration.IntegrationResponses[0].ResponseParameters
+    return {name.rpartition(".")[2]: value for name, value in mapped.items()}

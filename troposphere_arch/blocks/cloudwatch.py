@@ -1,0 +1,173 @@
+"""Alarms on what a user would feel, and one dashboard.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import Ref, Sub, cloudwatch
+
+from .. import parameters
+from ..conditions import given, optional
+from ..parameters import parameter
+from ..template import Node, ScenarioTemplate
+from .apigateway import RestApi
+from .awslambda import Function
+from .dynamodb import Table
+
+PERIOD_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One alarm: a metric, how it is summed up, the value that is too much, and what that means for a user."""
+
+    name: str
+    namespace: str
+    metric: str
+    dimensions: dict[str, Any]
+    statistic: str
+    threshold: float
+    means: str
+    periods: int = 1
+
+
+
+def _of_api(api: RestApi) -> list[Watch]:
+    dimensions = {"ApiName": Ref("AWS::StackName"), "Stage": Ref(api.stage)}
+    # The average of 5XXError is the share of requests that failed.
+    return [
+        Watch(
+            f"{api.title}Errors", "AWS/ApiGateway", "5XXError", dimensions, "Average", 0.01,
+            "More than 1% of requests fail on our side.", 2,
+        ),
+        Watch(
+            f"{api.title}Latency", "AWS/ApiGateway", "Latency", dimensions, "p95", 2000,
+            "One request in twenty takes longer than 2 seconds.", 3,
+        ),
+    ]  # fmt: skip
+
+
+def _of_function(function: Function) -> list[Watch]:
+    dimensions = {"FunctionName": Ref(function.resource)}
+    return [
+        Watch(
+            f"{function.title}Errors", "AWS/Lambda", "Errors", dimensions, "Sum", 0,
+            "The function crashed or timed out; its log has the request id.",
+        ),
+        Watch(
+            f"{function.title}Throttles", "AWS/Lambda", "Throttles", dimensions, "Sum", 0,
+            "The function was not run for lack of concurrency; callers got 5xx.",
+        ),
+    ]  # fmt: skip
+
+
+def _of_table(table: Table) -> list[Watch]:
+    dimensions = {"TableName": Ref(table.resource)}
+    return [
+        Watch(
+            f"{table.title}{kind}Throttles", "AWS/DynamoDB", f"{kind}ThrottleEvents", dimensions, "Sum", 0,
+            f"DynamoDB refused {kind.lower()}s of the table for a while; callers got 503.",
+        )
+        for kind in ("Read", "Write")
+    ]  # fmt: skip
+
+
+def watch(t: ScenarioTemplate, *nodes: Node) -> list[Watch]:
+    """Alarms for each API, function and table among `nodes`, to the topic of `AlarmTopicArn` when there is one.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
+    """
+    topic = parameter(t, parameters.ALARM_TOPIC)
+    to_topic = optional(given(t, parameters.ALARM_TOPIC), Ref(topic))
+    watches = [w for node in nodes for w in _watches(node)]
+    for w in watches:
+        statistic = {"ExtendedStatistic" if w.statistic.startswith("p") else "Statistic": w.statistic}
+        t.put(
+            cloudwatch.Alarm(
+                f"{w.name}Alarm",
+                AlarmActions=[to_topic],
+                AlarmDescription=w.means,
+                ComparisonOperator="GreaterThanThreshold",
+                Dimensions=[cloudwatch.MetricDimension(Name=n, Value=v) for n, v in w.dimensions.items()],
+                EvaluationPeriods=w.periods,
+                MetricName=w.metric,
+                Namespace=w.namespace,
+                OKActions=[to_topic],
+                Period=PERIOD_SECONDS,
+                Threshold=w.threshold,
+                TreatMissingData="notBreaching",
+                **statistic,
+            )
+        )
+    return watches
+
+
+def _watches(node: Node) -> list[Watch]:
+    match node:
+        case RestApi():
+            return _of_api(node)
+        case Function():
+            return _of_function(node)
+        case Table():
+            return _of_table(node)
+    raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for an API, a function or a table")
+
+
+def dashboard(t: ScenarioTemplate, title: str, api: RestApi, functions: Sequence[Function], table: Table) -> None:
+    """One page: what callers feel, what the functions do, what the table does. CloudWatch bills about 3 USD a month
+    for each dashboard beyond an account's first three.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    """
+    on_api = ["ApiName", "${AWS::StackName}", "Stage", f"${{{api.stage.title}}}"]
+    gateway = [["AWS/ApiGateway", m, *on_api, {"stat": s}] for m, s in (("Count", "Sum"), ("4XXError", "Sum"), ("5XXError", "Sum"))]
+    latency = [["AWS/ApiGateway", "Latency", *on_api, {"stat": s}] for s in ("p50", "p95", "p99")]
+    named = [(f.title, f"${{{f.title}}}") for f in functions]
+    duration = [
+        ["AWS/Lambda", "Duration", "FunctionName", ref, {"stat": "p95", "label": f"{name} p95"}] for name, ref in named
+    ]
+    trouble = [
+        ["AWS/Lambda", m, "FunctionName", ref, {"stat": "Sum", "label": f"{name} {m}"}]
+        for name, ref in named
+        for m in ("Errors", "Throttles", "ConcurrentExecutions")
+    ]
+    units = [
+        ["AWS/DynamoDB", m, "TableName", f"${{{table.title}}}", {"stat": "Sum"}]
+        for m in ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")
+    ]
+    refused = [
+        ["AWS/DynamoDB", m, "TableName", f"${{{table.title}}}", {"stat": "Sum"}]
+        for m in ("ReadThrottleEvents", "WriteThrottleEvents")
+    ]
+    widgets = [
+        _graph(place, heading, metrics)
+        for place, (heading, metrics) in enumerate(
+            (
+                ("Requests", gateway),
+                ("Latency (ms)", latency),
+                ("Duration of functions (ms)", duration),
+                ("Errors, throttles, concurrency of functions", trouble),
+                ("Capacity units of the table", units),
+                ("Throttles of the table", refused),
+            )
+        )
+    ]
+    t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(json.dumps({"widgets": widgets}))))
+
+
+def _graph(place: int, heading: str, metrics: list[Any]) -> dict[str, Any]:
+    """One graph, two in a row."""
+    return {
+        "type": "metric",
+        "x": 12 * (place % 2),
+        "y": 6 * (place // 2),
+        "width": 12,
+        "height": 6,
+        "properties": {"title": heading, "region": "${AWS::Region}", "period": PERIOD_SECONDS, "metrics": metrics},
+    }

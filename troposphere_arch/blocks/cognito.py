@@ -1,0 +1,171 @@
+"""User pools, app clients and identity pools.
+
+What CloudFormation cannot change in place without a new pool, and with it the loss of every user, is fixed here and
+is no parameter: the sign-in attribute and its case sensitivity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import GetAtt, If, Ref, Sub, cognito, iam
+
+from .. import grants, outputs, parameters
+from ..conditions import choose, given, in_partition, optional, switched_on
+from ..parameters import both_or_neither, parameter
+from ..template import Node, ScenarioTemplate
+from .iam import role
+
+# A literal: the emulator's sign-up fails when the length is a reference to a parameter.
+MINIMUM_PASSWORD_LENGTH = 12
+ID_TOKEN_MINUTES = 60
+REFRESH_TOKEN_DAYS = 30
+# The principal of identity pools, which is also the prefix of their condition keys and policy variables.
+# https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-cog.html
+ISSUER = "cognito-identity.amazonaws.com"
+GOV_ISSUER = "cognito-identity-us-gov.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class UserPool(Node):
+    """The users of an app."""
+
+    resource: cognito.UserPool
+
+
+@dataclass(frozen=True)
+class AppClient(Node):
+    """An app that users of a pool sign in to."""
+
+    resource: cognito.UserPoolClient
+    users: UserPool
+
+
+@dataclass(frozen=True)
+class IdentityPool(Node):
+    """What exchanges a user's token for short-lived AWS credentials, and the role that these have."""
+
+    resource: cognito.IdentityPool
+    role: iam.Role
+
+
+def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
+    """Users who sign in by e-mail address, with a strong password and, if they like, a TOTP app; retained on deletion.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cognito-userpool.html
+    """
+    own_mail = given(t, parameters.MAIL_FROM)
+    both_or_neither(t, parameters.MAIL_FROM, parameters.MAIL_IDENTITY)
+    identity = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${MailIdentity}"
+    resource = cognito.UserPool(
+        title,
+        **{
+            **properties,
+            "AccountRecoverySetting": cognito.AccountRecoverySetting(
+                RecoveryMechanisms=[cognito.RecoveryOption(Name="verified_email", Priority=1)]
+            ),
+            "AutoVerifiedAttributes": ["email"],
+            "DeletionProtection": choose(switched_on(t, parameters.DELETION_PROTECTION), "ACTIVE", "INACTIVE"),
+            "EmailConfiguration": optional(
+                own_mail,
+                cognito.EmailConfiguration(
+                    EmailSendingAccount="DEVELOPER",
+                    From=Ref(parameter(t, parameters.MAIL_FROM)),
+                    SourceArn=Sub(identity),
+                ),
+            ),
+            "EnabledMfas": ["SOFTWARE_TOKEN_MFA"],
+            "MfaConfiguration": "OPTIONAL",
+            "Policies": cognito.Policies(
+                PasswordPolicy=cognito.PasswordPolicy(
+                    MinimumLength=MINIMUM_PASSWORD_LENGTH,
+                    RequireLowercase=True,
+                    RequireNumbers=True,
+                    RequireSymbols=True,
+                    RequireUppercase=True,
+                    TemporaryPasswordValidityDays=1,
+                )
+            ),
+            # A changed address counts only once the user has shown that it is theirs.
+            "UserAttributeUpdateSettings": cognito.UserAttributeUpdateSettings(
+                AttributesRequireVerificationBeforeUpdate=["email"]
+            ),
+            "UsernameAttributes": ["email"],
+            "UsernameConfiguration": cognito.UsernameConfiguration(CaseSensitive=False),
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+        },
+    )
+    node = UserPool(t, title, t.put(resource))
+    outputs.output(t, "UserPoolId", Ref(resource), "Users sign up and sign in here.")
+    return node
+
+
+def app_client(t: ScenarioTemplate, title: str, users: UserPool) -> AppClient:
+    """An app without a secret, which a phone could not keep: users prove their password by SRP, never sending it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cognito-userpoolclient.html
+    """
+    resource = cognito.UserPoolClient(
+        title,
+        AccessTokenValidity=ID_TOKEN_MINUTES,
+        EnableTokenRevocation=True,
+        ExplicitAuthFlows=["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"],
+        GenerateSecret=False,
+        IdTokenValidity=ID_TOKEN_MINUTES,
+        PreventUserExistenceErrors="ENABLED",
+        ReadAttributes=["email", "email_verified"],
+        RefreshTokenValidity=REFRESH_TOKEN_DAYS,
+        SupportedIdentityProviders=["COGNITO"],
+        TokenValidityUnits=cognito.TokenValidityUnits(AccessToken="minutes", IdToken="minutes", RefreshToken="days"),
+        UserPoolId=Ref(users.resource),
+        WriteAttributes=["email"],
+        # Apps in the field hold the client's id, so it survives the stack as its pool does.
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )
+    outputs.output(t, "UserPoolClientId", Ref(resource), "The client id of the app; it is no secret.")
+    return AppClient(t, title, t.put(resource), users)
+
+
+def identity_pool(t: ScenarioTemplate, title: str, app: AppClient) -> IdentityPool:
+    """Exchanges the token of a user who signed in to `app` for credentials that expire; guests get none.
+
+    Makes `<title>`, `<title>Role` and `<title>Roles`. Retained on deletion, since the ids that it gave out are the
+    prefixes of the users' files. https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-identity.html
+    """
+    resource = cognito.IdentityPool(
+        title,
+        AllowClassicFlow=False,
+        AllowUnauthenticatedIdentities=False,
+        CognitoIdentityProviders=[
+            cognito.CognitoIdentityProvider(
+                ClientId=Ref(app.resource),
+                ProviderName=GetAtt(app.users.resource, "ProviderName"),
+                # A user who was deleted or signed out everywhere gets no credentials for a token that is still valid.
+                ServerSideTokenCheck=True,
+            )
+        ],
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )
+    t.put(resource)
+    trust = If(
+        in_gov_cloud(t),
+        grants.trust_signed_in(Ref(resource), GOV_ISSUER),
+        grants.trust_signed_in(Ref(resource), ISSUER),
+    )
+    signed_in = role(t, f"{title}Role", trust)
+    t.put(
+        cognito.IdentityPoolRoleAttachment(
+            f"{title}Roles", IdentityPoolId=Ref(resource), Roles={"authenticated": GetAtt(signed_in, "Arn")}
+        )
+    )
+    outputs.output(t, "IdentityPoolId", Ref(resource), "Exchanges an id token for short-lived AWS credentials.")
+    return IdentityPool(t, title, resource, signed_in)
+
+
+def in_gov_cloud(t: ScenarioTemplate) -> str:
+    """The condition under which identity pools have their GovCloud name."""
+    return in_partition(t, "InGovCloud", "aws-us-gov")

@@ -1,0 +1,41 @@
+"""Roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awacs.aws import PolicyDocument, Statement
+from troposphere import Ref, iam
+
+from .. import grants, parameters
+from ..conditions import given, optional
+from ..parameters import parameter
+from ..template import ScenarioTemplate
+
+
+def role(t: ScenarioTemplate, title: str, trust: Any, *, when: str | None = None) -> iam.Role:
+    """A role without permissions yet, under the company's path and permissions boundary.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-role.html
+    """
+    boundary = parameter(t, parameters.PERMISSIONS_BOUNDARY)
+    made: iam.Role = t.put(
+        iam.Role(
+            title,
+            AssumeRolePolicyDocument=trust,
+            Path=Ref(parameter(t, parameters.ROLE_PATH)),
+            PermissionsBoundary=optional(given(t, parameters.PERMISSIONS_BOUNDARY), Ref(boundary)),
+            Policies=[],
+        ),
+        when=when,
+    )
+    return made
+
+
+def grant(role: iam.Role, name: str, statements: list[Statement], *, when: str | None = None) -> None:
+    """Give the role these statements as an inline policy called `name`, under a condition if there is one.
+
+    A policy for each grant, so that a grant that a parameter switches off leaves no empty policy behind.
+    """
+    document: PolicyDocument = grants.document(*statements)
+    role.Policies.append(optional(when, iam.Policy(PolicyName=name, PolicyDocument=document)))

@@ -1,0 +1,5 @@
+"""What the person at the terminal is told when something is wrong with what they asked for."""
+
+
+class UserError(Exception):
+    """One clear line for the person at the terminal: what is wrong, the value, what is allowed, what to do."""

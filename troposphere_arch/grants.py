@@ -1,0 +1,152 @@
+"""Grants: IAM statements as narrow verbs. awacs lives here and nowhere else.
+
+Each grant takes the resource and gives the statements that allow exactly what the verb says. Actions are awacs
+constants, so that a misspelt one fails when this module is imported.
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import awacs.cognito_idp as cognito_idp
+import awacs.dynamodb as dynamodb
+import awacs.kms as kms
+import awacs.logs as logs
+import awacs.s3 as s3
+import awacs.sts as sts
+import awacs.xray as xray
+from awacs.aws import (
+    Action,
+    Allow,
+    Bool,
+    Condition,
+    Deny,
+    ForAnyValueStringLike,
+    PolicyDocument,
+    Principal,
+    Statement,
+    StringEquals,
+    StringLike,
+)
+from awacs.helpers.trust import get_lambda_assumerole_policy
+from troposphere import GetAtt, Sub
+
+READ_ITEMS = [dynamodb.GetItem, dynamodb.Query]
+# A transaction is authorised by the actions of its parts, a batch by its own.
+WRITE_ITEMS = [
+    dynamodb.BatchWriteItem,
+    dynamodb.ConditionCheckItem,
+    dynamodb.DeleteItem,
+    dynamodb.GetItem,
+    dynamodb.PutItem,
+    dynamodb.Query,
+    dynamodb.UpdateItem,
+]
+OWN_OBJECTS = [s3.DeleteObject, s3.GetObject, s3.PutObject]
+
+
+def document(*statements: Statement) -> PolicyDocument:
+    """A policy of these statements, in the current policy language."""
+    return PolicyDocument(Version="2012-10-17", Statement=list(statements))
+
+
+def _allow(actions: list[Action], resources: list[Any], **more: Any) -> Statement:
+    return Statement(Effect=Allow, Action=actions, Resource=resources, **more)
+
+
+def read_items(table: Any) -> list[Statement]:
+    """Get one item and query one partition; no scan, no write."""
+    return [_allow(READ_ITEMS, [GetAtt(table, "Arn")])]
+
+
+def write_items(table: Any) -> list[Statement]:
+    """Create, change and delete items, and look before doing so; no scan, nothing about the table itself."""
+    return [_allow(WRITE_ITEMS, [GetAtt(table, "Arn")])]
+
+
+def delete_users(pool: Any) -> list[Statement]:
+    """Delete a user of this pool."""
+    return [_allow([cognito_idp.AdminDeleteUser], [GetAtt(pool, "Arn")])]
+
+
+def write_log(log_group: Any) -> list[Statement]:
+    """Write to this log group, which the template makes: no right to create one."""
+    return [_allow([logs.CreateLogStream, logs.PutLogEvents], [GetAtt(log_group, "Arn")])]
+
+
+def trace() -> list[Statement]:
+    """Send trace segments. X-Ray has no resource-level permission for that, hence the `*`.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+    """
+    return [_allow([xray.PutTelemetryRecords, xray.PutTraceSegments], ["*"])]
+
+
+def own_prefix(bucket: Any, issuer: str) -> list[Statement]:
+    """Get, put, delete and list under the caller's own identity id, nothing else.
+
+    `issuer` is the principal of Cognito identity pools in the partition, which also names the policy variable.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
+    """
+    me = f"${{!{issuer}:sub}}"
+    return [
+        _allow(OWN_OBJECTS, [Sub(f"${{{bucket.title}.Arn}}/{me}/*")]),
+        _allow(
+            [s3.ListBucket],
+            [GetAtt(bucket, "Arn")],
+            Condition=Condition(StringLike("s3:prefix", [f"${{{issuer}:sub}}/*"])),
+        ),
+    ]
+
+
+def use_key(key_arn: Any, service: str, *, write: bool) -> list[Statement]:
+    """Use a customer managed key, but only through `service` (such as `dynamodb`), never directly.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    actions = [kms.Decrypt, kms.GenerateDataKey] if write else [kms.Decrypt]
+    via = Sub(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}")
+    return [_allow(actions, [key_arn], Condition=Condition(StringEquals("kms:ViaService", via)))]
+
+
+def trust_lambda() -> PolicyDocument:
+    """Lambda may assume the role."""
+    return get_lambda_assumerole_policy()
+
+
+def trust_signed_in(identity_pool_id: Any, issuer: str) -> PolicyDocument:
+    """Signed-in users of this identity pool may assume the role, through Cognito; guests may not.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html
+    """
+    return document(
+        Statement(
+            Effect=Allow,
+            Action=[sts.AssumeRoleWithWebIdentity],
+            Principal=Principal("Federated", issuer),
+            Condition=Condition(
+                [
+                    StringEquals(f"{issuer}:aud", identity_pool_id),
+                    ForAnyValueStringLike(f"{issuer}:amr", "authenticated"),
+                ]
+            ),
+        )
+    )
+
+
+def tls_only(bucket: Any) -> PolicyDocument:
+    """Deny every request to the bucket that does not come over TLS.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    """
+    return document(
+        Statement(
+            Sid="TlsOnly",
+            Effect=Deny,
+            Action=[Action("s3", "*")],
+            Principal=Principal("*"),
+            Resource=[GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")],
+            Condition=Condition(Bool("aws:SecureTransport", "false")),
+        )
+    )

@@ -1,0 +1,245 @@
+"""The read side of the to-do list: `GET /todos` (newest first, in pages) and `GET /todos/{id}`.
+
+The function's role needs dynamodb:GetItem and dynamodb:Query on the table, and nothing that writes.
+
+All reads are eventually consistent: they cost half as much, and are the only ones that DAX can answer. So an answer may
+be some moments old. A client does not have to read what it just wrote (the answer to a write is the item), and a change
+made from an old copy is refused, because it names the version it was made from.
+"""
+
+import base64
+import json
+import os
+import re
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+# ---- Same in both handlers, begin: a template inlines each file alone, so neither can import the other ----
+Json = dict[str, Any]
+TABLE = os.environ["TODOS_TABLE"]
+APP_CLIENT = os.environ["APP_CLIENT_ID"]
+CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
+# 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
+# to-dos have lower-case ids: no request can name them, and no list from FIRST to LAST holds them.
+TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+FIRST, LAST = "0" * 26, "7" + "Z" * 25
+BUSY = (
+    "ProvisionedThroughputExceededException RequestLimitExceeded ThrottlingException TooManyRequestsException "
+    "TransactionConflictException TransactionInProgressException"
+).split()
+
+
+class Answer(NamedTuple):
+    status: int
+    body: Json | None = None
+    headers: dict[str, str] | None = None
+
+
+class Call(NamedTuple):
+    event: Json
+    context: Any
+    owner: str
+
+
+class Refusal(Exception):
+    """An answer that says no: raised wherever the reason shows up, sent by `handler`."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: Json):
+        super().__init__(code)
+        self.answer = Answer(status, {"error": code, "message": message, **more}, headers)
+
+
+def connect() -> Any:
+    """The client for every call on the table; one with the same methods, such as DAX's, can stand in."""
+    return boto3.client("dynamodb", config=CONFIG)
+
+
+table = connect()
+
+
+def inside(value: Any, *names: str) -> Json:
+    """The object at this path of the event, or an empty one: API Gateway sends null for what is not there."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def owner_of(event: Json) -> str:
+    """The `sub` of the caller's ID token: nothing else in a request says whose to-dos are meant."""
+    claims = inside(event, "requestContext", "authorizer", "claims")
+    sub = claims.get("sub")
+    # The authorizer checks signature and expiry, but lets pass access tokens and those of the pool's other apps.
+    if claims.get("token_use") != "id" or claims.get("aud") != APP_CLIENT or not isinstance(sub, str) or not sub:
+        raise Refusal(401, "Unauthorized", "The request carries no ID token of this app; sign in again.")
+    return sub
+
+
+def missing() -> Refusal:
+    """One answer for a malformed id, an unknown one and somebody else's: it must not tell which."""
+    return Refusal(404, "NotFound", "You have no to-do with this id.")
+
+
+def busy() -> Refusal:
+    return Refusal(503, "Busy", "The service is busy; try again in a moment.", {"Retry-After": "2"})
+
+
+def todo_id(event: Json) -> str:
+    given = inside(event, "pathParameters").get("id")
+    if not isinstance(given, str) or not TODO_ID.fullmatch(given):
+        raise missing()
+    return given
+
+
+def key(owner: str, name: str) -> Json:
+    return {"owner": {"S": owner}, "id": {"S": name}}
+
+
+def find(owner: str, name: str, consistent: bool = False) -> Any:
+    return table.get_item(TableName=TABLE, Key=key(owner, name), ConsistentRead=consistent).get("Item")
+
+
+def shown(item: Json) -> Json:
+    """What a client sees of an item: plain values, and not the owner."""
+    plain = {"S": str, "N": int, "BOOL": bool}
+    return {field: plain[kind](value) for field in FIELDS for kind, value in item[field].items()}
+
+
+def told(value: object) -> str:
+    """A value as an error message shows it: short."""
+    text = "a list or an object" if isinstance(value, (dict, list)) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def code_of(error: Exception) -> str:
+    """The code in a service's answer ("ThrottlingException"), or nothing if no service answered."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
+
+
+def handler(event: Json, context: Any) -> Json:
+    """Serve one request of the REST API; log one line, which never holds anything that a user sent or is."""
+    started = time.monotonic()
+    name = f"{event.get('httpMethod')} {event.get('resource')}"
+    failed = {}
+    try:
+        call = Call(event, context, owner_of(event))
+        if name not in ROUTES:
+            raise Refusal(404, "UnknownRoute", f"This is none of {', '.join(ROUTES)}.")
+        answer = ROUTES[name](call)
+    except Refusal as refusal:
+        answer = refusal.answer
+    except Exception as error:
+        answer = busy().answer
+        if code_of(error) not in BUSY:
+            # What broke and where, but not the exception's text: that may quote an item.
+            frames = traceback.extract_tb(error.__traceback__)
+            here = [frame for frame in frames if frame.filename == handler.__code__.co_filename][-1]
+            at = f"{here.filename.rpartition('/')[2]}:{here.lineno}:{here.name}"
+            failed = {"error": f"{type(error).__name__} {code_of(error)}".strip(), "at": at}
+    status = 500 if failed else answer.status
+    method, resource = name.split(" ", 1) if name in ROUTES else ("unknown", "unknown")
+    line = {
+        "level": {500: "ERROR", 503: "WARNING"}.get(status, "INFO"),
+        "timestamp": stamp(time.time()),
+        "message": f"{method} {resource} {status}",
+        # Not the API's request id: a client may choose that one.
+        "requestId": context.aws_request_id,
+        "method": method,
+        "resource": resource,
+        "status": status,
+        "durationMs": round((time.monotonic() - started) * 1000, 1),
+    }
+    print(json.dumps(line | failed))
+    if failed:  # the function's error metric, and so the alarm, must see it
+        raise RuntimeError("The request failed; the log line before this one says where.")
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    if origin := inside(event, "stageVariables").get("origin"):
+        headers |= {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+    body = "" if answer.body is None else json.dumps(answer.body)
+    return {"statusCode": answer.status, "headers": headers | (answer.headers or {}), "body": body}
+
+
+# ---- Same in both handlers, end ----
+
+ROUNDS = 6  # queries for one page; each may look at twice as many items as the one before
+LOOK_AT_MOST = 400
+
+
+def bad(name: str, value: object, allowed: str) -> Refusal:
+    return Refusal(400, "InvalidParameter", f"{name} is {told(value)}; it must be {allowed}.")
+
+
+def token(position: str) -> str:
+    """The opaque `next`: a format number and the last id of a page. No owner: it is always the caller's list."""
+    return base64.urlsafe_b64encode(f"1{position}".encode()).decode()
+
+
+def position(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{36}", value):
+        text = base64.urlsafe_b64decode(value).decode("ascii", "replace")
+        if text[0] == "1" and TODO_ID.fullmatch(text[1:]):
+            return text[1:]
+    raise bad("next", value, "the unchanged `next` of the page before")
+
+
+def page(call: Call) -> Answer:
+    # A parameter that is not known is ignored, as it is in the key of the API's cache.
+    given = inside(call.event, "queryStringParameters")
+    wanted, done, after = given.get("limit", "25"), given.get("done"), given.get("next")
+    if not isinstance(wanted, str) or not re.fullmatch(r"[1-9][0-9]?|100", wanted):
+        raise bad("limit", wanted, "a whole number from 1 to 100")
+    if done not in (None, "true", "false"):
+        raise bad("done", done, "true or false")
+    limit = int(wanted)
+    query: Json = {
+        "TableName": TABLE,
+        "KeyConditionExpression": "#owner = :owner AND #id BETWEEN :first AND :last",
+        "ProjectionExpression": ", ".join(f"#{field}" for field in FIELDS),
+        "ExpressionAttributeNames": {f"#{field}": field for field in ("owner", *FIELDS)},
+        "ExpressionAttributeValues": {":owner": {"S": call.owner}, ":first": {"S": FIRST}, ":last": {"S": LAST}},
+        "ScanIndexForward": False,
+    }
+    if done is not None:
+        query["FilterExpression"] = "#done = :done"
+        query["ExpressionAttributeValues"][":done"] = {"BOOL": done == "true"}
+    if after is not None:
+        query["ExclusiveStartKey"] = key(call.owner, position(after))
+
+    # One item more than asked for tells whether there is another page. A filter is applied after reading, so a page can
+    # take several queries. Their number is bounded: a page can be short, even empty, and `next` then goes on from the
+    # last item that was looked at.
+    found: list[Json] = []
+    for n in range(ROUNDS):
+        result = table.query(**query, Limit=min((limit + 1) << n, LOOK_AT_MOST))
+        found += result["Items"]
+        last = result.get("LastEvaluatedKey")
+        if last is None or len(found) > limit:
+            break
+        query["ExclusiveStartKey"] = last
+    if len(found) > limit:
+        last = found[limit - 1]
+    body: Json = {"items": [shown(item) for item in found[:limit]]}
+    if last is not None:
+        body["next"] = token(last["id"]["S"])
+    return Answer(200, body)
+
+
+def one(call: Call) -> Answer:
+    item = find(call.owner, todo_id(call.event))
+    if item is None:
+        raise missing()
+    return Answer(200, shown(item))
+
+
+ROUTES: dict[str, Callable[[Call], Answer]] = {"GET /todos": page, "GET /todos/{id}": one}

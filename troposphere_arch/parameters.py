@@ -1,0 +1,336 @@
+"""Parameters: what a user of a template may choose, with the words that the console shows.
+
+One table for all scenarios, in the order of the console; a block takes what it needs from it, so that the same choice
+has the same name, the same limits and the same words in every template. Names are public API.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import Parameter, Template
+
+# What a parameter says when nothing is chosen. Not the empty string: cfn-lint and several AWS properties refuse that.
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One parameter: its place in the console, its limits, and what a user is told when a value is outside them."""
+
+    name: str
+    group: str
+    label: str
+    description: str
+    default: str
+    type: str = "String"
+    allowed: tuple[str, ...] = ()
+    pattern: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    constraint: str = ""
+
+
+def _switch(name: str, group: str, label: str, description: str) -> Spec:
+    return Spec(name, group, label, description, "off", allowed=("off", "on"), constraint=f"{name} is on or off.")
+
+
+_ARN = r"arn:aws[a-z-]*:{service}:[a-z0-9-]*:[0-9]*:.+"
+_EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
+
+APP_ORIGIN = Spec(
+    "AppOrigin",
+    "Web app",
+    "Origin of the web app",
+    "The one origin whose pages may call the API and the file bucket from a browser (CORS). Native apps need none.",
+    "http://localhost:3000",
+    # The value becomes an API Gateway stage variable, whose characters are limited; so * is not possible, nor wanted.
+    pattern=r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.-]+(:[0-9]{1,5})?",
+    constraint="AppOrigin is an origin such as https://app.example.com: scheme, host and perhaps a port, no path, no *.",
+)
+DOMAIN_NAME = Spec(
+    "DomainName",
+    "Web app",
+    "Own domain name of the API",
+    "A domain name such as api.example.com for the API, or none. Needs DomainCertificateArn.",
+    NONE,
+    pattern=r"none|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}",
+    constraint="DomainName is none or a lower-case domain name such as api.example.com.",
+)
+DOMAIN_CERTIFICATE = Spec(
+    "DomainCertificateArn",
+    "Web app",
+    "Certificate of the domain name",
+    "ARN of an ACM certificate of this region that covers DomainName, or none.",
+    NONE,
+    pattern=f"none|{_ARN.format(service='acm')}",
+    constraint="DomainCertificateArn is none or the ARN of an ACM certificate.",
+)
+HOSTED_ZONE = Spec(
+    "HostedZoneId",
+    "Web app",
+    "Route 53 hosted zone",
+    "Id of the Route 53 zone in which to point DomainName at the API, or none when you keep your DNS elsewhere.",
+    NONE,
+    pattern=r"none|Z[A-Z0-9]{1,31}",
+    constraint="HostedZoneId is none or a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ.",
+)
+WEB_ACL = Spec(
+    "WebAclArn",
+    "Web app",
+    "WAF web ACL",
+    "ARN of a regional WAF web ACL to put before the API, or none. WAF bills from about 5 USD a month for each web ACL.",
+    NONE,
+    pattern=f"none|{_ARN.format(service='wafv2')}",
+    constraint="WebAclArn is none or the ARN of a regional WAFv2 web ACL.",
+)
+THROTTLE_RATE = Spec(
+    "ThrottleRate",
+    "Limits",
+    "Requests a second",
+    "Steady requests a second that the API takes on each method, for all users together; above it callers get 429.",
+    "50",
+    "Number",
+    minimum=1,
+    maximum=10000,
+    constraint="ThrottleRate is a number from 1 to 10000.",
+)
+THROTTLE_BURST = Spec(
+    "ThrottleBurst",
+    "Limits",
+    "Burst of requests",
+    "Requests on each method that may come at one moment above the steady rate.",
+    "100",
+    "Number",
+    minimum=1,
+    maximum=5000,
+    constraint="ThrottleBurst is a number from 1 to 5000.",
+)
+RESERVED_CONCURRENCY = Spec(
+    "ReservedConcurrency",
+    "Limits",
+    "Reserved concurrency",
+    "Executions at once that are kept for each function, and its upper limit; 0 reserves nothing. New accounts often "
+    "have too small a quota to reserve any.",
+    "0",
+    "Number",
+    minimum=0,
+    maximum=1000,
+    constraint="ReservedConcurrency is a number from 0 (nothing reserved) to 1000.",
+)
+FUNCTION_MEMORY = Spec(
+    "FunctionMemory",
+    "Limits",
+    "Memory of each function (MB)",
+    "More memory is also more CPU. Lambda bills memory times duration.",
+    "256",
+    "Number",
+    minimum=128,
+    maximum=3008,
+    constraint="FunctionMemory is a number of MB from 128 to 3008.",
+)
+MAIL_FROM = Spec(
+    "MailFrom",
+    "Mail to users",
+    "Sender address",
+    "Address that confirmation codes come from, or none for Cognito's own sender, which sends some 50 mails a day for "
+    "the whole account: enough to try, not for production. Needs MailIdentity. While SES is in its sandbox only "
+    "verified addresses get mail.",
+    NONE,
+    pattern=f"none|{_EMAIL}",
+    constraint="MailFrom is none or an e-mail address.",
+)
+MAIL_IDENTITY = Spec(
+    "MailIdentity",
+    "Mail to users",
+    "Verified SES identity",
+    "The domain or address, verified in SES in this region, that MailFrom belongs to; or none.",
+    NONE,
+    pattern=r"none|([^@\s]+@)?[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
+    constraint="MailIdentity is none, a domain or an e-mail address verified in SES.",
+)
+FILE_STORAGE = _switch(
+    "FileStorage",
+    "Data",
+    "File storage for users",
+    "on gives each signed-in user a private prefix in an S3 bucket. Switched off again, the bucket leaves the stack but "
+    "stays in the account with all files; switched on once more, a new, empty bucket is made.",
+)
+OLD_FILE_VERSIONS = Spec(
+    "OldFileVersionDays",
+    "Data",
+    "Days to keep old file versions",
+    "Overwritten and deleted files can be brought back for so many days; then they are gone for good.",
+    "30",
+    "Number",
+    minimum=1,
+    maximum=3650,
+    constraint="OldFileVersionDays is a number of days from 1 to 3650.",
+)
+DELETION_PROTECTION = _switch(
+    "DeletionProtection",
+    "Data",
+    "Deletion protection",
+    "on makes AWS refuse to delete the table and the user pool, by hand as well. Deleting the stack keeps both anyway.",
+)
+KMS_KEY = Spec(
+    "KmsKeyArn",
+    "Data",
+    "Own KMS key",
+    "ARN of a customer managed KMS key of this account and region for the table and the files, or none: then the table "
+    "uses a key that AWS owns and the files use S3 managed keys. KMS bills about 1 USD a month for each key.",
+    NONE,
+    pattern=r"none|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
+    constraint="KmsKeyArn is none or the ARN of a KMS key (not of an alias).",
+)
+ALARM_TOPIC = Spec(
+    "AlarmTopicArn",
+    "Watching",
+    "Topic for alarms",
+    "ARN of an SNS topic that alarms are sent to, or none. The alarms exist in any case and bill about 0.10 USD a month "
+    "each.",
+    NONE,
+    pattern=f"none|{_ARN.format(service='sns')}",
+    constraint="AlarmTopicArn is none or the ARN of an SNS topic.",
+)
+ACCESS_LOGS = _switch(
+    "AccessLogs",
+    "Watching",
+    "API access log",
+    "on writes a line for each API request. It needs a role for API Gateway that is set once for the whole account and "
+    "region (API Gateway console, Settings); without it the update fails. Therefore off.",
+)
+LOG_RETENTION = Spec(
+    "LogRetentionDays",
+    "Watching",
+    "Days to keep logs",
+    "After so many days log lines are deleted.",
+    "30",
+    "Number",
+    allowed=("1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096", "1827", "3653"),
+    constraint="LogRetentionDays is one of the periods of CloudWatch Logs: 1, 3, 5, 7, 14, 30, 60, 90 ... 3653.",
+)
+MONTHLY_BUDGET = Spec(
+    "MonthlyBudget",
+    "Watching",
+    "Monthly budget (USD)",
+    "Mails BudgetEmail when the whole account has spent 80% of so many US dollars in a month, and when it is forecast "
+    "to spend all; 0 sets no budget. A budget for one stack needs cost allocation tags, which only the account's owner "
+    "can activate.",
+    "0",
+    "Number",
+    minimum=0,
+    maximum=1000000,
+    constraint="MonthlyBudget is a number of US dollars from 0 (no budget) to 1000000.",
+)
+BUDGET_EMAIL = Spec(
+    "BudgetEmail",
+    "Watching",
+    "Address for the budget",
+    "Address that is told about the budget, or none.",
+    NONE,
+    pattern=f"none|{_EMAIL}",
+    constraint="BudgetEmail is none or an e-mail address.",
+)
+PERMISSIONS_BOUNDARY = Spec(
+    "PermissionsBoundaryArn",
+    "Company rules",
+    "Permissions boundary",
+    "ARN of a managed policy that bounds every role of this stack, or none.",
+    NONE,
+    pattern=r"none|arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+",
+    constraint="PermissionsBoundaryArn is none or the ARN of a managed policy.",
+)
+ROLE_PATH = Spec(
+    "RolePath",
+    "Company rules",
+    "Path of roles",
+    "Path of every role of this stack, such as /apps/.",
+    "/",
+    pattern=r"/([\w+=,.@-]+/)*",
+    constraint="RolePath begins and ends with /, such as /apps/.",
+)
+
+# The order of the console.
+ALL: tuple[Spec, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Spec))
+
+
+def parameter(t: Template, spec: Spec) -> Parameter:
+    """The parameter of `spec` in `t`, added if it is not there yet."""
+    if spec.name in t.parameters:
+        return t.parameters[spec.name]
+    limits: Mapping[str, Any] = {
+        "AllowedValues": list(spec.allowed),
+        "AllowedPattern": spec.pattern and f"^({spec.pattern})$",
+        "MinValue": spec.minimum,
+        "MaxValue": spec.maximum,
+        "ConstraintDescription": spec.constraint,
+    }
+    return t.add_parameter(
+        Parameter(
+            spec.name,
+            Type=spec.type,
+            Default=spec.default,
+            Description=spec.description,
+            **{k: v for k, v in limits.items() if v not in ("", [], None)},
+        )
+    )
+
+
+def interface(t: Template) -> dict[str, Any]:
+    """The console's groups and labels for the parameters that `t` has, in the order of this module.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudformation-interface.html
+    """
+    used = [s for s in ALL if s.name in t.parameters]
+    groups = dict.fromkeys(s.group for s in used)
+    return {
+        "ParameterGroups": [
+            {"Label": {"default": g}, "Parameters": [s.name for s in used if s.group == g]} for g in groups
+        ],
+        "ParameterLabels": {s.name: {"default": s.label} for s in used},
+    }
+
+
+def both_or_neither(t: Template, one: Spec, other: Spec) -> None:
+    """Refuse, before anything is created, a stack that has one of two parameters that belong together.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+    """
+    for given, missing in ((one, other), (other, one)):
+        parameter(t, given)
+        parameter(t, missing)
+        t.add_rule(
+            f"{given.name}Needs{missing.name}",
+            {
+                "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": given.name}, given.default]}]},
+                "Assertions": [
+                    {
+                        "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": missing.name}, missing.default]}]},
+                        "AssertDescription": f"{given.name} needs {missing.name}: give both, or neither.",
+                    }
+                ],
+            },
+        )
+
+
+def only_elsewhere(t: Template, spec: Spec, what: str, regions: tuple[str, ...]) -> None:
+    """Refuse the parameter, in plain words, in the regions that lack what it asks for."""
+    parameter(t, spec)
+    t.add_rule(
+        f"{spec.name}Region",
+        {
+            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]},
+            "Assertions": [
+                {
+                    "Assert": {"Fn::Not": [{"Fn::Contains": [list(regions), {"Ref": "AWS::Region"}]}]},
+                    "AssertDescription": f"CloudFormation has no {what} in this region: leave {spec.name} at "
+                    f"{spec.default}.",
+                }
+            ],
+        },
+    )
