@@ -5,10 +5,14 @@ Not for people: `troposphere_arch.local.start` calls it, with an environment of 
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from typing import Any
 
 from troposphere_arch.errors import UserError
+from troposphere_arch.local.patches import install
+from troposphere_arch.local.version import check_version
 
 
 def main(mode: str, lock: int) -> None:
@@ -16,19 +20,17 @@ def main(mode: str, lock: int) -> None:
 
     Exits with one line when the emulator is not what the patches were written for.
     """
-    os.set_inheritable(lock, False)
-    if mode == "patched":
-        from troposphere_arch.local.patches import install
-
-        try:
-            install()
-        except UserError as error:
-            raise SystemExit(str(error)) from None
-    from ministack.app import main as run
-
-    sys.argv[1:] = []  # the emulator reads its own options from there
+    os.set_inheritable(lock, False)  # a Lambda worker that outlived us would hold it
     try:
-        run()
+        check_version()
+        if mode == "patched":
+            install()
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+    app: Any = importlib.import_module("ministack.app")
+    sys.argv[1:] = []  # the emulator looks there for options of its own
+    try:
+        app.main()
     finally:
         _collect_workers()
 

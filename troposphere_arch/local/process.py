@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import http.client
-import importlib.metadata
 import json
 import os
 import shutil
@@ -23,8 +22,8 @@ from troposphere_arch.errors import UserError
 from troposphere_arch.local.addresses import LOOPBACK
 from troposphere_arch.local.emulator import Emulator, PatchInfo
 from troposphere_arch.local.patches import PATCHES
+from troposphere_arch.local.version import EMULATOR_VERSION, check_version
 
-EMULATOR_VERSION = "1.5.33"
 DEFAULT_PORT = 4580
 
 START_SECONDS = 60
@@ -48,7 +47,7 @@ def start(port: int = DEFAULT_PORT, *, patched: bool = True, home: Path | None =
     Raises UserError when the emulator is missing or of another version, when the port is taken, when one of ours runs
     already for that home, and when it does not come up; nothing is left behind then.
     """
-    _check_version()
+    check_version()
     home = _make_home(home)
     lock = _take_lock(home)
     try:
@@ -112,16 +111,6 @@ def _make_home(home: Path | None) -> Path:
     except OSError as error:
         raise UserError(f"{home}: {error.strerror}. Set XDG_STATE_HOME to a directory that you may write.") from error
     return home
-
-
-def _check_version() -> None:
-    install = "pip install 'troposphere-arch[local]'"
-    try:
-        found = importlib.metadata.version("ministack")
-    except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"The emulator (ministack {EMULATOR_VERSION}) is not installed: {install}") from None
-    if found != EMULATOR_VERSION:
-        raise UserError(f"ministack {found} is installed, but the emulator must be {EMULATOR_VERSION}: {install}")
 
 
 def _check_port(port: int) -> int:

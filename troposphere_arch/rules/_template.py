@@ -71,13 +71,13 @@ class Policy:
         return "AssumeRolePolicyDocument" in self.path
 
     def statements(self) -> Iterator[tuple[Path, dict[Any, Any]]]:
-        """Every statement, under whatever condition."""
+        """Every statement, under whatever condition, and where in the document it is."""
         for where, statement in items(self.document, "Statement"):
             if isinstance(statement, dict):
-                yield self.at(where), statement
+                yield where, statement
 
     def at(self, where: Path) -> Path:
-        """The path of a part of the document. One that is written as text has no parts."""
+        """The path in the template of a part of the document. A document that is written as text has no parts."""
         return self.path if self.is_text else (*self.path, *where)
 
 

@@ -36,10 +36,14 @@ FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
 # to-dos have lower-case ids: no request can name them, and no list from FIRST to LAST holds them.
 TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 FIRST, LAST = "0" * 26, "7" + "Z" * 25
-BUSY = (
-    "ProvisionedThroughputExceededException RequestLimitExceeded ThrottlingException TooManyRequestsException "
-    "TransactionConflictException TransactionInProgressException"
-).split()
+BUSY = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
 
 
 class Answer(NamedTuple):

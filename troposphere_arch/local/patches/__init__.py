@@ -1,12 +1,15 @@
 """What the stock emulator lacks, and what we add to it: small, pinned to one version, each with its AWS page.
 
-A patch is a function without arguments that first checks each private name it needs, then puts its own in place.
+A patch is a function without arguments that checks each private name it touches and puts its own in its place. Its
+docstring, or its module's, says what stock does, what AWS does, and what is patched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from troposphere_arch.local.patches import policy_variables, properties, resource_types, stage_variables
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,61 @@ class Patch:
     install: Callable[[], None]
 
 
-PATCHES: tuple[Patch, ...] = ()
+PATCHES = (
+    Patch(
+        "policy-variables",
+        "IAM policy variables are filled in, and identity pool credentials carry sub, aud and amr",
+        policy_variables.install,
+    ),
+    Patch(
+        "request-validator",
+        "AWS::ApiGateway::RequestValidator makes a real validator, not a stub",
+        resource_types.install_request_validator,
+    ),
+    Patch(
+        "budget",
+        "AWS::Budgets::Budget can be created; nothing is spent or mailed",
+        resource_types.install_budget,
+    ),
+    Patch(
+        "web-acl-association",
+        "AWS::WAFv2::WebACLAssociation can be created; no request is filtered",
+        resource_types.install_web_acl_association,
+    ),
+    Patch(
+        "method-validator",
+        "AWS::ApiGateway::Method keeps RequestValidatorId, so requests are validated",
+        properties.install_method_validator,
+    ),
+    Patch(
+        "stage-settings",
+        "AWS::ApiGateway::Stage keeps its access log and cache settings; neither is at work",
+        properties.install_stage_settings,
+    ),
+    Patch(
+        "reserved-concurrency",
+        "AWS::Lambda::Function keeps ReservedConcurrentExecutions",
+        properties.install_reserved_concurrency,
+    ),
+    Patch(
+        "table-settings",
+        "AWS::DynamoDB::Table keeps point-in-time recovery, time to live and encryption",
+        properties.install_table_settings,
+    ),
+    Patch(
+        "bucket-settings",
+        "AWS::S3::Bucket keeps lifecycle rules, encryption, object ownership and tags; nothing expires",
+        properties.install_bucket_settings,
+    ),
+    Patch(
+        "stage-variables",
+        "Stage variables are filled in in the headers of MOCK integrations (CORS preflights)",
+        stage_variables.install,
+    ),
+)
 
 
 def install() -> None:
-    """Install every patch. Raises UserError when the emulator is not as the patches expect it."""
+    """Install every patch. Raises UserError when the emulator's insides are not what a patch was written for."""
     for patch in PATCHES:
         patch.install()

@@ -1,0 +1,109 @@
+"""Both to-do handlers: the part they share is the same, and each is fit to be inlined into a template."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+import pytest
+
+from tests.evidence import shows
+from tests.handlers.conftest import HANDLERS, Person
+
+BEGIN, END = "# ---- Same in both handlers, begin", "# ---- Same in both handlers, end"
+NAMES = ("read_todos", "write_todos")
+
+
+def source(name: str) -> str:
+    return (HANDLERS / f"{name}.py").read_text(encoding="utf-8")
+
+
+def shared(name: str) -> str:
+    text = source(name)
+    assert text.count(BEGIN) == text.count(END) == 1
+    return text[text.index(BEGIN) : text.index(END)]
+
+
+def test_the_shared_part_is_the_same_in_both() -> None:
+    assert shared("read_todos") == shared("write_todos")
+    assert "def handler(" in shared("read_todos")
+
+
+@shows("REQ-T7", how="static")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_handler_is_one_ascii_file_on_the_standard_library_and_boto3(name: str) -> None:
+    text = source(name)
+    assert text.isascii()
+    tree = ast.parse(text, feature_version=(3, 11))
+    assert ast.get_docstring(tree)
+    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    modules = {alias.name for node in imports if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module or "" for node in imports if isinstance(node, ast.ImportFrom)}
+    assert {module.split(".")[0] for module in modules} <= sys.stdlib_module_names | {"boto3", "botocore"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_handler_reads_only_the_variables_that_its_template_sets(name: str) -> None:
+    reads = [line for line in source(name).splitlines() if "environ" in line]
+    expected = ["TODOS_TABLE", "APP_CLIENT_ID"] + (["USERS_POOL_ID"] if name == "write_todos" else [])
+    assert [line.split('"')[1] for line in reads] == expected
+
+
+BAD_CLAIMS = {
+    "access token": {"token_use": "access"},
+    "no token_use": {"token_use": None},
+    "another app of the pool": {"aud": "another-client"},
+    "no app": {"aud": None},
+    "empty sub": {"sub": ""},
+    "no sub": {"sub": None},
+    "sub of a wrong type": {"sub": ["a"]},
+}
+
+
+@shows("REQ-T4", "REQ-T5", how="stock")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("change", BAD_CLAIMS.values(), ids=BAD_CLAIMS)
+def test_without_an_id_token_of_this_app_nothing_is_served(me: Person, method: str, change: dict[str, object]) -> None:
+    event = me.event(method, "/todos", {"title": "Milk"} if method == "POST" else None)
+    event["requestContext"]["authorizer"]["claims"].update(change)
+    assert me.world.send(event).error == (401, "Unauthorized")
+    assert me.stored == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("context", [None, {}, {"authorizer": None}, {"authorizer": {"claims": "text"}}])
+def test_an_event_without_an_authorizer_is_refused(me: Person, method: str, context: object) -> None:
+    event = me.event(method, "/todos", {"title": "Milk"} if method == "POST" else None)
+    event["requestContext"] = context
+    assert me.world.send(event).error == (401, "Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("method", "resource"),
+    [("GET", "/me"), ("GET", "/"), ("PATCH", "/todos"), ("PUT", "/todos"), ("POST", "/me"), ("HEAD", "/todos")],
+)
+def test_an_unknown_route_or_method_is_not_found(me: Person, method: str, resource: str) -> None:
+    event = me.event(method, resource, {"title": "Milk"}) | {"resource": resource}
+    reply = me.world.send(event)
+    assert reply.error == (404, "UnknownRoute")
+    assert me.stored == []
+
+
+def test_every_answer_has_its_headers(me: Person) -> None:
+    created = me.post(title="Milk")
+    item = created.body["id"]
+    replies = [created, me.get("/todos"), me.get(f"/todos/{item}"), me.get("/todos/x"), me.post(title=1)]
+    for reply in [*replies, me.delete(item)]:
+        assert reply.headers["Content-Type"] == "application/json"
+        assert reply.headers["Cache-Control"] == "no-store"
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert reply.headers["Access-Control-Allow-Origin"] == "https://todo.example.com"
+        assert reply.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("variables", [None, {}, {"origin": ""}])
+@pytest.mark.parametrize("path", ["/todos", "/todos/x"])
+def test_without_an_origin_no_web_page_may_read(me: Person, path: str, variables: dict[str, str] | None) -> None:
+    reply = me.world.send(me.event("GET", path) | {"stageVariables": variables})
+    assert "Access-Control-Allow-Origin" not in reply.headers
+    assert "Vary" not in reply.headers

@@ -1,0 +1,79 @@
+"""System programs that some tests need: installed when we may, told plainly when we may not.
+
+A test says `@needs("git")`. Before the tests, `python -m tests.system` installs what is missing if it may (root on
+Debian). What is still missing then is not run, the run ends with a list of it and the one command that adds it, and
+with `CI=true` such a list is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+
+import pytest
+
+# Program -> its Debian package.
+PACKAGES = {"git": "git", "make": "make"}
+
+_not_run: dict[str, list[str]] = defaultdict(list)
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Mark a test that runs these system programs."""
+    unknown = [p for p in programs if p not in PACKAGES]
+    if unknown:
+        raise ValueError(f"needs{programs}: name the Debian package of {unknown} in tests/system.py")
+    return pytest.mark.needs(*programs)
+
+
+def missing() -> list[str]:
+    """The programs that this machine lacks."""
+    return [program for program in PACKAGES if shutil.which(program) is None]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests whose programs are missing, and remember which."""
+    lacking = set(missing())
+    out = []
+    for item in items:
+        for mark in item.iter_markers("needs"):
+            for program in lacking.intersection(mark.args):
+                _not_run[program].append(item.nodeid)
+                out.append(item)
+    if out:
+        items[:] = [item for item in items if item not in out]
+        config.hook.pytest_deselected(items=out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With CI=true, fail when a test could not be run."""
+    if _not_run and os.environ.get("CI") == "true" and session.exitstatus == 0:
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with what was not run, and the one command that adds it."""
+    lacking = missing()
+    if not lacking:
+        return
+    terminalreporter.section("not run")
+    for program in lacking:
+        terminalreporter.write_line(f"{program} is missing: {', '.join(_not_run[program]) or 'see the tests that need it'}")
+    terminalreporter.write_line(f"to run them: apt-get install {' '.join(PACKAGES[p] for p in lacking)}")
+
+
+def main() -> None:
+    """Install what is missing, if we are root on Debian."""
+    packages = [PACKAGES[program] for program in missing()]
+    if not packages or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    print(f"installing {' '.join(packages)}", flush=True)
+    subprocess.run(["apt-get", "update", "-qq"], check=False)
+    subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, stdout=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Building: makes the files of the catalogue, lints the templates, and writes what is new.
+
+Nothing is computed twice: when neither the sources nor the tools nor the files have changed since the last clean build,
+the hashes of both say so and no heavy module is imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import places
+from .errors import UserError
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a build found: files as they should be, those that are not so on disk, and what lint says."""
+
+    made: dict[str, str]  # relative path -> SHA-256
+    changed: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()  # files below templates/ that no source makes
+    findings: tuple[Any, ...] = ()
+    diff: str = ""
+    cached: bool = False
+    content: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+
+def build(templates: Path, *, write: bool) -> Result:
+    """Bring the files below `templates` up to date, or with `write=False` only tell what is not.
+
+    With findings nothing is written. Raises `UserError` when a file cannot be written; then none is half written.
+    """
+    key = _sources()
+    known = _remembered(key)
+    if known is not None and all(_sha_of(templates / path) == sha for path, sha in known.items()):
+        return Result(known, strangers=_strangers(templates, known), cached=True)
+
+    from . import catalogue, lint
+    from .exemptions import EXEMPTIONS
+
+    content = catalogue.contents()
+    made = {path: _sha(data) for path, data in content.items()}
+    changed = tuple(path for path in content if _sha_of(templates / path) != made[path])
+    findings = tuple(
+        lint.lint(
+            {path: data for path, data in content.items() if catalogue.is_template(path)},
+            exemptions=EXEMPTIONS,
+            cache=places.cache() / "lint",
+        )
+    )
+    if not findings:
+        if write:
+            _write_all(templates, {path: content[path] for path in changed})
+        _remember(key, made)
+    diff = "" if write else _diff(templates, {path: content[path] for path in changed})
+    return Result(made, changed, _strangers(templates, made), findings, diff, content=content)
+
+
+def _sources() -> str:
+    """A hash of everything that the output depends on: our files, Python, and the versions of the libraries."""
+    digest = hashlib.sha256(sys.version.encode())
+    site = Path(sysconfig.get_paths()["purelib"])
+    # Directory names tell versions without the cost of importing importlib.metadata.
+    tools = ("troposphere-", "awacs-", "cfn_lint-")
+    for name in sorted(e.name for e in os.scandir(site) if e.name.startswith(tools)):
+        digest.update(name.encode())
+    for path in sorted(_files(places.PACKAGE)):
+        digest.update(path.encode() + b"\0" + Path(path).read_bytes())
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterable[str]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = [f for f in folders if f != "__pycache__"]
+        yield from (os.path.join(root, n) for n in names if n.endswith((".py", ".json")))  # noqa: PTH118  # faster
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sha_of(path: Path) -> str | None:
+    try:
+        return _sha(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _memory() -> Path:
+    return places.cache() / "build.json"
+
+
+def _remembered(key: str) -> dict[str, str] | None:
+    """The hashes of the last clean build's files, if it was made from the same sources."""
+    try:
+        memory = json.loads(_memory().read_text())
+        return dict(memory["made"]) if memory["sources"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # a cache that cannot be read is no cache
+
+
+def _remember(key: str, made: dict[str, str]) -> None:
+    try:
+        _write(_memory(), json.dumps({"sources": key, "made": made}).encode())
+    except UserError:
+        return  # a read-only home costs time at the next build, nothing else
+
+
+def _strangers(templates: Path, made: Iterable[str]) -> tuple[str, ...]:
+    if not templates.is_dir():
+        return ()
+    there = {p.relative_to(templates).as_posix() for p in templates.rglob("*") if p.is_file()}
+    return tuple(sorted(there - set(made)))
+
+
+def _diff(templates: Path, changed: dict[str, bytes]) -> str:
+    """What `build` would change in the files, as a unified diff; long lines (inlined handlers) are cut."""
+    lines: list[str] = []
+    for path, data in changed.items():
+        on_disk = templates / path
+        old = on_disk.read_text().splitlines() if on_disk.is_file() else []
+        name = f"templates/{path}"
+        lines += difflib.unified_diff(old, data.decode().splitlines(), name, name + " (as the sources make it)", lineterm="")
+    return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in lines)
+
+
+def _write_all(templates: Path, files: dict[str, bytes]) -> None:
+    for path, data in files.items():
+        _write(templates / path, data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all: to a temporary file beside it, then rename."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as f:
+            temporary = Path(f.name)
+            try:
+                f.write(data)
+                f.flush()
+                temporary.chmod(0o644)
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; make it writable, or choose another place with --output DIR"
+        ) from None

@@ -1,0 +1,53 @@
+"""Finds the command, imports its file, and turns what goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from .. import __version__
+from ..errors import UserError
+from . import COMMANDS
+
+
+def run(argv: list[str]) -> int:
+    """Run the command of `argv`; `build` when it names none."""
+    if argv[:1] in (["-h"], ["--help"]):
+        print(_help())
+        return 0
+    if argv[:1] == ["--version"]:
+        print(__version__)
+        return 0
+    name, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith("-") else ("build", argv)
+    try:
+        if name not in COMMANDS:
+            raise UserError(f"unknown command {name!r}: there is {', '.join(COMMANDS)}")
+        command = import_module(f"{__package__}.{name}")
+        parser = argparse.ArgumentParser(prog=f"{_program()} {name}", description=command.__doc__)
+        command.arguments(parser)
+        code: int = command.run(parser.parse_args(rest))
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output went away; what is left in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def _program() -> str:
+    name = os.path.basename(sys.argv[0])  # noqa: PTH119  # not a file of ours, only its name
+    return "python build.py" if name in ("build.py", "__main__.py", "-c") else name
+
+
+def _help() -> str:
+    lines = [f"usage: {_program()} [command] [options]", "", "AWS architectures as versioned templates.", "", "commands:"]
+    lines += [f"  {name:8}{text}" for name, text in COMMANDS.items()]
+    return "\n".join([*lines, "", f"Options of a command: {_program()} COMMAND --help. Version: --version."])

@@ -1,0 +1,116 @@
+"""How patches reach CloudFormation in the emulator: new resource types, and properties set after its own handlers.
+
+Handlers of resource types that are ours run on a worker thread, and call the emulator's own public API. On the event
+loop, where the others run, such a call would wait for itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from troposphere_arch.local.emulator import Emulator
+from troposphere_arch.local.patches.expect import expect_function, expect_keys
+
+Properties = Mapping[str, Any]
+Created = tuple[str, dict[str, Any]]
+"""The physical id, and the attributes that `Fn::GetAtt` reads."""
+
+_HANDLERS = "_RESOURCE_HANDLERS"
+_ours: set[str] = set()
+
+
+def register(
+    resource_type: str,
+    *,
+    create: Callable[[str, Properties, str], Created],
+    update: Callable[[str, Properties, Properties, str], Created],
+    delete: Callable[[str, Properties], None],
+) -> None:
+    """Make the emulator's CloudFormation know `resource_type`.
+
+    `create` takes the logical id, the properties and the stack's name; `update` the physical id, the old and the new
+    properties and the stack's name; `delete` the physical id and the properties.
+    """
+    handlers = expect_keys(_provisioners(), _HANDLERS)
+    handlers[resource_type] = {"create": create, "update": update, "delete": delete}
+    _on_worker_thread(resource_type)
+
+
+def afterwards(resource_type: str, apply: Callable[[str, Properties, Properties], None]) -> None:
+    """Call `apply(physical id, old properties, new properties)` after each create (no old ones) and update."""
+    handlers = expect_keys(_provisioners(), _HANDLERS, resource_type)
+    stock = handlers[resource_type]
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        created: Created = stock["create"](logical_id, properties, stack_name)
+        try:
+            apply(created[0], {}, properties)
+        except Exception:
+            # CloudFormation would know nothing of a resource whose creation failed, and leave it behind.
+            stock["delete"](created[0], properties)
+            raise
+        return created
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str, *logical_id: str) -> Created:
+        updated: Created = stock["update"](physical_id, old, new, stack_name, *logical_id)
+        apply(updated[0], old if updated[0] == physical_id else {}, new)
+        return updated
+
+    handlers[resource_type] = {**stock, "create": create, "update": update}
+    _on_worker_thread(resource_type)
+
+
+def merge_stack_tags(resource_type: str) -> None:
+    """Have the stack's tags put into the property `Tags` of `resource_type`, as they are for the types with tags."""
+    expect_keys(_provisioners(), "_STACK_TAG_PROPERTY", "AWS::DynamoDB::Table")[resource_type] = ("Tags", "list")
+
+
+def client(service: str) -> Any:
+    """A client of the emulator's own API, for the account and the region of the stack that is being worked on."""
+    responses: Any = importlib.import_module("ministack.core.responses")
+    return _client(service, responses.get_region(), responses.get_account_id())
+
+
+def truth(value: Any) -> bool:
+    """A boolean as templates hold it: itself, or the text that a parameter gave."""
+    return str(value).lower() == "true"
+
+
+@contextlib.contextmanager
+def unless_gone(*codes: str) -> Iterator[None]:
+    """Ignore an AWS error whose code is one of `codes`: what is to be removed is not there any more."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in codes:
+            raise
+
+
+@functools.cache
+def _client(service: str, region: str, account: str) -> Any:
+    this = Emulator(port=int(os.environ["GATEWAY_PORT"]), pid=os.getpid(), patched=True)
+    # An account's number as access key is that account's root.
+    return this.client(service, credentials=(account, "test"), region=region)
+
+
+def _provisioners() -> Any:
+    return importlib.import_module("ministack.services.cloudformation.provisioners")
+
+
+def _on_worker_thread(resource_type: str) -> None:
+    _ours.add(resource_type)
+    _widen_worker_thread()
+
+
+@functools.cache
+def _widen_worker_thread() -> None:
+    stacks: Any = importlib.import_module("ministack.services.cloudformation.stacks")
+    stock = expect_function(stacks, "_runs_on_worker_thread", "resource_type")
+    stacks._runs_on_worker_thread = lambda resource_type: resource_type in _ours or stock(resource_type)

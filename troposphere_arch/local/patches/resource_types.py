@@ -1,0 +1,127 @@
+"""Resource types that the emulator's CloudFormation lacks, though its services know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere_arch.local.patches.provisioner import Created, Properties, client, register, truth, unless_gone
+
+
+def install_request_validator() -> None:
+    """AWS::ApiGateway::RequestValidator.
+
+    Stock: a stub. The resource gets an id, but no validator exists, so no request is ever refused for its form.
+    AWS: the validator exists, and a method that names it refuses what does not fit.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
+    Patched: created, updated and deleted through the API Gateway API.
+    """
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        name = {"name": properties["Name"]} if properties.get("Name") else {}
+        validator = client("apigateway").create_request_validator(
+            restApiId=properties["RestApiId"],
+            validateRequestBody=truth(properties.get("ValidateRequestBody")),
+            validateRequestParameters=truth(properties.get("ValidateRequestParameters")),
+            **name,
+        )["id"]
+        return validator, {"RequestValidatorId": validator}
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Created:
+        if any(old.get(key) != new.get(key) for key in ("RestApiId", "Name")):
+            return create("", new, stack_name)
+        client("apigateway").update_request_validator(
+            restApiId=new["RestApiId"],
+            requestValidatorId=physical_id,
+            patchOperations=[
+                {"op": "replace", "path": f"/{key[0].lower()}{key[1:]}", "value": str(truth(new.get(key))).lower()}
+                for key in ("ValidateRequestBody", "ValidateRequestParameters")
+            ],
+        )
+        return physical_id, {"RequestValidatorId": physical_id}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        with unless_gone("NotFoundException"):
+            client("apigateway").delete_request_validator(
+                restApiId=properties["RestApiId"], requestValidatorId=physical_id
+            )
+
+    register("AWS::ApiGateway::RequestValidator", create=create, update=update, delete=delete)
+
+
+def install_budget() -> None:
+    """AWS::Budgets::Budget.
+
+    Stock: "Unrecognized resource types", and no stack.
+    AWS: a budget with its notifications.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-budgets-budget.html
+    Patched: created, updated and deleted through the Budgets API. Nothing is ever spent there, so nothing is mailed.
+    """
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        name = properties["Budget"].get("BudgetName") or f"{stack_name}-{logical_id}"
+        client("budgets").create_budget(
+            AccountId=_account(),
+            Budget=_budget(name, properties),
+            NotificationsWithSubscribers=[
+                {
+                    "Notification": {**n["Notification"], "Threshold": float(n["Notification"]["Threshold"])},
+                    "Subscribers": n["Subscribers"],
+                }
+                for n in properties.get("NotificationsWithSubscribers", [])
+            ],
+        )
+        return name, {"Id": name}
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Created:
+        renamed = old["Budget"].get("BudgetName") != new["Budget"].get("BudgetName")
+        if renamed or old.get("NotificationsWithSubscribers") != new.get("NotificationsWithSubscribers"):
+            if not renamed:
+                delete(physical_id, old)  # a replacement needs the name that its predecessor has
+            return create(physical_id.removeprefix(f"{stack_name}-"), new, stack_name)
+        client("budgets").update_budget(AccountId=_account(), NewBudget=_budget(physical_id, new))
+        return physical_id, {"Id": physical_id}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        with unless_gone("NotFoundException"):
+            client("budgets").delete_budget(AccountId=_account(), BudgetName=physical_id)
+
+    register("AWS::Budgets::Budget", create=create, update=update, delete=delete)
+
+
+def install_web_acl_association() -> None:
+    """AWS::WAFv2::WebACLAssociation.
+
+    Stock: "Unrecognized resource types", and no stack.
+    AWS: requests to the resource pass through the web ACL.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-wafv2-webaclassociation.html
+    Patched: made and removed through the WAF API. The emulator records it; it filters no request.
+    """
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        acl, resource = properties["WebACLArn"], properties["ResourceArn"]
+        client("wafv2").associate_web_acl(WebACLArn=acl, ResourceArn=resource)
+        return f"{acl}|{resource}", {}
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Created:
+        return create("", new, stack_name)
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        acl, resource = physical_id.split("|")
+        waf = client("wafv2")
+        with unless_gone("WAFNonexistentItemException"):
+            # A replacement may have put another one there already.
+            if waf.get_web_acl_for_resource(ResourceArn=resource)["WebACL"]["ARN"] == acl:
+                waf.disassociate_web_acl(ResourceArn=resource)
+
+    register("AWS::WAFv2::WebACLAssociation", create=create, update=update, delete=delete)
+
+
+def _account() -> str:
+    return str(client("sts").get_caller_identity()["Account"])
+
+
+def _budget(name: str, properties: Properties) -> dict[str, Any]:
+    budget = {**properties["Budget"], "BudgetName": name}
+    if limit := budget.get("BudgetLimit"):
+        budget["BudgetLimit"] = {"Amount": str(limit["Amount"]), "Unit": limit["Unit"]}
+    return budget

@@ -1,0 +1,40 @@
+"""Reading REST APIs of API Gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._template import Resource, View, text, values
+
+# Stands for what a caller fills in: a path parameter, or the method of ANY. No literal can match it.
+ANYTHING = "\0"
+
+
+def apis_of(view: View, resource: Resource) -> list[Resource]:
+    """The REST APIs to which a method, model, deployment and so on belongs: one, unless a condition decides."""
+    return view.named(resource.properties.get("RestApiId"), "AWS::ApiGateway::RestApi")
+
+
+def http_method(method: Resource) -> str:
+    """GET, POST and so on, in upper case; empty when it is not literal."""
+    return str(text(method.properties.get("HttpMethod")) or "").upper()
+
+
+def path_of(view: View, method: Resource) -> str:
+    """The path of a method without its leading slash; a path parameter is ANYTHING."""
+    parts: list[str] = []
+    seen: set[str] = set()
+    value: Any = method.properties.get("ResourceId")
+    while True:
+        above = view.named(value, "AWS::ApiGateway::Resource")
+        if not above or above[0].name in seen:
+            return "/".join(reversed(parts))
+        seen.add(above[0].name)
+        part = text(above[0].properties.get("PathPart"))
+        parts.append(ANYTHING if part is None or "{" in part else part)
+        value = above[0].properties.get("ParentId")
+
+
+def integrations(method: Resource) -> list[dict[Any, Any]]:
+    """What the method may be connected to."""
+    return [value for _, value in values(method.properties, "Integration") if isinstance(value, dict)]

@@ -1,0 +1,87 @@
+"""E9016."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ._rest import apis_of
+from ._rule import Found, HouseRule
+from ._template import Resource, View, items, text, values
+
+FUNCTION_METRICS = ("Errors", "Throttles")
+STAGE_METRICS = ("5XXError", "Latency")
+# Any of these; which one fits depends on how the table is billed.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+TABLE_METRICS = ("ReadThrottleEvents", "ThrottledRequests", "WriteThrottleEvents")
+
+
+class Alarms(HouseRule):
+    """Every function, API stage and table is watched for what a user would feel, and every alarm copes with silence.
+
+    Without traffic there is no data: an alarm that does not say how to treat that keeps the state it was in.
+    """
+
+    id = "E9016"
+    shortdesc = "Failures raise an alarm"
+    source_url = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html"
+
+    def check(self, view: View) -> Iterator[Found]:
+        alarms = view.of_type("AWS::CloudWatch::Alarm")
+        for alarm in alarms:
+            for where, missing in values(alarm.properties, "TreatMissingData", path=alarm.properties_path):
+                if missing is None:
+                    yield where, f"{alarm.name} does not say what silence means; set TreatMissingData"
+
+        for function in view.of_type("AWS::Lambda::Function"):
+            for metric in FUNCTION_METRICS:
+                wanted = {"FunctionName": _names(function, "FunctionName")}
+                if not _watched(alarms, function, "AWS/Lambda", (metric,), wanted):
+                    yield function.path, f"{function.name} has no alarm on {metric}; add one with dimension FunctionName"
+        for stage in view.of_type("AWS::ApiGateway::Stage"):
+            # The dimension is the API's name: a Ref gives its id, and such an alarm would never go off.
+            api_names = {text(api.properties.get("Name")) for api in apis_of(view, stage)} - {None}
+            wanted = {"ApiName": api_names, "Stage": {*_names(stage, "StageName"), None}}
+            for metric in STAGE_METRICS:
+                if not _watched(alarms, stage, "AWS/ApiGateway", (metric,), wanted):
+                    yield stage.path, f"{stage.name} has no alarm on {metric}; add one with ApiName equal to the API's Name"
+        for table in view.of_type("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"):
+            wanted = {"TableName": _names(table, "TableName")}
+            if not _watched(alarms, table, "AWS/DynamoDB", TABLE_METRICS, wanted):
+                metrics = " or ".join(TABLE_METRICS)
+                yield table.path, f"{table.name} has no alarm on throttling; add one on {metrics} with dimension TableName"
+
+
+def _names(r: Resource, key: str) -> set[str | None]:
+    """How a dimension may name the resource."""
+    return {f"${{{r.name}}}", text(r.properties.get(key))} - {None}
+
+
+def _watched(
+    alarms: list[Resource], r: Resource, namespace: str, metrics: tuple[str, ...], wanted: dict[str, set[str | None]]
+) -> bool:
+    """Whether an alarm that is there when `r` is looks at one of the metrics of `r`."""
+    return any(
+        alarm.exists_with(r)
+        and text(metric.get("Namespace")) == namespace
+        and text(metric.get("MetricName")) in metrics
+        and all(_dimension(metric, name) in values for name, values in wanted.items())
+        for alarm in alarms
+        for metric in _metrics(alarm.properties)
+    )
+
+
+def _metrics(properties: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
+    """The metrics that an alarm looks at: its own, and those of its expressions."""
+    yield properties
+    for _, query in items(properties, "Metrics"):
+        for _, metric in values(query, "MetricStat", "Metric"):
+            if isinstance(metric, dict):
+                yield metric
+
+
+def _dimension(metric: dict[Any, Any], name: str) -> str | None:
+    for _, dimension in items(metric, "Dimensions"):
+        if isinstance(dimension, dict) and dimension.get("Name") == name:
+            return text(dimension.get("Value"))
+    return None

@@ -1,0 +1,102 @@
+"""E9006."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ._rest import ANYTHING, apis_of, http_method, integrations, path_of
+from ._rule import Found, HouseRule
+from ._template import Resource, View, text, values
+
+API_GATEWAY = "apigateway.amazonaws.com"
+TARGETS = ("AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version")
+
+
+class LambdaPermissions(HouseRule):
+    """Every permission to invoke a function is tied to a source, and API methods and permissions match one to one.
+
+    Without a source any account's API or bucket could invoke the function; without a permission a method answers 500;
+    a permission that no method uses is a door left open.
+    """
+
+    id = "E9006"
+    shortdesc = "Lambda permissions match their callers"
+    source_url = "https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html"
+
+    def check(self, view: View) -> Iterator[Found]:
+        permissions = view.of_type("AWS::Lambda::Permission")
+        for permission in permissions:
+            yield from _has_source(permission)
+        calls = [(m, target) for m in view.of_type("AWS::ApiGateway::Method") for target in _targets(view, m)]
+        for method, target in calls:
+            if not any(p.exists_with(method) and _allows(view, p, method, target) for p in permissions):
+                called = f"{http_method(method)} /{path_of(view, method)}".replace(ANYTHING, "*")
+                yield (
+                    method.path,
+                    f"{method.name} ({called}) may not invoke {target.name}; add an AWS::Lambda::Permission for "
+                    f"{API_GATEWAY} whose SourceArn ends in /*/{called.replace(' ', '')}",
+                )
+        for permission in permissions:
+            if _is_for_api(view, permission) and not any(_allows(view, permission, *call) for call in calls):
+                yield permission.path, f"{permission.name} lets an API invoke a function that it does not call; remove it"
+
+
+def _principals(permission: Resource) -> set[str | None]:
+    return {text(who) for _, who in values(permission.properties, "Principal")}
+
+
+def _has_source(permission: Resource) -> Iterator[Found]:
+    for who in _principals(permission):
+        if who == "*":
+            yield permission.path, f"{permission.name} lets anybody invoke the function; name a principal"
+        elif who and who.endswith(".amazonaws.com"):
+            sources = [[v for _, v in values(permission.properties, key)] for key in ("SourceArn", "SourceAccount")]
+            if all(None in source for source in sources):
+                yield permission.path, f"{permission.name} lets {who} of any account in; add SourceArn or SourceAccount"
+
+
+def _targets(view: View, method: Resource) -> list[Resource]:
+    """The functions, or aliases, that a method invokes."""
+    found: dict[str, Resource] = {}
+    for integration in integrations(method):
+        for _, uri in values(integration, "Uri"):
+            if "/functions/" in (text(uri) or ""):
+                found |= {target.name: target for target in view.named(uri, *TARGETS)}
+    return list(found.values())
+
+
+def _source_of_api(view: View, permission: Resource) -> Iterator[tuple[Resource, str]]:
+    """The REST API that the permission's SourceArn names, and what comes after it: `/stage/METHOD/path`."""
+    for _, source in values(permission.properties, "SourceArn"):
+        arn = text(source) or ""
+        for api in view.named(source, "AWS::ApiGateway::RestApi"):
+            yield api, arn.partition(f"${{{api.name}}}")[2]
+
+
+def _allows(view: View, permission: Resource, method: Resource, target: Resource) -> bool:
+    if API_GATEWAY not in _principals(permission):
+        return False
+    if target not in view.named(permission.properties.get("FunctionName"), *TARGETS):
+        return False
+    wanted = f"/{ANYTHING}/{http_method(method).replace('ANY', ANYTHING)}/{path_of(view, method)}"
+    return any(
+        api in apis_of(view, method) and re.fullmatch(_pattern(tail), wanted, re.DOTALL)
+        for api, tail in _source_of_api(view, permission)
+    )
+
+
+def _pattern(tail: str) -> str:
+    """The regular expression of the end of an ARN. A variable is the name of a stage, or a piece of one."""
+    pieces = re.split(r"(\*|\?|\$\{[^}]*\})", tail)
+    return "".join({"*": ".*", "?": "."}.get(p, "[^/]+" if p.startswith("${") else re.escape(p)) for p in pieces)
+
+
+def _is_for_api(view: View, permission: Resource) -> bool:
+    """Whether only methods of this template could need the permission."""
+    if API_GATEWAY not in _principals(permission):
+        return False
+    sources = list(_source_of_api(view, permission))
+    # An API written as one OpenAPI document hides its methods, and an authorizer is no method.
+    hidden = [api for api, tail in sources if {"Body", "BodyS3Location"} & api.properties.keys()]
+    return bool(sources) and not hidden and not all(tail.startswith("/authorizers/") for _, tail in sources)

@@ -1,0 +1,117 @@
+"""E9002."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ._rule import Found, HouseRule
+from ._template import Path, Policy, View, branches, conditions_in, intrinsic, items, principals, text, values
+
+VERSION = "2012-10-17"
+
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/"
+# Actions whose row in the service authorization reference names no resource type, so that only `*` is possible.
+WITHOUT_RESOURCE = {
+    "ec2:DescribeNetworkInterfaces": f"{_REFERENCE}list_amazonec2.html",
+    "ec2:DescribeSubnets": f"{_REFERENCE}list_amazonec2.html",
+    "ecr:GetAuthorizationToken": f"{_REFERENCE}list_amazonelasticcontainerregistry.html",
+    "sts:GetCallerIdentity": f"{_REFERENCE}list_awssecuritytokenservice.html",
+    "xray:GetSamplingRules": f"{_REFERENCE}list_awsx-ray.html",
+    "xray:GetSamplingStatisticSummaries": f"{_REFERENCE}list_awsx-ray.html",
+    "xray:GetSamplingTargets": f"{_REFERENCE}list_awsx-ray.html",
+    "xray:PutTelemetryRecords": f"{_REFERENCE}list_awsx-ray.html",
+    "xray:PutTraceSegments": f"{_REFERENCE}list_awsx-ray.html",
+}
+_WITHOUT_RESOURCE = {action.lower() for action in WITHOUT_RESOURCE}
+
+# In the policy of a key `*` means that key, and the account's root must keep the right to manage it.
+# https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html
+KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
+# The policy of an endpoint grants nothing, it limits what passes; gateway endpoints need Principal `*`.
+# https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+ENDPOINTS = ("AWS::EC2::VPCEndpoint",)
+
+
+class PolicyDocuments(HouseRule):
+    """Every IAM policy document names its version, and allows named actions on named resources to named principals.
+
+    A missing version turns policy variables into literal text, and a wildcard grants what nobody has thought of.
+    """
+
+    id = "E9002"
+    shortdesc = "Policy documents are complete and narrow"
+    source_url = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html"
+
+    def check(self, view: View) -> Iterator[Found]:
+        for policy in view.policies:
+            for where, problem in _document(policy):
+                yield policy.at(where), f"a policy of {policy.resource.name} {problem}"
+
+
+def _document(policy: Policy) -> Iterator[tuple[Path, str]]:
+    for where, version in values(policy.document, "Version"):
+        if str(version) != VERSION:
+            yield where, f"has Version {version!r}; write {VERSION}, or policy variables are taken literally"
+    if _may_be_empty(policy.document):
+        yield (), "may have no Statement; give it one that is under no condition, or put the condition on the policy"
+    for where, statement in policy.statements():
+        effects = list(values(statement, "Effect", path=where))
+        for place, effect in effects:
+            if effect not in ("Allow", "Deny"):
+                yield place, f"has a statement with Effect {effect!r}; write Allow or Deny"
+        if any(effect == "Allow" for _, effect in effects):
+            yield from (((*where, *place), problem) for place, problem in _allow(policy, statement))
+
+
+def _may_be_empty(document: dict[Any, Any]) -> bool:
+    """Whether conditions can leave the document without any statement."""
+    for _, statements in values(document, "Statement"):
+        elements = statements if isinstance(statements, list) else [statements]
+        left_out = [_left_out(element) for element in elements]
+        if all(left_out) and not any((name, not when) in left_out for name, when in filter(None, left_out) if name):
+            return True
+    return False
+
+
+def _left_out(element: Any) -> tuple[str, bool] | None:
+    """The condition, and its value, that leaves the element out of its list; None if nothing does."""
+    if element is None:
+        return "", True
+    if all(value is not None for _, value in branches(element)):
+        return None
+    name, argument = intrinsic(element)
+    names = conditions_in(element)
+    if name == "Fn::If" and len(names) == 1:
+        return names.pop(), argument[1] == {"Ref": "AWS::NoValue"}
+    return "", True
+
+
+def _allow(policy: Policy, statement: dict[Any, Any]) -> Iterator[tuple[Path, str]]:
+    for key in ("NotAction", "NotPrincipal", "NotResource"):
+        if key in statement:
+            yield (key,), f"allows by {key}, that is everything else; list what is allowed"
+
+    own_key = policy.resource.type in KEYS
+    root = own_key and all(str(text(who)).endswith(":root") for _, _, who in principals(statement))
+    actions = list(items(statement, "Action"))
+    for where, action in actions:
+        if "*" in (text(action) or "") and not (root and action == "kms:*"):
+            yield where, f"allows the action {action!r}; name the actions that are needed"
+
+    without_resource = all(str(text(action)).lower() in _WITHOUT_RESOURCE for _, action in actions)
+    for where, resource in items(statement, "Resource"):
+        if _is_everything(text(resource)) and not own_key and not (actions and without_resource):
+            named = ", ".join(str(text(action)) for _, action in actions)
+            yield where, f"allows {named} on every resource ({text(resource)}); name the resource"
+
+    for where, _, who in principals(statement):
+        if text(who) == "*" and policy.resource.type not in ENDPOINTS:
+            yield where, 'allows Principal "*", that is anybody; name the principal'
+
+
+def _is_everything(resource: str | None) -> bool:
+    """`*`, or an ARN that leaves open which resource of a service is meant."""
+    plain = re.sub(r"\$\{[^}]*\}", "@", resource or "")
+    return plain == "*" or re.fullmatch(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:\**", plain) is not None

@@ -1,0 +1,91 @@
+"""E9011."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ._rule import Found, HouseRule
+from ._template import Path, Resource, View, is_true, items, principals, text, values
+
+BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+FILTERS = ("ObjectSizeGreaterThan", "ObjectSizeLessThan", "Prefix", "TagFilters")
+
+
+class PrivateBuckets(HouseRule):
+    """Every bucket is closed to the public, encrypted, reached over TLS only, and cleans up after itself.
+
+    Versions bring back what was overwritten; without expiry they, and uploads that nobody completed, are billed for ever.
+    """
+
+    id = "E9011"
+    shortdesc = "Buckets are private and tidy"
+    source_url = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html"
+
+    def check(self, view: View) -> Iterator[Found]:
+        for bucket in view.of_type("AWS::S3::Bucket"):
+            for where, problem in _settings(bucket.properties):
+                yield (*bucket.properties_path, *where), f"{bucket.name} {problem}"
+            if not any(p.exists_with(bucket) and _requires_tls(view, p, bucket) for p in view.of_type("AWS::S3::BucketPolicy")):
+                yield (
+                    bucket.path,
+                    f"{bucket.name} can be reached without TLS; add a bucket policy that denies s3:* on the bucket and "
+                    "its objects when aws:SecureTransport is false",
+                )
+
+
+def _settings(properties: dict[Any, Any]) -> Iterator[tuple[Path, str]]:
+    for block in BLOCKS:
+        for where, value in values(properties, "PublicAccessBlockConfiguration", block):
+            if not is_true(value):
+                yield where, f"has {block} {value}; set it to true in PublicAccessBlockConfiguration"
+    for where, value in values(properties, "BucketEncryption", "ServerSideEncryptionConfiguration"):
+        if not value:
+            yield where, "does not say how it is encrypted; set BucketEncryption"
+    for where, value in values(properties, "VersioningConfiguration", "Status"):
+        if value != "Enabled":
+            yield where, f"has versioning {value}; set VersioningConfiguration to Enabled"
+    for where, rules in values(properties, "OwnershipControls", "Rules"):
+        owners = [owner for _, rule in items(rules) for _, owner in values(rule, "ObjectOwnership")]
+        if not owners or any(owner != "BucketOwnerEnforced" for owner in owners):
+            yield where, f"has object ownership {owners}; set BucketOwnerEnforced, which switches ACLs off"
+    for where, rules in values(properties, "LifecycleConfiguration", "Rules"):
+        applied = [rule for rule in (rules if isinstance(rules, list) else []) if _applies_to_all(rule)]
+        if not any(
+            days is not None
+            for rule in applied
+            for key in (("NoncurrentVersionExpiration", "NoncurrentDays"), ("NoncurrentVersionExpirationInDays",))
+            for _, days in values(rule, *key)
+        ):
+            yield where, "keeps old versions for ever; add a rule for all objects with NoncurrentVersionExpiration"
+        if not any("AbortIncompleteMultipartUpload" in rule for rule in applied):
+            yield where, "keeps incomplete uploads for ever; add a rule with AbortIncompleteMultipartUpload"
+
+
+def _applies_to_all(rule: Any) -> bool:
+    return isinstance(rule, dict) and rule.get("Status") == "Enabled" and not any(rule.get(key) for key in FILTERS)
+
+
+def _requires_tls(view: View, policy: Resource, bucket: Resource) -> bool:
+    """Whether a statement that is under no condition of the template denies everything without TLS."""
+    named = policy.properties.get("Bucket")
+    own_name = bucket.properties.get("BucketName")
+    if bucket not in view.named(named) and (own_name is None or named != own_name):
+        return False
+    for document in view.policies:
+        if document.resource is not policy:
+            continue
+        for where, statement in document.statements():
+            if "Fn::If" not in where and _denies_without_tls(statement):
+                # The statement is on a bucket by name, and on its objects by the name and `/*`.
+                arns = [text(arn) or "" for _, arn in items(statement, "Resource")]
+                if any(arn.endswith("/*") for arn in arns) and any(arn and not arn.endswith("*") for arn in arns):
+                    return True
+    return False
+
+
+def _denies_without_tls(statement: dict[Any, Any]) -> bool:
+    everybody = any(text(who) == "*" for _, _, who in principals(statement))
+    everything = any(action in ("*", "s3:*") for _, action in items(statement, "Action"))
+    insecure = [str(v).lower() for _, v in items(statement.get("Condition"), "Bool", "aws:SecureTransport")]
+    return statement.get("Effect") == "Deny" and everybody and everything and insecure == ["false"]
