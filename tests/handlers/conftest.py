@@ -1,7 +1,7 @@
 """What the tests of the to-do handlers share: the handlers as modules, their table and user pool, and people who call.
 
-A test calls `person.get("/todos")` and so on; the event is the one that API Gateway would send, and every person is new,
-so that tests can share one table.
+A test calls `person.get("/todos")` and so on; the event is the one that API Gateway would send. Every person is new, so
+that tests can share one table.
 """
 
 from __future__ import annotations

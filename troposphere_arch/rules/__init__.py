@@ -17,7 +17,7 @@ def house_rules() -> list[HouseRule]:
     """A new object of every house rule, in the order of their ids. Imports cfn-lint, which takes a second."""
     from ._rule import HouseRule
 
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            import_module(f"{__name__}.{module.name}")
-    return sorted((rule() for rule in HouseRule.__subclasses__()), key=lambda rule: rule.id)
+    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    members = [member for name in names for member in vars(import_module(f"{__name__}.{name}")).values()]
+    rules = [m() for m in members if isinstance(m, type) and issubclass(m, HouseRule) and m is not HouseRule]
+    return sorted(rules, key=lambda rule: rule.id)

@@ -37,19 +37,19 @@ class Alarms(HouseRule):
             for metric in FUNCTION_METRICS:
                 wanted = {"FunctionName": _names(function, "FunctionName")}
                 if not _watched(alarms, function, "AWS/Lambda", (metric,), wanted):
-                    yield function.path, f"{function.name} has no alarm on {metric}; add one with dimension FunctionName"
+                    yield function.path, f"{function.name} has no alarm on {metric}; add one by FunctionName"
         for stage in view.of_type("AWS::ApiGateway::Stage"):
             # The dimension is the API's name: a Ref gives its id, and such an alarm would never go off.
             api_names = {text(api.properties.get("Name")) for api in apis_of(view, stage)} - {None}
             wanted = {"ApiName": api_names, "Stage": {*_names(stage, "StageName"), None}}
             for metric in STAGE_METRICS:
                 if not _watched(alarms, stage, "AWS/ApiGateway", (metric,), wanted):
-                    yield stage.path, f"{stage.name} has no alarm on {metric}; add one with ApiName equal to the API's Name"
+                    yield stage.path, f"{stage.name} has no alarm on {metric}; add one by ApiName, the API's Name"
         for table in view.of_type("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"):
             wanted = {"TableName": _names(table, "TableName")}
             if not _watched(alarms, table, "AWS/DynamoDB", TABLE_METRICS, wanted):
                 metrics = " or ".join(TABLE_METRICS)
-                yield table.path, f"{table.name} has no alarm on throttling; add one on {metrics} with dimension TableName"
+                yield table.path, f"{table.name} has no alarm on throttling; add one by TableName on {metrics}"
 
 
 def _names(r: Resource, key: str) -> set[str | None]:
@@ -65,7 +65,7 @@ def _watched(
         alarm.exists_with(r)
         and text(metric.get("Namespace")) == namespace
         and text(metric.get("MetricName")) in metrics
-        and all(_dimension(metric, name) in values for name, values in wanted.items())
+        and all(_dimension(metric, name) in names for name, names in wanted.items())
         for alarm in alarms
         for metric in _metrics(alarm.properties)
     )

@@ -21,8 +21,8 @@ METHOD = "AWS::ApiGateway::Method"
 class ApiDeployments(HouseRule):
     """A deployment waits for all that it takes a snapshot of, a stage serves it, and no parameter is in the snapshot.
 
-    What is made after the snapshot is not in it. The deployment is renewed by a hash in its name, made when the template
-    is built, and no such hash sees a parameter: after an update the stage would keep serving the old value.
+    What is made after the snapshot is not in it. The deployment is renewed by a hash in its name, made when the
+    template is built, and no such hash sees a parameter: after an update the stage would keep serving the old value.
     """
 
     id = "E9008"
@@ -64,7 +64,7 @@ def _waits(view: View, deployment: Resource) -> Iterator[Found]:
         elif part.name not in waits_for:
             yield (
                 deployment.path,
-                f"{deployment.name} does not wait for {part.name}, nor does any method refer to it; add it to DependsOn",
+                f"{deployment.name} does not wait for {part.name}, nor does a method refer to it; add it to DependsOn",
             )
 
 
@@ -91,6 +91,6 @@ def _holds_parameters(view: View, part: Resource, deployments: list[Resource]) -
         for parameter in sorted(view.parameters_of_condition(part.condition)):
             yield (
                 part.path,
-                f"{part.name} exists under {part.condition}, which depends on the parameter {parameter}: a change of it "
-                "would not be deployed; put the same condition on the deployment, or none here",
+                f"{part.name} exists under {part.condition}, which depends on the parameter {parameter}: a change "
+                "of it would not be deployed; put the same condition on the deployment, or none here",
             )

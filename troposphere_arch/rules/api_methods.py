@@ -17,9 +17,7 @@ class ApiMethods(HouseRule):
 
     id = "E9007"
     shortdesc = "API methods authorize and validate"
-    source_url = (
-        "https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-to-api.html"
-    )
+    source_url = "https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-to-api.html"
 
     def check(self, view: View) -> Iterator[Found]:
         for method in view.of_type("AWS::ApiGateway::Method"):
@@ -46,8 +44,8 @@ def _guarded(method: Resource) -> Iterator[Found]:
                 if authorizer is None:
                     yield place, f"{method.name} has AuthorizationType {kind} but no AuthorizerId; name the authorizer"
     models = any(model for _, model in values(properties, "RequestModels"))
-    required = [is_true(v) for _, ps in values(properties, "RequestParameters") if isinstance(ps, dict) for v in ps.values()]
-    if models or any(required):
+    parameters = [ps for _, ps in values(properties, "RequestParameters") if isinstance(ps, dict)]
+    if models or any(is_true(required) for ps in parameters for required in ps.values()):
         for where, validator in values(properties, "RequestValidatorId", path=at):
             if validator is None:
-                yield where, f"{method.name} has a model but nothing checks it; set RequestValidatorId"
+                yield where, f"{method.name} says what it takes but nothing checks it; set RequestValidatorId"

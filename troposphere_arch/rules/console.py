@@ -26,16 +26,15 @@ class Console(HouseRule):
 
     def check(self, view: View) -> Iterator[Found]:
         grouped = [name for _, group in items(view.template, *INTERFACE, "ParameterGroups") for name in _members(group)]
-        labels = dict(values(view.template, *INTERFACE)).get(INTERFACE)
-        labels = labels.get("ParameterLabels") if isinstance(labels, dict) else None
+        labels = [value for _, value in values(view.template, *INTERFACE, "ParameterLabels")]
         for name, parameter in view.parameters.items():
             problems = list(_parameter(parameter))
             problems += [] if name in grouped else ["is in no group; add it to ParameterGroups of the interface"]
-            if not any(label for _, label in values(labels, name, "default")):
+            if not any(text for value in labels for _, text in values(value, name, "default")):
                 problems += ["has no label; add it to ParameterLabels of the interface"]
             for problem in problems:
                 yield ("Parameters", name), f"{name} {problem}"
-        labelled = list(labels) if isinstance(labels, dict) else []
+        labelled = [name for value in labels if isinstance(value, dict) for name in value]
         for name in dict.fromkeys([*grouped, *labelled]):
             if name not in view.parameters:
                 yield INTERFACE, f"the interface speaks of {name}, which is no parameter; remove it"

@@ -45,7 +45,7 @@ def _logging(view: View, function: Resource) -> Iterator[Found]:
         for declared in groups:
             for place, days in values(declared.properties, "RetentionInDays", path=declared.properties_path):
                 if days is None:
-                    yield place, f"{declared.name}, the log group of {function.name}, never forgets; set RetentionInDays"
+                    yield place, f"{declared.name}, where {function.name} logs, never forgets; set RetentionInDays"
 
 
 def _platform(function: Resource) -> Iterator[Found]:

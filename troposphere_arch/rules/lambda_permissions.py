@@ -39,7 +39,7 @@ class LambdaPermissions(HouseRule):
                 )
         for permission in permissions:
             if _is_for_api(view, permission) and not any(_allows(view, permission, *call) for call in calls):
-                yield permission.path, f"{permission.name} lets an API invoke a function that it does not call; remove it"
+                yield permission.path, f"{permission.name} lets an API invoke what it does not call; remove it"
 
 
 def _principals(permission: Resource) -> set[str | None]:

@@ -84,7 +84,7 @@ def _service_principals(view: View) -> Iterator[Found]:
         named += [(where, r.name, who) for where, who in values(r.properties, "Principal", path=r.properties_path)]
     for where, name, who in named:
         if OTHER_SUFFIX.search(text(who) or ""):
-            yield where, f"{name} names the service {text(who)}; write .amazonaws.com, which is right in every partition"
+            yield where, f"{name} names the service {text(who)}; end it in .amazonaws.com, in every partition"
 
 
 def _dict(value: Any) -> dict[Any, Any]:

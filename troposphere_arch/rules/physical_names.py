@@ -82,7 +82,10 @@ class PhysicalNames(HouseRule):
             yield r.path, f"{r.name} is a nested stack; put its resources into this template"
         for name, output in view.outputs.items():
             if isinstance(output, dict) and "Export" in output:
-                yield ("Outputs", name, "Export"), f"{name} is exported, which locks it while anybody imports it; drop Export"
+                yield (
+                    ("Outputs", name, "Export"),
+                    f"{name} is exported, which locks it once it is imported; drop Export",
+                )
         for transform in view.transforms:
             yield ("Transform",), f"the template needs the transform {transform}; write the resources out"
         for where, node in walk(view.template):

@@ -15,7 +15,7 @@ FILTERS = ("ObjectSizeGreaterThan", "ObjectSizeLessThan", "Prefix", "TagFilters"
 class PrivateBuckets(HouseRule):
     """Every bucket is closed to the public, encrypted, reached over TLS only, and cleans up after itself.
 
-    Versions bring back what was overwritten; without expiry they, and uploads that nobody completed, are billed for ever.
+    Versions bring back what was overwritten; without expiry they, and uploads nobody completed, are billed for ever.
     """
 
     id = "E9011"
@@ -26,7 +26,8 @@ class PrivateBuckets(HouseRule):
         for bucket in view.of_type("AWS::S3::Bucket"):
             for where, problem in _settings(bucket.properties):
                 yield (*bucket.properties_path, *where), f"{bucket.name} {problem}"
-            if not any(p.exists_with(bucket) and _requires_tls(view, p, bucket) for p in view.of_type("AWS::S3::BucketPolicy")):
+            policies = view.of_type("AWS::S3::BucketPolicy")
+            if not any(p.exists_with(bucket) and _requires_tls(view, p, bucket) for p in policies):
                 yield (
                     bucket.path,
                     f"{bucket.name} can be reached without TLS; add a bucket policy that denies s3:* on the bucket and "

@@ -100,21 +100,21 @@ def _pool_trust(policy: Policy, pools: set[str]) -> Iterator[Found]:
         issuers = {who for kind, who in trusted if kind == "Federated" and who in IDENTITY_POOLS}
         if len(trusted) != 1 or not issuers:
             who = ", ".join(sorted(str(who) for _, who in trusted)) or "nobody"
-            yield where, f"{name} trusts {who}, but is used by an identity pool; trust Federated {IDENTITY_POOLS[0]} only"
+            yield where, f"{name} trusts {who}, but is used by an identity pool; trust {IDENTITY_POOLS[0]} only"
             continue
         issuer = issuers.pop()
         conditions = statement.get("Condition")
         audience = {text(v) for _, v in items(conditions, "StringEquals", f"{issuer}:aud")}
         if len(audience) != 1 or not audience <= pools:
             wanted = ", ".join(sorted(pools))
-            yield where, f"{name} can be assumed through any identity pool; let StringEquals bind {issuer}:aud to {wanted}"
+            yield where, f"{name} is open to every identity pool; let StringEquals bind {issuer}:aud to {wanted}"
         methods = {
             text(value)
             for operator in ("ForAnyValue:StringEquals", "ForAnyValue:StringLike")
             for _, value in items(conditions, operator, f"{issuer}:amr")
         }
         if methods != {"authenticated"}:
-            yield where, f"{name} can be assumed by guests; let ForAnyValue:StringLike bind {issuer}:amr to authenticated"
+            yield where, f"{name} is open to guests; let ForAnyValue:StringLike bind {issuer}:amr to authenticated"
 
 
 def _guests(view: View) -> Iterator[Found]:

@@ -15,8 +15,8 @@ NOT_FROZEN = ("CodeSigningConfigArn", "RecursiveLoop", "ReservedConcurrentExecut
 class VersionFreezes(HouseRule):
     """A version of a function names, in its description, every parameter that it freezes.
 
-    A version is a snapshot that CloudFormation renews only when one of its own properties changes. With the parameter in
-    the description it does; without, an alias would keep running the old value after an update.
+    A version is a snapshot that CloudFormation renews only when one of its own properties changes. With the parameter
+    in the description it does; without, an alias would keep running the old value after an update.
     """
 
     id = "E9009"

@@ -1,0 +1,101 @@
+"""A stack on an emulator, as its operator handles it: through CloudFormation's public API alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere_arch import catalogue, scenarios
+from troposphere_arch.local import Emulator
+
+BUCKET = "templates-of-the-tests"
+
+
+def template_bytes(scenario: str) -> bytes:
+    """The template's bytes as the sources make them; another test holds these and the committed file together."""
+    return catalogue.contents()[catalogue.template_path(scenario, scenarios.page(scenario).VERSION)]
+
+
+def template_url(emulator: Emulator, scenario: str, body: bytes | None = None) -> str:
+    """The address of the uploaded template."""
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key=f"{scenario}.json", Body=body or template_bytes(scenario))
+    return f"{emulator.url}/{BUCKET}/{scenario}.json"
+
+
+@dataclass
+class Stack:
+    """A stack by its name."""
+
+    emulator: Emulator
+    name: str
+
+    @property
+    def cloudformation(self) -> Any:
+        return self.emulator.client("cloudformation")
+
+    def create(self, url: str, **parameters: str) -> Stack:
+        self.cloudformation.create_stack(
+            StackName=self.name, TemplateURL=url, Capabilities=["CAPABILITY_IAM"], Parameters=_list(parameters)
+        )
+        return self.wait("CREATE_COMPLETE")
+
+    def update(self, **parameters: str) -> Stack:
+        """Change parameters; those not named keep their value, the template stays."""
+        names = {p["ParameterKey"] for p in self.describe().get("Parameters", [])}
+        kept = [{"ParameterKey": n, "UsePreviousValue": True} for n in sorted(names - parameters.keys())]
+        self.cloudformation.update_stack(
+            StackName=self.name,
+            UsePreviousTemplate=True,
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[*_list(parameters), *kept],
+        )
+        return self.wait("UPDATE_COMPLETE")
+
+    def delete(self) -> None:
+        stack_id = self.describe()["StackId"]
+        self.cloudformation.delete_stack(StackName=self.name)
+        self.wait("DELETE_COMPLETE", name=stack_id)
+
+    def wait(self, wanted: str, *, name: str | None = None) -> Stack:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            status = self.describe(name)["StackStatus"]
+            if status == wanted:
+                return self
+            assert status.endswith("_IN_PROGRESS"), f"{self.name}: {status}: {self.failures()}"
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name} did not reach {wanted}")
+
+    def describe(self, name: str | None = None) -> dict[str, Any]:
+        stack: dict[str, Any] = self.cloudformation.describe_stacks(StackName=name or self.name)["Stacks"][0]
+        return stack
+
+    def failures(self) -> list[str]:
+        events = self.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
+        return [
+            f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events if "FAILED" in e["ResourceStatus"]
+        ]
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return {o["OutputKey"]: o["OutputValue"] for o in self.describe().get("Outputs", [])}
+
+    def physical(self, logical: str) -> str:
+        """The physical id of a resource: what an operator, not a user, looks at."""
+        resources = self.cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
+        return next(r["PhysicalResourceId"] for r in resources if r["LogicalResourceId"] == logical)
+
+
+def _list(parameters: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+
+
+def preset(scenario: str, name: str) -> dict[str, str]:
+    """The values of a committed parameter file."""
+    path = f"{scenario}/{scenarios.page(scenario).VERSION}/parameters/{name}.json"
+    return {p["ParameterKey"]: p["ParameterValue"] for p in json.loads(catalogue.contents()[path])}

@@ -1,0 +1,635 @@
+"""Each patch twice: what the stock emulator does, so that we notice when it learns better, and what the patch does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from troposphere_arch.local import Emulator
+
+Resources = dict[str, dict[str, Any]]
+
+TRUST_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+@dataclass(frozen=True)
+class Stack:
+    emulator: Emulator
+    name: str
+
+    @property
+    def ids(self) -> dict[str, str]:
+        found = self.emulator.client("cloudformation").describe_stack_resources(StackName=self.name)["StackResources"]
+        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in found}
+
+    def update(self, resources: Resources) -> None:
+        body = json.dumps({"Resources": resources})
+        self.emulator.client("cloudformation").update_stack(
+            StackName=self.name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"]
+        )
+        assert self.ended() == "UPDATE_COMPLETE"
+
+    def ended(self) -> str:
+        cloudformation = self.emulator.client("cloudformation")
+        while True:
+            status: str = cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"]
+            if not status.endswith("_IN_PROGRESS"):
+                return status
+            time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def stack(emulator: Emulator, resources: Resources, **options: Any) -> Iterator[Stack]:
+    cloudformation = emulator.client("cloudformation")
+    stack_id = cloudformation.create_stack(
+        StackName=f"t-{uuid.uuid4().hex[:12]}",
+        TemplateBody=json.dumps({"Resources": resources}),
+        Capabilities=["CAPABILITY_IAM"],
+        **options,
+    )["StackId"]
+    made = Stack(emulator, stack_id)
+    try:
+        assert made.ended() == "CREATE_COMPLETE"
+        yield made
+    finally:
+        cloudformation.delete_stack(StackName=made.name)
+        assert made.ended() == "DELETE_COMPLETE"
+
+
+def resource(kind: str, *, depends: list[str] | None = None, **properties: Any) -> dict[str, Any]:
+    return {"Type": f"AWS::{kind}", "Properties": properties, **({"DependsOn": depends} if depends else {})}
+
+
+def allowed(call: Callable[..., Any], **parameters: Any) -> bool:
+    try:
+        call(**parameters)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "AccessDenied"
+        return False
+    return True
+
+
+# --- policy variables
+
+
+def policy_of_identity(bucket: dict[str, Any]) -> dict[str, Any]:
+    identity = "${!cognito-identity.amazonaws.com:sub}"
+    from_pool = {
+        "StringEquals": {"cognito-identity.amazonaws.com:aud": {"Ref": "Identities"}},
+        "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "authenticated"},
+    }
+    files = {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+        "Resource": {"Fn::Sub": ["${Bucket.Arn}/" + identity + "/*", {}]},
+        "Condition": from_pool,
+    }
+    listing = {
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": {"Fn::GetAtt": ["Bucket", "Arn"]},
+        "Condition": {"StringLike": {"s3:prefix": {"Fn::Sub": identity + "/*"}}},
+    }
+    return {"Version": "2012-10-17", "Statement": [files, listing]}
+
+
+def own_prefix_resources() -> Resources:
+    bucket = resource("S3::Bucket")
+    provider = {
+        "ClientId": {"Ref": "App"},
+        "ProviderName": {"Fn::GetAtt": ["Users", "ProviderName"]},
+    }
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+    }
+    return {
+        "Bucket": bucket,
+        "Users": resource("Cognito::UserPool"),
+        "App": resource(
+            "Cognito::UserPoolClient",
+            UserPoolId={"Ref": "Users"},
+            ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        ),
+        "Identities": resource(
+            "Cognito::IdentityPool", AllowUnauthenticatedIdentities=False, CognitoIdentityProviders=[provider]
+        ),
+        "Role": resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [trust]},
+            Policies=[{"PolicyName": "files", "PolicyDocument": policy_of_identity(bucket)}],
+        ),
+        "Roles": resource(
+            "Cognito::IdentityPoolRoleAttachment",
+            IdentityPoolId={"Ref": "Identities"},
+            Roles={"authenticated": {"Fn::GetAtt": ["Role", "Arn"]}},
+        ),
+    }
+
+
+def sign_in(emulator: Emulator, ids: dict[str, str], name: str) -> tuple[str, Any]:
+    """The identity id and an S3 client of a new user."""
+    users, identities = emulator.client("cognito-idp"), emulator.client("cognito-identity")
+    users.admin_create_user(UserPoolId=ids["Users"], Username=name)
+    users.admin_set_user_password(UserPoolId=ids["Users"], Username=name, Password="Pa55word!", Permanent=True)
+    token = users.admin_initiate_auth(
+        UserPoolId=ids["Users"],
+        ClientId=ids["App"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": name, "PASSWORD": "Pa55word!"},
+    )["AuthenticationResult"]["IdToken"]
+    logins = {f"cognito-idp.us-east-1.amazonaws.com/{ids['Users']}": token}
+    identity = identities.get_id(IdentityPoolId=ids["Identities"], Logins=logins)["IdentityId"]
+    credentials = identities.get_credentials_for_identity(IdentityId=identity, Logins=logins)["Credentials"]
+    return identity, emulator.client("s3", credentials=credentials)
+
+
+def test_policy_variable_of_an_identity_pool(stock: Emulator, patched: Emulator) -> None:
+    with stack(stock, own_prefix_resources()) as made:
+        identity, s3 = sign_in(stock, made.ids, "ann")
+        assert not allowed(s3.put_object, Bucket=made.ids["Bucket"], Key=f"{identity}/a")
+
+    with stack(patched, own_prefix_resources()) as made:
+        bucket = made.ids["Bucket"]
+        ann, s3 = sign_in(patched, made.ids, "ann")
+        bob, _ = sign_in(patched, made.ids, "bob")
+        assert allowed(s3.put_object, Bucket=bucket, Key=f"{ann}/a")
+        assert allowed(s3.get_object, Bucket=bucket, Key=f"{ann}/a")
+        assert allowed(s3.list_objects_v2, Bucket=bucket, Prefix=f"{ann}/")
+        assert not allowed(s3.put_object, Bucket=bucket, Key=f"{bob}/a")
+        assert not allowed(s3.get_object, Bucket=bucket, Key=f"{bob}/a")
+        assert not allowed(s3.list_objects_v2, Bucket=bucket, Prefix=f"{bob}/")
+        assert not allowed(s3.put_object, Bucket=bucket, Key=f"{ann}x/a")
+        assert not allowed(s3.list_objects_v2, Bucket=bucket, Prefix=ann)
+        assert not allowed(s3.list_objects_v2, Bucket=bucket)
+        assert not allowed(s3.put_object, Bucket=bucket, Key="${cognito-identity.amazonaws.com:sub}/a")
+
+
+@pytest.fixture
+def user(patched: Emulator) -> Iterator[Callable[..., Any]]:
+    """Makes a user with a policy and gives its S3 client."""
+    iam = patched.client("iam")
+
+    def make(policy: dict[str, Any], **tags: str) -> Any:
+        name = f"u-{uuid.uuid4().hex[:12]}"
+        iam.create_user(UserName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return patched.client("s3", credentials=key)
+
+    return make
+
+
+@pytest.fixture
+def bucket(patched: Emulator) -> str:
+    name = f"b-{uuid.uuid4().hex}"
+    patched.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def allow_objects(bucket: str, path: str, **conditions: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/{path}"}
+    return {"Version": "2012-10-17", "Statement": [{**statement, "Condition": conditions}]}
+
+
+def test_what_a_variable_holds_is_text_and_no_wildcard(user: Callable[..., Any], bucket: str) -> None:
+    s3 = user(allow_objects(bucket, "${aws:PrincipalTag/team}/*"), team="*")
+    assert allowed(s3.put_object, Bucket=bucket, Key="*/a")
+    assert not allowed(s3.put_object, Bucket=bucket, Key="red/a")
+
+
+def test_variable_that_has_a_default(user: Callable[..., Any], bucket: str) -> None:
+    s3 = user(allow_objects(bucket, "${aws:PrincipalTag/team, 'common'}/*"))
+    assert allowed(s3.put_object, Bucket=bucket, Key="common/a")
+    assert not allowed(s3.put_object, Bucket=bucket, Key="red/a")
+
+
+def test_variable_without_a_value_equals_nothing(user: Callable[..., Any], bucket: str) -> None:
+    s3 = user(allow_objects(bucket, "${aws:PrincipalTag/team}*"))
+    assert not allowed(s3.put_object, Bucket=bucket, Key="a")
+    s3 = user(allow_objects(bucket, "*", StringEquals={"aws:username": "${aws:PrincipalTag/team}"}))
+    assert not allowed(s3.put_object, Bucket=bucket, Key="a")
+    s3 = user(allow_objects(bucket, "*", StringNotEquals={"aws:username": "${aws:PrincipalTag/team}"}))
+    assert allowed(s3.put_object, Bucket=bucket, Key="a")
+
+
+def test_characters_that_a_policy_writes_as_variables(user: Callable[..., Any], bucket: str) -> None:
+    s3 = user(allow_objects(bucket, "${*}/${?}${$}/?"))
+    assert allowed(s3.put_object, Bucket=bucket, Key="*/?$/a")
+    assert not allowed(s3.put_object, Bucket=bucket, Key="a/?$/a")
+
+
+def test_policy_without_the_version_has_no_variables(user: Callable[..., Any], bucket: str) -> None:
+    policy = allow_objects(bucket, "${aws:PrincipalTag/team}/*")
+    assert allowed(user(policy, team="red").put_object, Bucket=bucket, Key="red/a")
+    del policy["Version"]
+    assert not allowed(user(policy, team="red").put_object, Bucket=bucket, Key="red/a")
+
+
+def test_variable_in_a_bucket_policy(patched: Emulator, user: Callable[..., Any], bucket: str) -> None:
+    resources = f"arn:aws:s3:::{bucket}/" + "${aws:PrincipalTag/team}/*"
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "NotResource": resources}
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    patched.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    s3 = user(allow_objects(bucket, "*"), team="red")
+    assert allowed(s3.put_object, Bucket=bucket, Key="red/a")
+    assert not allowed(s3.put_object, Bucket=bucket, Key="blue/a")
+
+
+# --- API Gateway
+
+
+def api(validator: dict[str, Any], *, stage: dict[str, Any], named: bool = True, run: int = 1) -> Resources:
+    rest = {"RestApiId": {"Ref": "Api"}}
+    root = {**rest, "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]}, "AuthorizationType": "NONE"}
+    model = {"type": "object", "required": ["text"]}
+    origin = "method.response.header.Access-Control-Allow-Origin"
+    preflight = {"StatusCode": "204", "ResponseParameters": {origin: "stageVariables.origin"}}
+    missing = {"method.response.header.X-Missing": "stageVariables.missing"}
+    preflight["ResponseParameters"] |= missing
+    return {
+        "Api": resource("ApiGateway::RestApi", Name="a"),
+        "Body": resource("ApiGateway::Model", **rest, ContentType="application/json", Schema=model),
+        "Validator": resource("ApiGateway::RequestValidator", **rest, **validator),
+        "Post": resource(
+            "ApiGateway::Method",
+            **root,
+            HttpMethod="POST",
+            RequestModels={"application/json": {"Ref": "Body"}},
+            RequestParameters={"method.request.querystring.q": True},
+            Integration={"Type": "MOCK", "RequestTemplates": {"application/json": '{"statusCode": 200}'}},
+            **({"RequestValidatorId": {"Ref": "Validator"}} if named else {}),
+        ),
+        "Options": resource(
+            "ApiGateway::Method",
+            **root,
+            HttpMethod="OPTIONS",
+            Integration={
+                "Type": "MOCK",
+                "RequestTemplates": {"application/json": '{"statusCode": 204}'},
+                "IntegrationResponses": [preflight],
+            },
+            MethodResponses=[
+                {"StatusCode": "204", "ResponseParameters": {origin: True, **dict.fromkeys(missing, True)}}
+            ],
+        ),
+        f"Deployment{run}": resource("ApiGateway::Deployment", depends=["Post", "Options"], **rest),
+        "Log": resource("Logs::LogGroup"),
+        "Stage": resource(
+            "ApiGateway::Stage", **rest, DeploymentId={"Ref": f"Deployment{run}"}, StageName="v1", **stage
+        ),
+    }
+
+
+BOTH = {"ValidateRequestBody": True, "ValidateRequestParameters": "true"}
+LOG = {"DestinationArn": {"Fn::GetAtt": ["Log", "Arn"]}, "Format": "$context.requestId"}
+CACHE = {"CacheClusterEnabled": True, "CacheClusterSize": "1.6"}
+
+
+def post(made: Stack, *, query: str, body: str) -> int:
+    address = f"https://{made.ids['Api']}.execute-api.us-east-1.amazonaws.com/v1/{query}"
+    return made.emulator.request("POST", address, headers={"Content-Type": "application/json"}, body=body).status
+
+
+def statuses(made: Stack) -> list[int]:
+    """All is well; the body is not what the model says; a parameter is missing."""
+    good = json.dumps({"text": "a"})
+    return [
+        post(made, query="?q=1", body=good),
+        post(made, query="?q=1", body="{}"),
+        post(made, query="", body=good),
+    ]
+
+
+def test_request_validator(stock: Emulator, patched: Emulator) -> None:
+    with stack(stock, api(BOTH, stage={})) as made:
+        assert stock.client("apigateway").get_request_validators(restApiId=made.ids["Api"])["items"] == []
+        assert statuses(made) == [200, 200, 200]
+
+    with stack(patched, api(BOTH, stage={})) as made:
+        assert statuses(made) == [200, 400, 400]
+        first = made.ids["Validator"]
+        made.update(api({"ValidateRequestBody": True}, stage={}))
+        assert made.ids["Validator"] == first
+        assert statuses(made) == [200, 400, 200]
+        made.update(api({"ValidateRequestParameters": True, "Name": "new"}, stage={}))
+        assert made.ids["Validator"] != first, "a new name is a new validator"
+        assert statuses(made) == [200, 200, 400]
+        validators = patched.client("apigateway").get_request_validators(restApiId=made.ids["Api"])["items"]
+        assert [validator["name"] for validator in validators] == ["new"]
+        made.update(api(BOTH, stage={}, named=False))
+        assert statuses(made) == [200, 200, 200]
+
+
+def test_stage_settings(stock: Emulator, patched: Emulator) -> None:
+    def settings(made: Stack) -> tuple[Any, ...]:
+        stage = made.emulator.client("apigateway").get_stage(restApiId=made.ids["Api"], stageName="v1")
+        log, cached = stage.get("accessLogSettings", {}), stage["cacheClusterEnabled"]
+        return log.get("format"), ":log-group:" in log.get("destinationArn", ""), cached, stage.get("cacheClusterSize")
+
+    with stack(stock, api(BOTH, stage={"AccessLogSetting": LOG, **CACHE})) as made:
+        assert settings(made) == (None, False, False, None)
+
+    with stack(patched, api(BOTH, stage={"AccessLogSetting": LOG, **CACHE})) as made:
+        assert settings(made) == ("$context.requestId", True, True, "1.6")
+        made.update(api(BOTH, stage={"AccessLogSetting": {**LOG, "Format": "$context.status"}}))
+        assert settings(made)[:3] == ("$context.status", True, False)
+        made.update(api(BOTH, stage={}))
+        assert settings(made)[:3] == (None, False, False)
+
+
+def test_method_settings_are_kept_by_stock(stock: Emulator) -> None:
+    def limits(made: Stack) -> Any:
+        stage = stock.client("apigateway").get_stage(restApiId=made.ids["Api"], stageName="v1")
+        return [setting["throttlingBurstLimit"] for setting in stage["methodSettings"].values()]
+
+    setting = {"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 5}
+    with stack(stock, api(BOTH, stage={"MethodSettings": [{**setting, "ThrottlingBurstLimit": 7}]})) as made:
+        assert limits(made) == [7]
+        made.update(api(BOTH, stage={"MethodSettings": [{**setting, "ThrottlingBurstLimit": 8}]}))
+        assert limits(made) == [8]
+
+
+def test_stage_variables_in_a_preflight(stock: Emulator, patched: Emulator) -> None:
+    def header(made: Stack, name: str) -> str | None:
+        address = f"https://{made.ids['Api']}.execute-api.us-east-1.amazonaws.com/v1/"
+        value: str | None = made.emulator.request("OPTIONS", address).headers[name]
+        return value
+
+    def resources(host: str, run: int = 1) -> Resources:
+        return api(BOTH, stage={"Variables": {"origin": f"https://{host}"}}, run=run)
+
+    with stack(stock, resources("a.example")) as made:
+        assert header(made, "Access-Control-Allow-Origin") == "stageVariables.origin"
+
+    with stack(patched, resources("a.example")) as made:
+        assert header(made, "Access-Control-Allow-Origin") == "https://a.example"
+        assert header(made, "X-Missing") is None
+        made.update(resources("b.example"))
+        assert header(made, "Access-Control-Allow-Origin") == "https://b.example"
+
+
+def test_web_acl_association(stock: Emulator, patched: Emulator) -> None:
+    def resources(acl: str | None) -> Resources:
+        visible = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "m"}
+        made = api(BOTH, stage={})
+        for name in ("First", "Second"):
+            made[name] = resource(
+                "WAFv2::WebACL", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=visible
+            )
+        if acl:
+            arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Stage}"
+            made["Association"] = resource(
+                "WAFv2::WebACLAssociation", ResourceArn={"Fn::Sub": arn}, WebACLArn={"Fn::GetAtt": [acl, "Arn"]}
+            )
+        return made
+
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::WAFv2::WebACLAssociation\]"):
+        stock.client("cloudformation").create_stack(
+            StackName="waf", TemplateBody=json.dumps({"Resources": resources("First")})
+        )
+
+    with stack(patched, resources("First")) as made:
+        waf = patched.client("wafv2")
+        arn = f"arn:aws:apigateway:us-east-1::/restapis/{made.ids['Api']}/stages/v1"
+        assert waf.get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["ARN"].split("|")[0] in made.ids["Association"]
+        first = made.ids["Association"]
+        made.update(resources("Second"))
+        assert made.ids["Association"] != first
+        assert waf.get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["ARN"] in made.ids["Association"]
+        made.update(resources(None))
+        with pytest.raises(ClientError, match="WAFNonexistentItemException"):
+            waf.get_web_acl_for_resource(ResourceArn=arn)
+
+
+# --- Budgets, Lambda, DynamoDB, S3
+
+
+def test_budget(stock: Emulator, patched: Emulator) -> None:
+    def resources(amount: Any, percent: int) -> Resources:
+        notice = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": percent}
+        told = {"Notification": notice, "Subscribers": [{"SubscriptionType": "EMAIL", "Address": "a@example.com"}]}
+        budget = {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": amount, "Unit": "USD"}}
+        return {"Budget": resource("Budgets::Budget", Budget=budget, NotificationsWithSubscribers=[told])}
+
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::Budgets::Budget\]"):
+        stock.client("cloudformation").create_stack(
+            StackName="budget", TemplateBody=json.dumps({"Resources": resources(10, 80)})
+        )
+
+    budgets = patched.client("budgets")
+
+    def limit(name: str) -> str:
+        found = budgets.describe_budget(AccountId="000000000000", BudgetName=name)["Budget"]
+        amount: str = found["BudgetLimit"]["Amount"]
+        return amount
+
+    with stack(patched, resources(10, 80)) as made:
+        name = made.ids["Budget"]
+        assert limit(name) == "10"
+        made.update(resources("20", 80))
+        assert limit(name) == "20"
+        made.update(resources("20", 90))
+        notices = budgets.describe_notifications_for_budget(AccountId="000000000000", BudgetName=made.ids["Budget"])
+        assert [notice["Threshold"] for notice in notices["Notifications"]] == [90]
+    with pytest.raises(ClientError, match="NotFoundException"):
+        limit(name)
+
+
+def test_reserved_concurrency(stock: Emulator, patched: Emulator) -> None:
+    def resources(**properties: Any) -> Resources:
+        code = {"ZipFile": "def handler(event, context): pass"}
+        role = {"Fn::GetAtt": ["Role", "Arn"]}
+        return {
+            "Role": resource("IAM::Role", AssumeRolePolicyDocument=TRUST_LAMBDA),
+            "Function": resource(
+                "Lambda::Function", Code=code, Handler="index.handler", Role=role, Runtime="python3.12", **properties
+            ),
+        }
+
+    def reserved(made: Stack) -> int | None:
+        functions = made.emulator.client("lambda")
+        number: int | None = functions.get_function_concurrency(FunctionName=made.ids["Function"]).get(
+            "ReservedConcurrentExecutions"
+        )
+        return number
+
+    with stack(stock, resources(ReservedConcurrentExecutions=5)) as made:
+        assert reserved(made) is None
+
+    with stack(patched, resources(ReservedConcurrentExecutions=5)) as made:
+        assert reserved(made) == 5
+        made.update(resources(ReservedConcurrentExecutions="0"))
+        assert reserved(made) == 0
+        made.update(resources())
+        assert reserved(made) is None
+
+
+def table(**properties: Any) -> Resources:
+    key = {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    return {"Table": resource("DynamoDB::Table", **key, **properties)}
+
+
+def test_table_settings(stock: Emulator, patched: Emulator) -> None:
+    on = {
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": "true"},
+        "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS"},
+    }
+    off = {
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False},
+        "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": False},
+        "SSESpecification": {"SSEEnabled": False},
+    }
+
+    def settings(made: Stack) -> list[str]:
+        dynamodb, name = made.emulator.client("dynamodb"), made.ids["Table"]
+        backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        life = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        encryption = dynamodb.describe_table(TableName=name)["Table"].get("SSEDescription", {})
+        recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+        return [recovery, life["TimeToLiveStatus"], encryption.get("Status", "DISABLED")]
+
+    disabled, enabled = ["DISABLED"] * 3, ["ENABLED"] * 3
+    with stack(stock, table(**on)) as made:
+        assert settings(made) == disabled
+    with stack(stock, table()) as made:
+        made.update(table(**on))
+        assert settings(made) == disabled
+
+    with stack(patched, table(**on)) as made:
+        assert settings(made) == enabled
+        made.update(table(**off))
+        assert settings(made) == disabled
+        made.update(table(**on))
+        assert settings(made) == enabled
+        made.update(table())
+        assert settings(made) == disabled
+
+
+def test_deletion_protection_of_tables_and_user_pools_is_kept_by_stock(stock: Emulator) -> None:
+    def resources(protected: bool) -> Resources:
+        users = resource("Cognito::UserPool", DeletionProtection="ACTIVE" if protected else "INACTIVE")
+        return {**table(DeletionProtectionEnabled=protected), "Users": users}
+
+    def protection(made: Stack) -> tuple[bool, str]:
+        tables, pools = stock.client("dynamodb"), stock.client("cognito-idp")
+        return (
+            tables.describe_table(TableName=made.ids["Table"])["Table"]["DeletionProtectionEnabled"],
+            pools.describe_user_pool(UserPoolId=made.ids["Users"])["UserPool"]["DeletionProtection"],
+        )
+
+    with stack(stock, resources(True)) as made:
+        assert protection(made) == (True, "ACTIVE")
+        made.update(resources(False))
+        assert protection(made) == (False, "INACTIVE")
+
+
+def bucket_settings(made: Stack) -> dict[str, Any]:
+    s3, name = made.emulator.client("s3"), made.ids["Bucket"]
+    try:
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    except ClientError:
+        rules = []
+    try:
+        tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=name)["TagSet"]}
+    except ClientError:
+        tags = {}
+    encryption = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    try:
+        owner = s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
+    except ClientError:
+        owner = None
+    algorithm = encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+    return {"rules": rules, "algorithm": algorithm, "owner": owner, "tags": tags}
+
+
+def test_bucket_settings(stock: Emulator, patched: Emulator) -> None:
+    rules = [
+        {
+            "Id": "old",
+            "Status": "Enabled",
+            "Prefix": "a/",
+            "ExpirationInDays": "9",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": "30", "NewerNoncurrentVersions": 2},
+            "Transitions": [{"StorageClass": "GLACIER", "TransitionInDays": 5}],
+        },
+        {
+            "Id": "uploads",
+            "Status": "Enabled",
+            "ExpiredObjectDeleteMarker": True,
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        },
+    ]
+    key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/aws/s3"}
+    encryption = {
+        "ServerSideEncryptionConfiguration": [{"BucketKeyEnabled": True, "ServerSideEncryptionByDefault": key}]
+    }
+    on = {
+        "Bucket": resource(
+            "S3::Bucket",
+            LifecycleConfiguration={"Rules": rules},
+            BucketEncryption=encryption,
+            OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]},
+            Tags=[{"Key": "own", "Value": "1"}],
+        )
+    }
+    by_stack = {"Tags": [{"Key": "team", "Value": "red"}]}
+    with stack(stock, on, **by_stack) as made:
+        assert bucket_settings(made) == {
+            "rules": [],
+            "algorithm": "AES256",
+            "owner": "BucketOwnerEnforced",
+            "tags": {},
+        }
+
+    with stack(patched, on, **by_stack) as made:
+        settings = bucket_settings(made)
+        old, uploads = settings["rules"]
+        assert old == {
+            "ID": "old",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "a/"},
+            "Expiration": {"Days": 9},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30, "NewerNoncurrentVersions": 2},
+            "Transitions": [{"Days": 5, "StorageClass": "GLACIER"}],
+        }
+        assert uploads["Expiration"] == {"ExpiredObjectDeleteMarker": True}
+        assert uploads["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+        assert (settings["algorithm"], settings["owner"]) == ("aws:kms", "ObjectWriter")
+        assert (settings["tags"]["own"], settings["tags"]["team"]) == ("1", "red")
+        assert settings["tags"]["aws:cloudformation:logical-id"] == "Bucket"
+        made.update({"Bucket": resource("S3::Bucket")})
+        settings = bucket_settings(made)
+        assert (settings["rules"], settings["algorithm"]) == ([], "AES256")
+        assert settings["owner"] != "ObjectWriter"
+        assert "own" not in settings["tags"]
+
+
+def test_resource_whose_patched_property_fails_is_not_left_behind(patched: Emulator) -> None:
+    name = f"b-{uuid.uuid4().hex}"
+    rule = {"Status": "Enabled", "TagFilters": [{"Key": "a", "Value": "b"}]}
+    resources = {"Bucket": resource("S3::Bucket", BucketName=name, LifecycleConfiguration={"Rules": [rule]})}
+    cloudformation = patched.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    assert Stack(patched, name).ended() == "ROLLBACK_COMPLETE"
+    reasons = str(cloudformation.describe_stack_events(StackName=name)["StackEvents"])
+    assert "does not know TagFilters" in reasons
+    assert name not in str(patched.client("s3").list_buckets())
+    cloudformation.delete_stack(StackName=name)

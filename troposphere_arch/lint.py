@@ -1,0 +1,284 @@
+"""The gate that every template passes: cfn-lint, in this process and once for all templates, plus the house rules.
+
+cfn-lint takes a second to import, half a second to build its rules and about a second for each template. So everything
+is one run, templates share the rules, and what was clean before, down to the byte, is not linted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Any
+
+from .errors import UserError
+
+# One region of each kind: where everything is, where most is, where DAX is not, and another partition.
+REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-2", "us-gov-west-1")
+
+UNUSED_EXEMPTION = "E9000"
+_PARSE_ERROR = "E0000"
+_RULE_ERROR = "E0002"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: in which template, by which rule, how bad, on what (a logical id), where, and what."""
+
+    template: str
+    rule: str
+    level: str
+    resource: str
+    path: str
+    message: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.template}:{self.line}: {self.rule} {self.path or 'template'}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """Leave to stand what `rule` finds on `resource` of `template` (its name, or the name of its file), for a reason.
+
+    An exemption that matches nothing is a finding itself.
+    """
+
+    template: str
+    rule: str
+    resource: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not (self.template and self.rule and self.reason.strip()):
+            raise ValueError(f"{self}: an exemption names the template, the rule, the resource and the reason")
+
+    def is_about(self, template: str) -> bool:
+        return self.template in (template, PurePath(template).name)
+
+    def covers(self, finding: Finding) -> bool:
+        return (self.rule, self.resource) == (finding.rule, finding.resource) and self.is_about(finding.template)
+
+
+Templates = Mapping[str, bytes] | Iterable[str | os.PathLike[str]]
+
+
+def lint(
+    templates: Templates,
+    *,
+    regions: Sequence[str] = REGIONS,
+    house: bool = True,
+    exemptions: Iterable[Exemption] = (),
+    cache: str | os.PathLike[str] | None = None,
+    jobs: int = 2,
+) -> list[Finding]:
+    """Everything that is wrong with the templates, in their order and then by line.
+
+    `templates` maps names to bytes, or lists files; JSON or YAML. Rules of every level are on, informational ones too,
+    and no `.cfnlintrc` is read. With `house`, the house rules are on as well, and a template cannot switch a rule off
+    for itself (`Metadata: cfn-lint`); only an `Exemption` can.
+
+    `cache` is a directory of marks: a template that was clean under the same bytes, rules, regions and exemptions is
+    not linted again, and when all are, cfn-lint is not even imported.
+
+    https://github.com/aws-cloudformation/cfn-lint
+    """
+    sources = _read(templates)
+    exempt = list(exemptions)
+    marks = {name: _mark(cache, content, regions, house, exempt, name) for name, content in sources.items()}
+    todo = {name: content for name, content in sources.items() if not _is_marked(marks[name])}
+    raw = _run(todo, list(regions), house, jobs) if todo else []
+
+    findings: list[Finding] = []
+    for name, found in zip(todo, raw, strict=True):
+        own = [e for e in exempt if e.is_about(name)]
+        left = [f for f in found if not any(e.covers(f) for e in own)]
+        left += [_unused(e, name) for e in own if not any(e.covers(f) for f in found)]
+        findings += left
+        if not left:
+            _set(marks[name])
+    findings += [_unused(e, e.template) for e in exempt if not any(e.is_about(name) for name in sources)]
+    return findings
+
+
+def _unused(exemption: Exemption, template: str) -> Finding:
+    message = (
+        f"the exemption from {exemption.rule} for {exemption.resource or 'the template'} matches nothing; remove it"
+    )
+    path = f"Resources/{exemption.resource}" if exemption.resource else ""
+    return Finding(template, UNUSED_EXEMPTION, "error", exemption.resource, path, message, 1)
+
+
+def _read(templates: Templates) -> dict[str, bytes]:
+    if isinstance(templates, Mapping):
+        return dict(templates)
+    files = [templates] if isinstance(templates, str | os.PathLike) else list(templates)
+    return {os.fspath(file): _read_file(Path(file)) for file in files}
+
+
+def _read_file(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; name a CloudFormation template, JSON or YAML") from None
+    except IsADirectoryError:
+        raise UserError(f"{file} is a directory; name the templates in it, such as {file}/*.json") from None
+    except OSError as e:
+        raise UserError(f"{file} cannot be read: {e.strerror}") from None
+
+
+# --- the cache: an empty file for each template that was clean, named by all that this depends on
+
+
+def _mark(
+    cache: str | os.PathLike[str] | None,
+    content: bytes,
+    regions: Sequence[str],
+    house: bool,
+    exemptions: list[Exemption],
+    name: str,
+) -> Path | None:
+    if cache is None:
+        return None
+    own = sorted((e.rule, e.resource) for e in exemptions if e.is_about(name))
+    what = [hashlib.sha256(content).hexdigest(), _cfn_lint_version(), _house_rules_hash(), list(regions), house, own]
+    return Path(cache) / hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+def _is_marked(mark: Path | None) -> bool:
+    return mark is not None and mark.is_file()
+
+
+def _set(mark: Path | None) -> None:
+    if mark is None:
+        return
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        # An empty file is there or it is not: nothing can be half written.
+        mark.touch()
+    except OSError as e:
+        raise UserError(f"{mark.parent} cannot be written: {e.strerror}; name another directory to cache in") from None
+
+
+@lru_cache
+def _cfn_lint_version() -> str:
+    """The version of cfn-lint, from the name of its metadata directory: quicker than importing what reads it."""
+    for directory in sys.path:
+        found = sorted(path.name for path in Path(directory or ".").glob("cfn[_-]lint-*.dist-info"))
+        if found:
+            return " ".join(found)
+    import importlib.metadata
+
+    return importlib.metadata.version("cfn-lint")
+
+
+@lru_cache
+def _house_rules_hash() -> str:
+    here = Path(__file__).parent
+    # The functions' rule reads the runtime from there.
+    files = [Path(__file__), here / "blocks" / "awslambda.py", *sorted((here / "rules").glob("*.py"))]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+# --- the run
+
+
+def _run(todo: dict[str, bytes], regions: list[str], house: bool, jobs: int) -> list[list[Finding]]:
+    # Imported here like cfn-lint: nothing of this is needed when everything was clean before.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    runner = _runner(regions, house)
+    workers = min(jobs, len(todo))
+    if workers < 2 or not _can_fork(multiprocessing.get_all_start_methods()):
+        return [_check(runner, name, content) for name, content in todo.items()]
+    # Forked after the rules are built, so that the workers share them.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_adopt, initargs=(runner,)) as pool:
+        return list(pool.map(_check_adopted, todo.keys(), todo.values()))
+
+
+def _can_fork() -> bool:
+    """A fork copies the locks that other threads hold, and on macOS system libraries have such threads."""
+    return (
+        "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin" and threading.active_count() == 1
+    )
+
+
+_adopted: Any = None
+
+
+def _adopt(runner: Any) -> None:
+    global _adopted
+    _adopted = runner
+
+
+def _check_adopted(name: str, content: bytes) -> list[Finding]:
+    return _check(_adopted, name, content)
+
+
+def _runner(regions: list[str], house: bool) -> Any:
+    """cfn-lint with its rules built, ours among them, and no configuration but this."""
+    import cfnlint.helpers  # type: ignore[import-untyped]  # it ships no types
+    from cfnlint.config import ConfigMixIn  # type: ignore[import-untyped]
+    from cfnlint.runner import Runner  # type: ignore[import-untyped]
+
+    unknown = sorted(set(regions) - set(cfnlint.helpers.REGIONS))
+    if unknown:
+        raise UserError(f"region {unknown[0]} is unknown to cfn-lint; name regions such as {', '.join(REGIONS)}")
+
+    class Config(ConfigMixIn):  # type: ignore[misc]  # untyped base class
+        def set_template_args(self, template: Any) -> None:
+            super().set_template_args({} if house else template)
+
+    # Otherwise cfn-lint writes about files that do not parse to stderr; they become findings.
+    logging.getLogger("cfnlint").addHandler(logging.NullHandler())
+    config = Config(
+        # An existing file that is no regular one: the only way to keep cfn-lint from looking for .cfnlintrc.
+        ["--config-file", os.devnull],
+        regions=regions,
+        include_checks=["I"],
+        mandatory_checks=["E", "I", "W"] if house else [],
+    )
+    runner = Runner(config)
+    if house:
+        from .rules import house_rules
+
+        runner.rules.extend(house_rules())
+    return runner
+
+
+def _check(runner: Any, name: str, content: bytes) -> list[Finding]:
+    from cfnlint.decode import decode_str  # type: ignore[import-untyped]
+    from cfnlint.runner import run_template_by_data
+
+    try:
+        template, errors = decode_str(content.decode("utf-8"))
+        matches = errors or list(run_template_by_data(template, runner.config, runner.rules))
+    except UnicodeDecodeError as e:
+        return [Finding(name, _PARSE_ERROR, "error", "", "", f"not UTF-8: {e.reason} at byte {e.start}", 1)]
+    except Exception as e:
+        # cfn-lint stumbles over some malformed shapes outside of its own safety net.
+        return [Finding(name, _RULE_ERROR, "error", "", "", f"cfn-lint gave up on this template: {e!r}", 1)]
+    found = {_finding(name, match) for match in matches}
+    return sorted(found, key=lambda f: (f.line, f.rule, f.path, f.message))
+
+
+def _finding(name: str, match: Any) -> Finding:
+    path = [str(part) for part in getattr(match, "path", ())]
+    return Finding(
+        template=name,
+        rule=match.rule.id,
+        level=match.rule.severity,
+        resource=path[1] if len(path) > 1 else "",
+        path="/".join(path),
+        message=match.message,
+        line=match.linenumber,
+    )
