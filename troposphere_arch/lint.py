@@ -205,11 +205,9 @@ def _run(todo: dict[str, bytes], regions: list[str], house: bool, jobs: int) -> 
         return list(pool.map(_check_adopted, todo.keys(), todo.values()))
 
 
-def _can_fork() -> bool:
+def _can_fork(start_methods: list[str]) -> bool:
     """A fork copies the locks that other threads hold, and on macOS system libraries have such threads."""
-    return (
-        "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin" and threading.active_count() == 1
-    )
+    return "fork" in start_methods and sys.platform != "darwin" and threading.active_count() == 1
 
 
 _adopted: Any = None

@@ -111,7 +111,7 @@ class Person:
             "pathParameters": None if name is None else {"id": name},
             "stageVariables": {"origin": ORIGIN},
             "requestContext": {"requestId": "chosen-by-the-client", "authorizer": {"claims": self.claims}},
-            "body": body if body is None or isinstance(body, str) else json.dumps(body),
+            "body": body if body is None or isinstance(body, str) else json.dumps(body, ensure_ascii=False),
             "isBase64Encoded": False,
         }
 
@@ -227,38 +227,37 @@ def world(stock: local.Emulator) -> World:
     return world
 
 
-def deploy(
-    stock: local.Emulator, name: str, table_actions: list[str], environment: dict[str, str]
-) -> Callable[..., Any]:
-    """Deploy a handler as a template does, inline and with these rights on the table only; returns how to invoke it."""
-    role = {
-        "AssumeRolePolicyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
-            ],
-        },
-        "Policies": [
-            {
-                "PolicyName": "rights",
-                "PolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Action": table_actions,
-                            "Resource": {"Fn::Sub": f"arn:aws:dynamodb:*:${{AWS::AccountId}}:table/{TABLE}"},
-                        },
-                        {
-                            "Effect": "Allow" if name == "write_todos" else "Deny",
-                            "Action": "cognito-idp:AdminDeleteUser",
-                            "Resource": {"Fn::Sub": "arn:aws:cognito-idp:*:${AWS::AccountId}:userpool/*"},
-                        },
-                    ],
-                },
-            }
-        ],
-    }
+@dataclass
+class Deployed:
+    """A handler as a function whose role holds just these rights: a role that may do everything would prove nothing."""
+
+    function: str
+    role: str
+    stock: local.Emulator
+
+    def invoke(self, event: dict[str, Any]) -> Reply | None:
+        """The answer; none when the function failed, as it does when the role lacks a right."""
+        answer = self.stock.client("lambda").invoke(FunctionName=self.function, Payload=json.dumps(event).encode())
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            assert "the log line before this one" in payload["errorMessage"], payload
+            return None
+        return Reply(payload["statusCode"], payload["headers"], payload["body"])
+
+    def allow(self, *actions: str) -> None:
+        table = f"arn:aws:dynamodb:*:*:table/{TABLE}"
+        statements = [
+            {"Effect": "Allow", "Action": action, "Resource": table if action.startswith("dynamodb:") else "*"}
+            for action in actions
+        ]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.stock.client("iam").put_role_policy(RoleName=self.role, PolicyName="rights", PolicyDocument=document)
+
+
+def deploy(stock: local.Emulator, name: str, environment: dict[str, str]) -> Deployed:
+    """Deploy a handler as a template does, inline; its role may do nothing yet."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}
     function = {
         "Runtime": "python3.13",
         "Handler": "index.handler",
@@ -272,21 +271,15 @@ def deploy(
             "Role": {"Type": "AWS::IAM::Role", "Properties": role},
             "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
         },
-        "Outputs": {"Function": {"Value": {"Ref": "Function"}}},
+        "Outputs": {"Function": {"Value": {"Ref": "Function"}}, "Role": {"Value": {"Ref": "Role"}}},
     }
     stack = f"{name.replace('_', '-')}-{uuid.uuid4().hex[:8]}"
-    cloudformation, functions = stock.client("cloudformation"), stock.client("lambda")
+    cloudformation = stock.client("cloudformation")
     cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
     outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-
-    def invoke(event: dict[str, Any]) -> Reply:
-        answer = functions.invoke(FunctionName=outputs[0]["OutputValue"], Payload=json.dumps(event).encode())
-        payload = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, payload
-        return Reply(payload["statusCode"], payload["headers"], payload["body"])
-
-    return invoke
+    values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    return Deployed(values["Function"], values["Role"], stock)
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def test_an_unknown_a_foreign_and_a_malformed_id_get_the_same_answer(me: Person,
     ]
     for name in [*ids, "closed", "token#12345678", "\ud800", "%00", "../me", f"{other.sub}/{valid}"]:
         assert me.get(f"/todos/{name}") == unknown
-    for parameters in (None, {}, {"id": None}, {"id": 5}, {"id": {"S": valid}}, []):
+    wrong: list[Any] = [None, {}, {"id": None}, {"id": 5}, {"id": {"S": valid}}, []]
+    for parameters in wrong:
         assert me.world.send(me.event("GET", f"/todos/{valid}") | {"pathParameters": parameters}) == unknown
 
 
@@ -160,7 +161,7 @@ def encoded(text: str) -> str:
 
 @shows("REQ-T5", how="stock")
 def test_a_position_from_another_user_shows_only_ones_own_items(me: Person, other: Person) -> None:
-    mine = [todo(me.sub, n) for n in (1, 3, 5)]
+    mine = [todo(me.sub, n) for n in (1, 4)]
     me.world.put(*mine, *(todo(other.sub, n) for n in range(6)))
     position = other.get("/todos", limit="3").body["next"]
     assert other.sub not in base64.urlsafe_b64decode(position).decode()
@@ -306,11 +307,21 @@ def test_reads_are_the_cheap_kind(me: Person, monkeypatch: pytest.MonkeyPatch) -
 def test_deployed_inline_it_needs_to_read_and_nothing_more(stock: local.Emulator, world: World, me: Person) -> None:
     item = todo(me.sub, 1)
     world.put(item)
-    variables = {"TODOS_TABLE": TABLE, "APP_CLIENT_ID": APP_CLIENT}
-    invoke = deploy(stock, "read_todos", ["dynamodb:GetItem", "dynamodb:Query"], variables)
-    assert invoke(me.event("GET", "/todos")).body == {"items": [plain(item)]}
-    assert invoke(me.event("GET", f"/todos/{item['id']['S']}")).body == plain(item)
-    assert invoke(me.event("GET", f"/todos/{UNKNOWN}")).error == (404, "NotFound")
+    function = deploy(stock, "read_todos", {"TODOS_TABLE": TABLE, "APP_CLIENT_ID": APP_CLIENT})
+
+    def served() -> list[int | None]:
+        paths = ("/todos", f"/todos/{item['id']['S']}", f"/todos/{UNKNOWN}")
+        return [reply and reply.status for reply in (function.invoke(me.event("GET", path)) for path in paths)]
+
+    function.allow("dynamodb:GetItem", "dynamodb:Query")
+    assert served() == [200, 200, 404]
+    reply = function.invoke(me.event("GET", "/todos"))
+    assert reply
+    assert reply.body == {"items": [plain(item)]}
+    function.allow("dynamodb:Query")
+    assert served() == [200, None, None]
+    function.allow("dynamodb:GetItem")
+    assert served() == [None, 200, 404]
 
 
 def test_loading_it_makes_its_own_client(world: World, stock: local.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,8 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _findings(result: building.Result) -> None:
     for f in result.findings:
-        where = f" {f.resource}" if f.resource else ""
-        print(f"{f.template}:{f.line}: {f.rule}{where}: {f.message}", file=sys.stderr)
+        print(f, file=sys.stderr)
     if result.findings:
         print(f"{len(result.findings)} findings: nothing was written", file=sys.stderr)
 

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from .. import lint, places
-from ..errors import UserError
 from .table import as_json
 
 
@@ -23,17 +22,11 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     regions = tuple(args.region or lint.REGIONS)
-    findings = lint.lint(
-        lint.read(args.files), regions=regions, house=not args.no_house_rules, cache=places.cache() / "lint"
-    )
+    findings = lint.lint(args.files, regions=regions, house=not args.no_house_rules, cache=places.cache() / "lint")
     if args.json:
         print(as_json([asdict(f) for f in findings]))
         return int(bool(findings))
     for f in findings:
-        where = f" {f.resource}" if f.resource else ""
-        print(f"{f.template}:{f.line}: {f.rule}{where}: {f.message}")
+        print(f)
     print(f"{len(args.files)} templates, {len(findings)} findings, regions {', '.join(regions)}")
     return int(bool(findings))
-
-
-__all__ = ["UserError", "arguments", "run"]

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from typing import Any
 
-from .. import scenarios
+from .. import parameters, scenarios
 from ..render import plain, render
 from .table import as_json, table
 
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
         print(as_json(shown))
         return 0
     print(f"{value['Description']}\n{size} bytes, {len(value['Resources'])} resources\n")
-    rows = [[n, p["Default"], _limits(p), p["Description"]] for n, p in value["Parameters"].items()]
+    declared = [(spec.name, value["Parameters"].get(spec.name)) for spec in parameters.ALL]
+    rows = [[name, p["Default"], _limits(p), p["Description"]] for name, p in declared if p]
     print(table(["parameter", "default", "allowed", "description"], rows) + "\n")
     outputs = [[n, o.get("Condition", ""), o["Description"]] for n, o in value["Outputs"].items()]
     print(table(["output", "when", "description"], outputs) + "\n")

@@ -1,0 +1,42 @@
+"""Tests of the house rules: one file for each rule, all starting from one good template."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from troposphere_arch.rules import house_rules
+from troposphere_arch.rules._rule import HouseRule
+from troposphere_arch.rules._template import View
+
+GOOD = Path(__file__).parent / "good.json"
+
+
+@cache
+def _rules() -> dict[str, HouseRule]:
+    return {rule.id: rule for rule in house_rules()}
+
+
+@cache
+def _good() -> Any:
+    return json.loads(GOOD.read_text(encoding="utf-8"))
+
+
+def good() -> Any:
+    """A template of its own that no rule has anything against: an API, a function, users, a table and a bucket."""
+    return copy.deepcopy(_good())
+
+
+def found(rule: str, template: Any) -> list[str]:
+    """What the house rule with this id finds in the template: `path: message`."""
+    return [f"{'/'.join(map(str, path))}: {message}" for path, message in _rules()[rule].check(View(template))]
+
+
+def only(rule: str, template: Any) -> str:
+    """The one thing that the rule finds."""
+    messages = found(rule, template)
+    assert len(messages) == 1, messages
+    return messages[0]
