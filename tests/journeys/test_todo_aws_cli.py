@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
-from tests.journeys.stack import BUCKET, Stack, template_url
+from tests.journeys.stack import BUCKET, Stack, preset, template_url
 from troposphere_arch.local import Emulator
 
 TEMPLATE = Path(__file__).parents[2] / "templates/todo/1.0.0/todo.template.json"
@@ -39,8 +39,8 @@ def test_deploy_with_a_bucket_then_delete(stock: Emulator) -> None:
     stack = Stack(stock, "by-deploy")
     assert signed_in(stack).call("GET", "/todos").status == 200
     assert "No changes to deploy" in aws(stock, *deploy, "--no-fail-on-empty-changeset")
-    overrides = TEMPLATE.parent / "parameters/production.json"
-    aws(stock, *deploy, "--parameter-overrides", overrides.as_uri())
+    # Version 1 of the AWS CLI takes parameter files in create-stack and its like, not in deploy.
+    aws(stock, *deploy, "--parameter-overrides", *(f"{k}={v}" for k, v in preset("todo", "production").items()))
     assert stack.outputs["FilesBucket"]
 
     kept = {r: stack.physical(r) for r in RETAINED | {"Files"}}
