@@ -2,6 +2,7 @@
 
     templates/index.json
     templates/<scenario>/<version>/<scenario>.template.json
+    templates/<scenario>/<version>/<scenario>.retained.json     what outlives a stack, to import into a new one
     templates/<scenario>/<version>/parameters/<preset>.json
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import scenarios
-from .render import render, text
+from .render import render, retained, text
 
 INDEX = "index.json"
 
@@ -32,6 +33,7 @@ def contents() -> dict[str, bytes]:
         t = page.build()
         path = template_path(name, page.VERSION)
         made[path] = render(t)
+        made[f"{name}/{page.VERSION}/{name}.retained.json"] = retained(t)
         for preset, chosen in sorted(page.PRESETS.items()):
             made[f"{name}/{page.VERSION}/parameters/{preset}.json"] = _preset(t.to_dict()["Parameters"], chosen)
         entries.append(

@@ -24,6 +24,8 @@ from .errors import UserError
 REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-2", "us-gov-west-1")
 
 UNUSED_EXEMPTION = "E9000"
+# Below so many bytes of templates, two workers take longer than one: each must load the schemas of the resources.
+FORK_FROM_BYTES = 150_000
 _PARSE_ERROR = "E0000"
 _RULE_ERROR = "E0002"
 
@@ -197,7 +199,8 @@ def _run(todo: dict[str, bytes], regions: list[str], house: bool, jobs: int) -> 
 
     runner = _runner(regions, house)
     workers = min(jobs, len(todo))
-    if workers < 2 or not _can_fork(multiprocessing.get_all_start_methods()):
+    small = sum(map(len, todo.values())) < FORK_FROM_BYTES
+    if workers < 2 or small or not _can_fork(multiprocessing.get_all_start_methods()):
         return [_check(runner, name, content) for name, content in todo.items()]
     # Forked after the rules are built, so that the workers share them.
     context = multiprocessing.get_context("fork")

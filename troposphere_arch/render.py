@@ -7,6 +7,7 @@ change of the order of lines on a scenario page changes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from . import parameters
@@ -44,6 +45,38 @@ def render(t: ScenarioTemplate) -> bytes:
         if content
     }
     return text(ordered)
+
+
+def retained(t: ScenarioTemplate) -> bytes:
+    """What outlives the stack, as a template of its own: a new stack takes it over by import, then becomes the whole.
+
+    Holds the resources that are retained on deletion, and the parameters and conditions that these use.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-new-stack.html
+    """
+    value = plain(t)
+    kept = {name: r for name, r in value["Resources"].items() if r.get("DeletionPolicy") == "Retain"}
+    conditions = _used(kept, value["Conditions"], lambda text, name: f'"{name}"' in text)
+    parameters_ = _used({**kept, **conditions}, value["Parameters"], lambda text, n: f'"{n}"' in text or f"${{{n}}}" in text)
+    return text(
+        {
+            "AWSTemplateFormatVersion": value["AWSTemplateFormatVersion"],
+            "Description": f"What a {t.scenario} stack leaves, to be imported into a new one ({t.scenario_version})",
+            "Parameters": _sorted(parameters_),
+            "Conditions": _sorted(conditions),
+            "Resources": _resources(kept),
+        }
+    )
+
+
+def _used(by: Any, available: dict[str, Any], names: Callable[[str, str], bool]) -> dict[str, Any]:
+    """Those of `available` that `by` names, and those that they name in turn."""
+    found: dict[str, Any] = {}
+    while True:
+        text = json.dumps([by, found])
+        more = {name: item for name, item in available.items() if names(text, name)}
+        if more.keys() == found.keys():
+            return found
+        found = more
 
 
 def text(value: Any) -> bytes:

@@ -35,6 +35,12 @@ def path_of(view: View, method: Resource) -> str:
         value = above[0].properties.get("ParentId")
 
 
+def stage_names(view: View, api: Resource) -> list[str]:
+    """The stages of an API; ANYTHING for one whose name is not in the template."""
+    stages = [stage for stage in view.of_type("AWS::ApiGateway::Stage") if api in apis_of(view, stage)]
+    return [text(stage.properties.get("StageName")) or ANYTHING for stage in stages] or [ANYTHING]
+
+
 def integrations(method: Resource) -> list[dict[Any, Any]]:
     """What the method may be connected to."""
     return [value for _, value in values(method.properties, "Integration") if isinstance(value, dict)]

@@ -55,10 +55,10 @@ def _same_api(view: View, one: Resource, other: Resource) -> bool:
 
 
 def _waits(view: View, deployment: Resource) -> Iterator[Found]:
-    waits_for = _reached(view, deployment)
-    for part in view.of_type(METHOD, *SNAPSHOT):
-        if not _same_api(view, deployment, part):
-            continue
+    parts = [part for part in view.of_type(METHOD, *SNAPSHOT) if _same_api(view, deployment, part)]
+    # A method that it does not wait for is a finding; what only that method refers to is not another one.
+    waits_for = _reached(view, [deployment.name, *(part.name for part in parts if part.type == METHOD)])
+    for part in parts:
         if part.type == METHOD and part.name not in deployment.depends_on:
             yield deployment.path, f"{deployment.name} does not wait for {part.name}; add it to DependsOn"
         elif part.name not in waits_for:
@@ -68,10 +68,10 @@ def _waits(view: View, deployment: Resource) -> Iterator[Found]:
             )
 
 
-def _reached(view: View, start: Resource) -> set[str]:
-    """Everything that is made before `start`."""
+def _reached(view: View, start: list[str]) -> set[str]:
+    """Everything that is made before the last of `start`."""
     seen: set[str] = set()
-    todo = [start.name]
+    todo = list(start)
     while todo:
         r = view.resources.get(todo.pop())
         if r and r.name not in seen:

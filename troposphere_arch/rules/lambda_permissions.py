@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ._rest import ANYTHING, apis_of, http_method, integrations, path_of
+from ._rest import ANYTHING, apis_of, http_method, integrations, path_of, stage_names
 from ._rule import Found, HouseRule
 from ._template import Resource, View, text, values
 
@@ -79,15 +79,17 @@ def _allows(view: View, permission: Resource, method: Resource, target: Resource
         return False
     if target not in view.named(permission.properties.get("FunctionName"), *TARGETS):
         return False
-    wanted = f"/{ANYTHING}/{http_method(method).replace('ANY', ANYTHING)}/{path_of(view, method)}"
+    asked = ANYTHING if http_method(method) == "ANY" else http_method(method)
+    end = f"/{asked}/{path_of(view, method)}"
     return any(
-        api in apis_of(view, method) and re.fullmatch(_pattern(tail), wanted, re.DOTALL)
+        api in apis_of(view, method)
+        and all(re.fullmatch(_pattern(tail), f"/{stage}{end}", re.DOTALL) for stage in stage_names(view, api))
         for api, tail in _source_of_api(view, permission)
     )
 
 
 def _pattern(tail: str) -> str:
-    """The regular expression of the end of an ARN. A variable is the name of a stage, or a piece of one."""
+    """The regular expression of the end of an ARN. A variable is taken for the name of a stage, or a piece of one."""
     pieces = re.split(r"(\*|\?|\$\{[^}]*\})", tail)
     return "".join({"*": ".*", "?": "."}.get(p, "[^/]+" if p.startswith("${") else re.escape(p)) for p in pieces)
 

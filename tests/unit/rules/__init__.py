@@ -30,6 +30,22 @@ def good() -> Any:
     return copy.deepcopy(_good())
 
 
+def changed(path: str, value: Any = None, *, template: Any = None) -> Any:
+    """The good template with another value at `path`, such as `Resources/Todos/Type`; without that key for None."""
+    template = template or good()
+    *above, last = [int(key) if key.isdigit() else key for key in path.split("/")]
+    place = template
+    for key in above:
+        place = place[key]
+    if value is None:
+        del place[last]
+    elif isinstance(place, list) and last == len(place):
+        place.append(value)
+    else:
+        place[last] = value
+    return template
+
+
 def found(rule: str, template: Any) -> list[str]:
     """What the house rule with this id finds in the template: `path: message`."""
     return [f"{'/'.join(map(str, path))}: {message}" for path, message in _rules()[rule].check(View(template))]

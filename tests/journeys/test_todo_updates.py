@@ -1,0 +1,300 @@
+"""Each parameter, changed in turn on a running stack: the caller sees the change, nothing stays frozen, data stays."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.evidence import shows
+from tests.journeys.conftest import signed_in
+from tests.journeys.stack import Stack, template_url
+from troposphere_arch.journeys.todo import Phone
+from troposphere_arch.local import Emulator
+
+ACCOUNT = "000000000000"
+
+
+@pytest.fixture(scope="module")
+def stack(patched: Emulator) -> Iterator[Stack]:
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    patched.client("iam").create_policy(PolicyName="boundary", PolicyDocument=json.dumps(everything))
+    made = Stack(patched, "todo-updated").create(template_url(patched, "todo"))
+    yield made
+    made.delete()
+
+
+@pytest.fixture(scope="module")
+def phone(stack: Stack) -> Phone:
+    return signed_in(stack)
+
+
+def api(stack: Stack) -> tuple[Any, str]:
+    return stack.emulator.client("apigateway"), stack.physical("Api")
+
+
+def origins(stack: Stack, phone: Phone) -> dict[str, str | None]:
+    url = f"{stack.outputs['ApiUrl']}/todos"
+    answers = {
+        "handler": phone.call("GET", "/todos"),
+        "refusal": phone.call("GET", "/todos", token=""),
+        "preflight": stack.emulator.request("OPTIONS", url),
+    }
+    return {what: answer.headers["Access-Control-Allow-Origin"] for what, answer in answers.items()}
+
+
+def throttled(stack: Stack, phone: Phone) -> bool:
+    return 429 in {phone.call("GET", "/todos").status for _ in range(12)}
+
+
+def function(stack: Stack, name: str = "ReadTodos") -> dict[str, Any]:
+    found: dict[str, Any] = stack.emulator.client("lambda").get_function_configuration(FunctionName=stack.physical(name))
+    return found
+
+
+def reserved(stack: Stack, phone: Phone) -> Any:
+    client = stack.emulator.client("lambda")
+    return [
+        client.get_function_concurrency(FunctionName=stack.physical(f)).get("ReservedConcurrentExecutions")
+        for f in ("ReadTodos", "WriteTodos")
+    ]
+
+
+def pool(stack: Stack) -> dict[str, Any]:
+    users = stack.emulator.client("cognito-idp")
+    found: dict[str, Any] = users.describe_user_pool(UserPoolId=stack.outputs["UserPoolId"])["UserPool"]
+    return found
+
+
+def table(stack: Stack) -> dict[str, Any]:
+    found: dict[str, Any] = stack.emulator.client("dynamodb").describe_table(TableName=stack.physical("Todos"))["Table"]
+    return found
+
+
+def alarm_actions(stack: Stack, phone: Phone) -> list[list[str]]:
+    alarms = stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    ours = [a for a in alarms if stack.name in a["AlarmName"]]
+    assert len(ours) == 8
+    return sorted({tuple(a["AlarmActions"]) for a in ours})  # type: ignore[return-value]
+
+
+def roles(stack: Stack) -> list[dict[str, Any]]:
+    iam = stack.emulator.client("iam")
+    return [
+        iam.get_role(RoleName=stack.physical(r))["Role"] for r in ("ReadTodosRole", "WriteTodosRole", "IdentitiesRole")
+    ]
+
+
+def retention(stack: Stack, phone: Phone) -> list[int]:
+    groups = stack.emulator.client("logs").describe_log_groups()["logGroups"]
+    ours = {stack.physical("ReadTodosLogs"), stack.physical("WriteTodosLogs")}
+    return [g["retentionInDays"] for g in groups if g["logGroupName"] in ours]
+
+
+def budgets(stack: Stack, phone: Phone) -> list[str]:
+    found = stack.emulator.client("budgets").describe_budgets(AccountId=ACCOUNT).get("Budgets", [])
+    return [b["BudgetLimit"]["Amount"] for b in found]
+
+
+def access_log(stack: Stack, phone: Phone) -> bool:
+    client, id_ = api(stack)
+    return bool(client.get_stage(restApiId=id_, stageName="v1").get("accessLogSettings"))
+
+
+def web_acl(stack: Stack, phone: Phone) -> str | None:
+    arn = f"arn:aws:apigateway:us-east-1::/restapis/{stack.physical('Api')}/stages/v1"
+    client = stack.emulator.client("wafv2")
+    try:
+        name: str = client.get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["Name"]
+    except client.exceptions.WAFNonexistentItemException:
+        return None
+    return name
+
+
+def bucket_rules(stack: Stack) -> dict[str, Any]:
+    s3, name = stack.emulator.client("s3"), stack.outputs["FilesBucket"]
+    return {
+        "cors": s3.get_bucket_cors(Bucket=name)["CORSRules"][0]["AllowedOrigins"],
+        "days": [
+            r["NoncurrentVersionExpiration"]["NoncurrentDays"]
+            for r in s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+            if "NoncurrentVersionExpiration" in r
+        ],
+        "encryption": s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0][
+            "ApplyServerSideEncryptionByDefault"
+        ]["SSEAlgorithm"],
+    }
+
+
+Look = Callable[[Stack, Phone], Any]
+
+# Parameter -> (the values to set, what the caller or operator then looks at, before, after).
+CHANGES: dict[str, tuple[dict[str, str], Look, Any, Any]] = {
+    "AppOrigin": (
+        {"AppOrigin": "https://app.example.com"},
+        origins,
+        dict.fromkeys(("handler", "refusal", "preflight"), "http://localhost:3000"),
+        dict.fromkeys(("handler", "refusal", "preflight"), "https://app.example.com"),
+    ),
+    "ThrottleRate, ThrottleBurst": ({"ThrottleRate": "1", "ThrottleBurst": "1"}, throttled, False, True),
+    "ThrottleRate, ThrottleBurst back": ({"ThrottleRate": "500", "ThrottleBurst": "500"}, throttled, True, False),
+    "ReservedConcurrency": ({"ReservedConcurrency": "7"}, reserved, [None, None], [7, 7]),
+    "ReservedConcurrency back": ({"ReservedConcurrency": "0"}, reserved, [7, 7], [None, None]),
+    "FunctionMemory": ({"FunctionMemory": "512"}, lambda s, p: function(s)["MemorySize"], 256, 512),
+    "MailFrom, MailIdentity": (
+        {"MailFrom": "todo@example.com", "MailIdentity": "example.com"},
+        lambda s, p: pool(s).get("EmailConfiguration", {}).get("From"),
+        None,
+        "todo@example.com",
+    ),
+    "DeletionProtection": (
+        {"DeletionProtection": "on"},
+        lambda s, p: (table(s)["DeletionProtectionEnabled"], pool(s)["DeletionProtection"]),
+        (False, "INACTIVE"),
+        (True, "ACTIVE"),
+    ),
+    "AlarmTopicArn": (
+        {"AlarmTopicArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms"},
+        alarm_actions,
+        [()],
+        [(f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms",)],
+    ),
+    "LogRetentionDays": ({"LogRetentionDays": "7"}, retention, [30, 30], [7, 7]),
+    "AccessLogs": ({"AccessLogs": "on"}, access_log, False, True),
+    "MonthlyBudget, BudgetEmail": ({"MonthlyBudget": "50", "BudgetEmail": "owner@example.com"}, budgets, [], ["50"]),
+    "PermissionsBoundaryArn": (
+        {"PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary"},
+        lambda s, p: {r.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for r in roles(s)},
+        {None},
+        {f"arn:aws:iam::{ACCOUNT}:policy/boundary"},
+    ),
+    "PermissionsBoundaryArn back": (
+        {"PermissionsBoundaryArn": "none"},
+        lambda s, p: {r.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for r in roles(s)},
+        {f"arn:aws:iam::{ACCOUNT}:policy/boundary"},
+        {None},
+    ),
+    "RolePath": ({"RolePath": "/apps/"}, lambda s, p: {r["Path"] for r in roles(s)}, {"/"}, {"/apps/"}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@shows("REQ-D5", how="patched")
+def test_a_changed_parameter_is_seen(stack: Stack, phone: Phone, what: str) -> None:
+    values, look, before, after = CHANGES[what]
+    made = phone.call("POST", "/todos", {"title": f"before {what}"[:200]})
+    assert look(stack, phone) == before
+    stack.update(**values)
+    assert look(stack, phone) == after
+    if "Throttle" not in what:
+        assert made.status == 201
+        assert phone.call("GET", f"/todos/{made.json()['id']}").json() == made.json()
+
+
+@shows("REQ-T3", "REQ-D5", how="patched")
+def test_file_storage_and_what_hangs_on_it(stack: Stack, phone: Phone) -> None:
+    assert "FilesBucket" not in stack.outputs
+    stack.update(FileStorage="on")
+    phone.outputs = stack.outputs
+    bucket, key = stack.outputs["FilesBucket"], f"{phone.identity()}/note.txt"
+    phone.files().put_object(Bucket=bucket, Key=key, Body=b"hello")
+    assert bucket_rules(stack)["days"] == [30]
+    stack.update(OldFileVersionDays="5", AppOrigin="https://other.example.com")
+    assert bucket_rules(stack) == {"cors": ["https://other.example.com"], "days": [5], "encryption": "AES256"}
+    stack.update(FileStorage="off")
+    assert "FilesBucket" not in stack.outputs
+    # Switched off, the bucket leaves the stack and stays in the account with all files.
+    assert stack.emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == b"hello"
+
+
+@shows("REQ-D5", how="patched")
+def test_an_own_key_encrypts_and_its_users_may_use_it(patched: Emulator) -> None:
+    key = patched.client("kms").create_key()["KeyMetadata"]["Arn"]
+    stack = Stack(patched, "todo-own-key").create(template_url(patched, "todo"), FileStorage="on")
+    try:
+        assert bucket_rules(stack)["encryption"] == "AES256"
+        stack.update(KmsKeyArn=key)
+        assert bucket_rules(stack)["encryption"] == "aws:kms"
+        assert table(stack)["SSEDescription"]["KMSMasterKeyArn"] == key
+        iam = patched.client("iam")
+        for role, service in (("ReadTodosRole", "dynamodb"), ("WriteTodosRole", "dynamodb"), ("IdentitiesRole", "s3")):
+            name = stack.physical(role)
+            held = [
+                iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"]
+                for p in iam.list_role_policies(RoleName=name)["PolicyNames"]
+            ]
+            [use] = [s for d in held for s in d["Statement"] if "kms:Decrypt" in s["Action"]]
+            assert use["Resource"] == [key]
+            assert use["Condition"] == {"StringEquals": {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}}
+        assert signed_in(stack).call("POST", "/todos", {"title": "x"}).status == 201
+    finally:
+        stack.delete()
+
+
+@shows("REQ-T1", how="patched")
+def test_an_own_domain_name(patched: Emulator) -> None:
+    certificate = patched.client("acm").request_certificate(DomainName="api.example.com")["CertificateArn"]
+    zone = patched.client("route53").create_hosted_zone(Name="example.com", CallerReference="todo")["HostedZone"]["Id"]
+    stack = Stack(patched, "todo-own-name").create(template_url(patched, "todo"))
+    try:
+        stack.update(
+            DomainName="api.example.com", DomainCertificateArn=certificate, HostedZoneId=zone.rpartition("/")[2]
+        )
+        assert stack.outputs["ApiUrl"] == "https://api.example.com"
+        assert stack.outputs["DomainTarget"]
+        records = patched.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        assert "api.example.com." in [r["Name"] for r in records if r["Type"] == "A"]
+        domain = patched.client("apigateway").get_domain_name(domainName="api.example.com")
+        assert domain["securityPolicy"] == "TLS_1_2"
+    finally:
+        stack.delete()
+
+
+@shows("REQ-D5", how="patched")
+def test_a_web_acl(stack: Stack, phone: Phone) -> None:
+    acl = stack.emulator.client("wafv2").create_web_acl(
+        Name="acl",
+        Scope="REGIONAL",
+        DefaultAction={"Allow": {}},
+        VisibilityConfig={"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "acl"},
+    )["Summary"]["ARN"]
+    assert web_acl(stack, phone) is None
+    stack.update(WebAclArn=acl)
+    assert web_acl(stack, phone) == "acl"
+
+
+REFUSED = {
+    "MailFromNeedsMailIdentity": ({"MailFrom": "todo@example.com"}, "MailFrom needs MailIdentity"),
+    "MailIdentityNeedsMailFrom": ({"MailIdentity": "example.com"}, "MailIdentity needs MailFrom"),
+    "DomainNameNeedsDomainCertificateArn": ({"DomainName": "api.example.com"}, "DomainName needs DomainCertificateArn"),
+    "MonthlyBudgetNeedsBudgetEmail": ({"MonthlyBudget": "10"}, "MonthlyBudget needs BudgetEmail"),
+    "AppOrigin": ({"AppOrigin": "*"}, "AppOrigin is an origin such as"),
+    "FileStorage": ({"FileStorage": "yes"}, "FileStorage"),
+    "LogRetentionDays": ({"LogRetentionDays": "31"}, "LogRetentionDays"),
+    "ThrottleRate": ({"ThrottleRate": "0"}, "ThrottleRate"),
+    "RolePath": ({"RolePath": "apps"}, "RolePath begins and ends with /"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_parameters_that_cannot_work_are_refused_before_anything_is_made(patched: Emulator, what: str) -> None:
+    values, message = REFUSED[what]
+    with pytest.raises(ClientError) as refused:
+        Stack(patched, "todo-refused").create(template_url(patched, "todo"), **values)
+    assert message in str(refused.value)
+    names = [s["StackName"] for s in patched.client("cloudformation").describe_stacks()["Stacks"]]
+    assert "todo-refused" not in names
+
+
+def test_every_parameter_is_changed_here() -> None:
+    """A parameter that no test changes is one whose effect nobody has seen."""
+    from tests.journeys.stack import template_bytes
+
+    text = Path(__file__).read_text()
+    for name in json.loads(template_bytes("todo"))["Parameters"]:
+        assert re.search(rf'"{name}": f?"|{name}=', text), name

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.evidence import shows
+
+from . import changed, found, good, only
+
+RULE = "E9007"
+GET = "Resources/GetTodo/Properties"
+OPTIONS = "Resources/OptionsTodo/Properties"
+
+
+@shows("REQ-T4", how="static")
+def test_guarded_methods_and_mocked_options_pass() -> None:
+    assert found(RULE, good()) == []
+
+
+@shows("REQ-T4", how="static")
+@pytest.mark.parametrize("value", [None, "NONE", {"Fn::If": ["StorageOn", "NONE", "COGNITO_USER_POOLS"]}])
+def test_a_method_for_anybody(value: Any) -> None:
+    assert "GetTodo answers anybody" in only(RULE, changed(f"{GET}/AuthorizationType", value))
+
+
+@pytest.mark.parametrize("value", [None, {"Ref": "AWS::NoValue"}])
+def test_a_method_without_its_authorizer(value: Any) -> None:
+    message = only(RULE, changed(f"{GET}/AuthorizerId", value))
+    assert "GetTodo has AuthorizationType COGNITO_USER_POOLS but no AuthorizerId" in message
+
+
+def test_iam_needs_no_authorizer() -> None:
+    assert found(RULE, changed(f"{GET}/AuthorizerId", template=changed(f"{GET}/AuthorizationType", "AWS_IAM"))) == []
+
+
+@pytest.mark.parametrize("dropped", ["RequestModels", "RequestParameters"])
+def test_a_model_that_nothing_checks(dropped: str) -> None:
+    template = changed(f"{GET}/RequestValidatorId", template=changed(f"{GET}/{dropped}"))
+    assert "GetTodo says what it takes but nothing checks it" in only(RULE, template)
+
+
+def test_nothing_to_validate() -> None:
+    template = changed(f"{GET}/RequestValidatorId", template=changed(f"{GET}/RequestModels"))
+    assert found(RULE, changed(f"{GET}/RequestParameters", {"method.request.path.id": False}, template=template)) == []
+
+
+def test_options_that_asks_who_calls() -> None:
+    assert "OptionsTodo asks for AWS_IAM on OPTIONS" in only(RULE, changed(f"{OPTIONS}/AuthorizationType", "AWS_IAM"))
+
+
+@pytest.mark.parametrize("kind", [None, "AWS_PROXY"])
+def test_options_that_runs_something(kind: str | None) -> None:
+    message = only(RULE, changed(f"{OPTIONS}/Integration/Type", kind))
+    assert f"OptionsTodo answers OPTIONS by {kind}" in message

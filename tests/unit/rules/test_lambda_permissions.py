@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.evidence import shows
+
+from . import changed, found, good, only
+
+RULE = "E9006"
+PERMISSION = "Resources/ReadPermission/Properties"
+ARN = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
+
+
+def permission(tail: str) -> dict[str, Any]:
+    properties = {**good()["Resources"]["ReadPermission"]["Properties"], "SourceArn": {"Fn::Sub": ARN + tail}}
+    return {"Type": "AWS::Lambda::Permission", "Properties": properties}
+
+
+@shows("REQ-T7", how="static")
+def test_a_permission_for_each_method_passes() -> None:
+    assert found(RULE, good()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"Fn::Sub": ARN + "/*/GET/todos/*"},
+        {"Fn::Sub": ARN + "/v1/GET/todos/*"},
+        {"Fn::Sub": ARN + "/${ApiStage}/GET/todos/*"},
+        {"Fn::Sub": ARN + "/*/*/todos/*"},
+        {"Fn::Sub": ARN + "/*"},
+        {"Fn::Sub": [ARN.replace("${Api}", "${Id}") + "/*/GET/todos/*", {"Id": {"Ref": "Api"}}]},
+        {"Fn::Join": ["", ["arn:x:execute-api:", {"Ref": "AWS::Region"}, "::", {"Ref": "Api"}, "/*/GET/todos/*"]]},
+    ],
+)
+def test_ways_to_write_the_source(source: Any) -> None:
+    assert found(RULE, changed(f"{PERMISSION}/SourceArn", source)) == []
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "/*/POST/todos/*",
+        "/*/GET/todos",
+        "/*/GET/todos/{id}",
+        "/*/GET/others/*",
+        "/*/GET/todos/*/more",
+        "/GET/todos/x",
+        "/v2/GET/todos/*",
+    ],
+)
+def test_a_permission_that_does_not_cover_the_method(tail: str) -> None:
+    method, unused = found(RULE, changed(f"{PERMISSION}/SourceArn", {"Fn::Sub": ARN + tail}))
+    assert "Resources/GetTodo: GetTodo (GET /todos/*) may not invoke ReadLive" in method
+    assert "whose SourceArn ends in /*/GET/todos/*" in method
+    assert "Resources/ReadPermission: ReadPermission lets an API invoke what it does not call" in unused
+
+
+def test_no_permission() -> None:
+    assert "GetTodo (GET /todos/*) may not invoke ReadLive" in only(RULE, changed("Resources/ReadPermission"))
+
+
+def test_a_permission_on_the_function_does_not_cover_its_alias() -> None:
+    messages = found(RULE, changed(f"{PERMISSION}/FunctionName", {"Ref": "Read"}))
+    assert any("GetTodo (GET /todos/*) may not invoke ReadLive" in m for m in messages)
+
+
+def test_a_permission_that_is_there_only_sometimes() -> None:
+    template = changed("Resources/ReadPermission/Condition", "StorageOn")
+    assert "GetTodo" in only(RULE, template)
+    assert found(RULE, changed("Resources/GetTodo/Condition", "StorageOn", template=template)) == []
+
+
+def test_a_permission_of_another_api() -> None:
+    template = changed("Resources/Other", good()["Resources"]["Api"])
+    template = changed(f"{PERMISSION}/SourceArn", {"Fn::Sub": ARN.replace("Api}", "Other}") + "/*"}, template=template)
+    assert len(found(RULE, template)) == 2
+
+
+@pytest.mark.parametrize("path", ["todos", ""])
+def test_methods_of_other_paths(path: str) -> None:
+    resource = {"Ref": "ApiTodos"} if path else {"Fn::GetAtt": ["Api", "RootResourceId"]}
+    template = changed("Resources/GetTodo/Properties/ResourceId", resource)
+    assert f"GetTodo (GET /{path}) may not" in found(RULE, template)[0]
+    assert found(RULE, changed("Resources/ReadPermission", permission(f"/*/GET/{path}"), template=template)) == []
+
+
+def test_any_method_needs_a_permission_for_any() -> None:
+    template = changed("Resources/GetTodo/Properties/HttpMethod", "ANY")
+    assert len(found(RULE, template)) == 2
+    assert found(RULE, changed("Resources/ReadPermission", permission("/*/*/todos/*"), template=template)) == []
+
+
+@pytest.mark.parametrize("who", ["apigateway.amazonaws.com", "s3.amazonaws.com", "events.amazonaws.com"])
+def test_a_permission_for_a_service_without_a_source(who: str) -> None:
+    broad = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "Read"}, "Principal": who}
+    template = changed("Resources/Broad", {"Type": "AWS::Lambda::Permission", "Properties": broad})
+    assert f"Broad lets {who} of any account in" in only(RULE, template)
+    sometimes = {"Fn::If": ["StorageOn", {"Ref": "AWS::AccountId"}, {"Ref": "AWS::NoValue"}]}
+    assert len(found(RULE, changed("Resources/Broad/Properties/SourceAccount", sometimes, template=template))) == 1
+    account = {"Ref": "AWS::AccountId"}
+    assert found(RULE, changed("Resources/Broad/Properties/SourceAccount", account, template=template)) == []
+
+
+def test_a_permission_for_anybody() -> None:
+    broad = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "Read"}, "Principal": "*"}
+    template = changed("Resources/Broad", {"Type": "AWS::Lambda::Permission", "Properties": broad})
+    assert "Broad lets anybody invoke the function" in only(RULE, template)
+
+
+def test_permissions_of_authorizers_and_hidden_apis_are_left_alone() -> None:
+    assert found(RULE, changed("Resources/Auth", permission("/authorizers/abc"))) == []
+    template = changed("Resources/Hidden", {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": {}}})
+    hidden = permission("/*/GET/x")
+    hidden["Properties"]["SourceArn"] = {"Fn::Sub": ARN.replace("Api}", "Hidden}") + "/*/GET/x"}
+    assert found(RULE, changed("Resources/HiddenPermission", hidden, template=template)) == []
+
+
+def test_an_integration_with_something_else_needs_none() -> None:
+    uri = {"Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:dynamodb:action/GetItem"}
+    template = changed("Resources/GetTodo/Properties/Integration/Uri", uri)
+    assert "ReadPermission" in only(RULE, template)
+
+
+def test_both_branches_of_an_integration_are_read() -> None:
+    template = good()
+    integration = template["Resources"]["GetTodo"]["Properties"]["Integration"]
+    mock = {"Type": "MOCK"}
+    template["Resources"]["GetTodo"]["Properties"]["Integration"] = {"Fn::If": ["StorageOn", mock, integration]}
+    assert found(RULE, template) == []
+    assert "GetTodo" in only(RULE, changed("Resources/ReadPermission", template=template))

@@ -1,0 +1,36 @@
+"""Deployment of a template's bytes, into an AWS account or the embedded emulator alike.
+
+    body ──plan──▶ change set ──execute──▶ stack ──delete──▶ retained resources ──purge──▶ nothing
+                       └──discard──▶ nothing
+
+CloudFormation is the engine. This package says what it would do before it does it, follows it while it works, and says
+in one line what went wrong. Everything goes through a `Target`, which makes the clients.
+"""
+
+from .bucket import ensure_bucket
+from .changes import Change, Plan, discard, execute, plan
+from .events import Event
+from .failures import aws_errors
+from .retained import Resource, purge, retained
+from .stacks import StackInfo, delete, stacks
+from .target import Target, connect, target_of
+
+__all__ = [
+    "Change",
+    "Event",
+    "Plan",
+    "Resource",
+    "StackInfo",
+    "Target",
+    "aws_errors",
+    "connect",
+    "delete",
+    "discard",
+    "ensure_bucket",
+    "execute",
+    "plan",
+    "purge",
+    "retained",
+    "stacks",
+    "target_of",
+]
