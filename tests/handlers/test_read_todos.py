@@ -66,6 +66,7 @@ def test_an_unknown_a_foreign_and_a_malformed_id_get_the_same_answer(me: Person,
         " ",
         "a" * 9999,
     ]
+    ids += [valid + "\ud800", valid + "0" * 2000, "\ud800" + valid]
     for name in [*ids, "closed", "token#12345678", "\ud800", "%00", "../me", f"{other.sub}/{valid}"]:
         assert me.get(f"/todos/{name}") == unknown
     wrong: list[Any] = [None, {}, {"id": None}, {"id": 5}, {"id": {"S": valid}}, []]
@@ -125,6 +126,12 @@ def test_a_page_is_full_and_the_last_has_no_next(me: Person) -> None:
             assert len(page["items"]) == size
             query["next"] = page.pop("next", "")
         assert query["next"] == ""
+
+
+def test_a_page_that_fills_up_early_still_looks_for_more(me: Person) -> None:
+    newest = todo(me.sub, 9, done=True)
+    me.world.put(newest, *(todo(me.sub, n) for n in range(9)))
+    assert me.get("/todos", limit="1", done="true").body == {"items": [plain(newest)]}
 
 
 def test_a_search_over_many_items_stops_and_goes_on_where_it_stopped(me: Person) -> None:

@@ -269,7 +269,19 @@ def test_an_unknown_a_foreign_and_a_malformed_id_get_the_same_answer(me: Person,
     make(me, clientToken=TOKEN)
     before, mine = other.stored, me.stored
     valid = theirs["id"]
-    names = [valid, valid.lower(), f"{valid}\n", valid[:-1], " ", f"token#{TOKEN}", "closed", "\ud800", "x" * 9999]
+    names = [
+        valid + "\ud800",
+        valid + "0" * 2000,
+        valid,
+        valid.lower(),
+        f"{valid}\n",
+        valid[:-1],
+        " ",
+        f"token#{TOKEN}",
+        "closed",
+        "\ud800",
+        "x" * 9999,
+    ]
     for call in (me.delete, lambda name: me.put(name, title="Mine", done=True, version=1)):
         unknown = call(UNKNOWN)
         assert unknown.error == (404, "NotFound")

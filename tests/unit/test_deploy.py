@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
 
 from troposphere_arch.deploy import (
     Event,
@@ -336,7 +337,10 @@ def left(target: Target, kept: dict[str, str]) -> set[str]:
     return found
 
 
-def test_what_a_deletion_retains_and_its_removal(target: Target, name: str) -> None:
+@pytest.mark.parametrize("kind", ["stock", "patched"])
+def test_what_a_deletion_retains_and_its_removal(kind: str, name: str, request: pytest.FixtureRequest) -> None:
+    # Both: stock deletes a user pool that is protected, as AWS does not.
+    target = target_of(request.getfixturevalue(kind).client)
     template = keeping()
     execute(plan(target, name, json.dumps(template).encode(), {}))
     resources = retained(target, name, template)
@@ -358,6 +362,20 @@ def test_what_a_deletion_retains_and_its_removal(target: Target, name: str) -> N
     purge(target, resources)
     assert left(target, kept) == set()
     purge(target, resources)
+
+
+def test_a_user_pools_domain_goes_before_the_pool(stock: Emulator) -> None:
+    users = stock.client("cognito-idp")
+    with Stubber(users) as answers:
+        pool = {"Domain": "a", "CustomDomain": "login.example.com", "DeletionProtection": "ACTIVE"}
+        answers.add_response("describe_user_pool", {"UserPool": pool}, {"UserPoolId": "u_1"})
+        answers.add_response("delete_user_pool_domain", {}, {"UserPoolId": "u_1", "Domain": "a"})
+        answers.add_response("delete_user_pool_domain", {}, {"UserPoolId": "u_1", "Domain": "login.example.com"})
+        answers.add_response("update_user_pool", {}, {"UserPoolId": "u_1", "DeletionProtection": "INACTIVE"})
+        answers.add_response("delete_user_pool", {}, {"UserPoolId": "u_1"})
+        target = Target(lambda service: users, "000000000000", "aws", "us-east-1", "bucket")
+        purge(target, [Resource("Users", "AWS::Cognito::UserPool", "u_1")])
+        answers.assert_no_pending_responses()
 
 
 def test_retained_of_a_stack_that_is_not_there(target: Target) -> None:

@@ -541,6 +541,21 @@ def test_deletion_protection_of_tables_and_user_pools_is_kept_by_stock(stock: Em
         assert protection(made) == (False, "INACTIVE")
 
 
+def test_user_pool_protection(stock: Emulator, patched: Emulator) -> None:
+    users = stock.client("cognito-idp")
+    pool = users.create_user_pool(PoolName="a", DeletionProtection="ACTIVE")["UserPool"]["Id"]
+    users.delete_user_pool(UserPoolId=pool)
+
+    users = patched.client("cognito-idp")
+    pool = users.create_user_pool(PoolName="a", DeletionProtection="ACTIVE")["UserPool"]["Id"]
+    with pytest.raises(ClientError, match=r"InvalidParameterException.*must be inactivated first"):
+        users.delete_user_pool(UserPoolId=pool)
+    users.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE")
+    users.delete_user_pool(UserPoolId=pool)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        users.delete_user_pool(UserPoolId=pool)
+
+
 def bucket_settings(made: Stack) -> dict[str, Any]:
     s3, name = made.emulator.client("s3"), made.ids["Bucket"]
     try:

@@ -55,6 +55,7 @@ def test_stop_leaves_no_process_and_no_file(tmp_path: Path, monkeypatch: pytest.
         seen = function_environment(emulator)
         assert "AKIAREALREALREALREAL" not in seen.values()
         assert not {"AWS_PROFILE", "HTTPS_PROXY"} & seen.keys()
+        assert str(ROOT) not in seen.get("PYTHONPATH", ""), "this package is not there on AWS"
         assert seen["TMPDIR"] == str(tmp_path / "home" / "tmp")
         assert len(processes_of(emulator)) > 1, "the emulator and a Lambda worker"
         assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
@@ -92,9 +93,9 @@ def test_second_start_for_a_home_is_refused_and_a_crash_is_recovered_from(tmp_pa
 def test_port_in_use_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(UserError, match=rf"Port {port} is in use.*--port"):
+        with pytest.raises(UserError, match=rf"port {port} is in use; .*--port"):
             local.start(port, home=tmp_path)
-    with pytest.raises(UserError, match="Port 70000"):
+    with pytest.raises(UserError, match="port 70000"):
         local.start(70000, home=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -119,7 +120,7 @@ def test_emulator_that_does_not_start_leaves_nothing(tmp_path: Path) -> None:
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("")
     done = run_start(tmp_path / "home", PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), str(ROOT)]))
-    assert "UserError: The emulator did not start: ModuleNotFoundError: No module named 'ministack" in done.stderr
+    assert "UserError: the emulator did not start: ModuleNotFoundError: No module named 'ministack" in done.stderr
     assert list((tmp_path / "home").iterdir()) == []
 
 

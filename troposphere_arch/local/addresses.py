@@ -51,4 +51,4 @@ def local_address(url: str, port: int) -> LocalAddress:
         return LocalAddress(f"/{bucket['bucket']}{path}{query}", secure)
     if _SERVICE.fullmatch(host):
         return LocalAddress(path + query, secure)
-    raise UserError(f"{url}: not an address of the emulator on port {port}; the request would leave this machine.")
+    raise UserError(f"{url}: not an address of the emulator on port {port}; the request would leave this machine")

@@ -122,7 +122,7 @@ class Emulator:
             answer = connection.getresponse()
             return Response(answer.status, answer.headers, answer.read())
         except (OSError, http.client.HTTPException) as error:
-            raise UserError(f"{method} {url}: the emulator on port {self.port} does not answer ({error!r}).") from error
+            raise UserError(f"{method} {url}: the emulator on port {self.port} does not answer ({error!r})") from error
         finally:
             connection.close()
 

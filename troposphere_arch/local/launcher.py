@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from troposphere_arch.errors import UserError
@@ -21,6 +22,7 @@ def main(mode: str, lock: int) -> None:
     Exits with one line when the emulator is not what the patches were written for.
     """
     os.set_inheritable(lock, False)  # a Lambda worker that outlived us would hold it
+    _hide_this_package()
     try:
         check_version()
         if mode == "patched":
@@ -33,6 +35,14 @@ def main(mode: str, lock: int) -> None:
         app.main()
     finally:
         _collect_workers()
+
+
+def _hide_this_package() -> None:
+    """Lambda code inherits PYTHONPATH, and must not find in a clone what it would not find on AWS."""
+    root = Path(__file__).resolve().parents[2]
+    paths = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
+    if kept := [path for path in paths if path and Path(path).resolve() != root]:
+        os.environ["PYTHONPATH"] = os.pathsep.join(kept)
 
 
 def _collect_workers() -> None:

@@ -109,7 +109,7 @@ def _make_home(home: Path | None) -> Path:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.chmod(0o700)
     except OSError as error:
-        raise UserError(f"{home}: {error.strerror}. Set XDG_STATE_HOME to a directory that you may write.") from error
+        raise UserError(f"{home}: {error.strerror}; set XDG_STATE_HOME to a directory that you may write") from error
     return home
 
 
@@ -122,9 +122,9 @@ def _check_port(port: int) -> int:
             if not taken:
                 probe.bind((LOOPBACK, port))
         except (OSError, OverflowError) as error:
-            raise UserError(f"Port {port} can't be used ({error}). Choose another with --port.") from None
+            raise UserError(f"port {port} can't be used ({error}); choose another with --port") from None
         if taken:
-            raise UserError(f"Port {port} is in use. Choose another with --port.")
+            raise UserError(f"port {port} is in use; choose another with --port")
         return int(probe.getsockname()[1])
 
 
@@ -152,8 +152,10 @@ def _take_lock(home: Path) -> int:
             if time.monotonic() > deadline:
                 os.close(lock)
                 running = find(home)
-                where = f"on port {running.port} (process {running.pid})" if running else "or is being started"
-                raise UserError(f"An emulator runs already {where}. End it first: troposphere-arch down") from None
+                if running is None:
+                    raise UserError(f"an emulator is being started or ended (state in {home}); try again") from None
+                where = f"on port {running.port} (process {running.pid})"
+                raise UserError(f"an emulator runs already {where}; end it first: troposphere-arch down") from None
             time.sleep(0.05)
         except FileNotFoundError:
             pass
@@ -245,11 +247,11 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, home: Path)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise UserError(f"The emulator did not start: {_last_line(home / _LOG)}")
+            raise UserError(f"the emulator did not start: {_last_line(home / _LOG)}")
         if _is_healthy(port):
             return
         time.sleep(0.05)
-    raise UserError(f"The emulator did not answer within {START_SECONDS} s: {_last_line(home / _LOG)}")
+    raise UserError(f"the emulator did not answer within {START_SECONDS} s: {_last_line(home / _LOG)}")
 
 
 def _is_healthy(port: int) -> bool:
@@ -265,7 +267,7 @@ def _is_healthy(port: int) -> bool:
 
 def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing."
+    return lines[-1] if lines else "it said nothing"
 
 
 def _end_group(pid: int) -> None:

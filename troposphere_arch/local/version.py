@@ -17,6 +17,6 @@ def check_version() -> None:
     try:
         found = importlib.metadata.version("ministack")
     except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"The emulator (ministack {EMULATOR_VERSION}) is not installed: {_INSTALL}") from None
+        raise UserError(f"the emulator (ministack {EMULATOR_VERSION}) is not installed: {_INSTALL}") from None
     if found != EMULATOR_VERSION:
         raise UserError(f"ministack {found} is installed, but the emulator must be {EMULATOR_VERSION}: {_INSTALL}")

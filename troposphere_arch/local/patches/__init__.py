@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from troposphere_arch.local.patches import policy_variables, properties, resource_types, stage_variables
+from troposphere_arch.local.patches import (
+    policy_variables,
+    properties,
+    resource_types,
+    stage_variables,
+    user_pool_protection,
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,11 @@ PATCHES = (
         "stage-variables",
         "Stage variables are filled in in the headers of MOCK integrations (CORS preflights)",
         stage_variables.install,
+    ),
+    Patch(
+        "user-pool-protection",
+        "Cognito's DeleteUserPool refuses a pool whose deletion protection is active",
+        user_pool_protection.install,
     ),
 )
 

@@ -1,0 +1,89 @@
+"""Delete a stack. In the emulator what it retained goes too, and with no stack left the emulator ends.
+
+In an AWS account the data stays (table, users, files), unless you say --purge and type the stack's name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError
+from .table import table
+from .where import account, account_options, agreed, in_account, say
+
+if TYPE_CHECKING:
+    from ..deploy import Target
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("stack", nargs="?", help="a stack; without it everything in the emulator, and the emulator")
+    parser.add_argument("--purge", action="store_true", help="in an account: remove the retained data as well")
+    parser.add_argument("--confirm", metavar="STACK", help="in an account: the stack's name, instead of typing it")
+    account_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Delete."""
+    if in_account(args):
+        return _in_account(args)
+    if args.purge or args.confirm:
+        raise UserError("--purge and --confirm are for an account: in the emulator everything goes anyway")
+    from .. import local
+
+    emulator = local.find()
+    if emulator is None:
+        print("no emulator is running, so nothing is up")
+        return 0
+    if args.stack:
+        from .. import deploy
+
+        target = deploy.target_of(emulator.client)
+        kept = _retained(target, args.stack)
+        deploy.delete(target, args.stack, say)
+        deploy.purge(target, kept)
+        print(f"stack {args.stack} and the {len(kept)} resources that it retained are gone")
+        if deploy.stacks(target):
+            return 0
+    emulator.stop()
+    print("the emulator has ended; nothing is left of it")
+    return 0
+
+
+def _in_account(args: argparse.Namespace) -> int:
+    from .. import deploy
+
+    if not args.stack:
+        raise UserError("name the stack to delete in the account: `down STACK --region R`")
+    target = account(args)
+    kept = _retained(target, args.stack)
+    rows = [[r.logical_id, r.type, r.physical_id] for r in kept]
+    fate = "will be REMOVED WITH ALL DATA" if args.purge else "will stay in the account"
+    print(f"Deletes stack {args.stack} in account {target.account}, region {target.region}; this {fate}:", file=sys.stderr)
+    print(table(["resource", "type", "name"], rows), file=sys.stderr)
+    if args.confirm != args.stack and not agreed("Type the stack's name to go on:", wanted=args.stack):
+        if args.confirm is None and not sys.stdin.isatty():
+            raise UserError(f"nothing was deleted: there is no terminal to ask at; add --confirm {args.stack}")
+        raise UserError("nothing was deleted: that is not the stack's name")
+    deploy.delete(target, args.stack, say)
+    if args.purge:
+        deploy.purge(target, kept)
+    print(f"stack {args.stack} is gone; {len(kept)} resources were {'removed' if args.purge else 'kept'}")
+    return 0
+
+
+def _retained(target: Target, stack: str) -> list[Any]:
+    """What the stack's own template, as it was deployed, retains."""
+    import json
+
+    from .. import deploy
+
+    with deploy.aws_errors():
+        body = target.client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    try:
+        template = json.loads(body) if isinstance(body, str) else body
+    except ValueError:
+        raise UserError(f"stack {stack} was not made from a template of ours: its template is no JSON") from None
+    return deploy.retained(target, stack, template)

@@ -1,0 +1,170 @@
+"""Deploy a template: into the embedded emulator, or, with --profile, --region or --endpoint-url, into an AWS account.
+
+Both go by change set. In an account you see what will change and are asked before it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import scenarios
+from ..errors import UserError
+from .table import as_json, table
+from .where import account, account_options, agreed, in_account, say
+
+if TYPE_CHECKING:
+    from ..deploy import Plan, Target
+    from ..local import Emulator
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("scenario", help=f"one of: {', '.join(scenarios.NAMES)}")
+    parser.add_argument("--stack-name", metavar="N", help="instead of the scenario's name")
+    parser.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter (repeatable)")
+    parser.add_argument("--parameters", metavar="FILE", type=Path, help="a parameter file, as create-stack takes it")
+    parser.add_argument("--port", metavar="N", type=int, help="the emulator's port (4580)")
+    parser.add_argument("--stock", action="store_true", help="the unmodified emulator, without our patches")
+    parser.add_argument("--s3-bucket", metavar="B", help="upload the template here, not to a bucket made for that")
+    parser.add_argument("--yes", action="store_true", help="in an account: deploy without asking")
+    parser.add_argument("--json", action="store_true", help="print changes and outputs as JSON")
+    account_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deploy, and print the outputs and what to try next."""
+    from .. import deploy
+
+    body = _template(args.scenario)
+    parameters = _parameters(args.parameters, args.parameter)
+    name = args.stack_name or args.scenario
+    if in_account(args):
+        target = account(args, args.s3_bucket)
+        if not args.s3_bucket:
+            print(f"The template goes through the bucket {target.bucket}, made when missing: private, TLS only.", file=sys.stderr)
+            deploy.ensure_bucket(target)
+        plan = deploy.plan(target, name, body, parameters)
+        if not _may_deploy(plan, args.yes):
+            return 1
+        outputs = deploy.execute(plan, say)
+        _report(args, plan, outputs, _in_account(target, outputs))
+        return 0
+    emulator, started = _emulator(args)
+    try:
+        target = deploy.target_of(emulator.client)
+        deploy.ensure_bucket(target)
+        plan = deploy.plan(target, name, body, parameters)
+        outputs = deploy.execute(plan, say)
+    except BaseException:
+        if started:  # nothing was deployed, so nothing stays behind; also on Ctrl-C
+            emulator.stop()
+        raise
+    _report(args, plan, outputs, _local(emulator, name, args.scenario, outputs))
+    return 0
+
+
+def _template(scenario: str) -> bytes:
+    """The very bytes of the catalogue, brought up to date first when this is a checkout."""
+    from .. import building, catalogue, places
+
+    path = catalogue.template_path(scenario, scenarios.page(scenario).VERSION)
+    if places.checkout() is None:
+        return catalogue.contents()[path]
+    result = building.build(places.templates(), write=True)
+    if result.findings:
+        raise UserError(f"the template has {len(result.findings)} lint findings: see `python build.py`")
+    return (places.templates() / path).read_bytes()
+
+
+def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
+    """The parameters of the file, and over them those of the command line."""
+    values: dict[str, str] = {}
+    if file is not None:
+        try:
+            entries = json.loads(file.read_text())
+            values = {entry["ParameterKey"]: str(entry["ParameterValue"]) for entry in entries}
+        except OSError as error:
+            raise UserError(f"cannot read the parameter file {file}: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            form = '[{"ParameterKey": "Name", "ParameterValue": "value"}, ...]'
+            raise UserError(f"{file} is no parameter file: it must be JSON of the form {form}") from None
+    for item in given:
+        key, equals, value = item.partition("=")
+        if not (key and equals):
+            raise UserError(f"--parameter {item!r}: write it as Name=value")
+        values[key] = value
+    return values
+
+
+def _emulator(args: argparse.Namespace) -> tuple[Emulator, bool]:
+    """The emulator that runs, or a new one; and whether it is new."""
+    from .. import local
+
+    emulator = local.find()
+    if emulator is None:
+        return local.start(args.port or local.DEFAULT_PORT, patched=not args.stock), True
+    if args.stock == emulator.patched:
+        kind = "patched" if emulator.patched else "unmodified"
+        raise UserError(f"the emulator that runs on port {emulator.port} is the {kind} one: `down` it first")
+    if args.port not in (None, emulator.port):
+        raise UserError(f"the emulator runs on port {emulator.port}, not {args.port}: `down` it first")
+    return emulator, False
+
+
+def _may_deploy(plan: Plan, yes: bool) -> bool:
+    """Show what will change and ask. A plan that is not agreed to is taken back."""
+    from .. import deploy
+
+    rows = [[c.action, c.logical_id, c.type, c.replacement] for c in plan.changes]
+    print(table(["change", "resource", "type", "replacement"], rows) if rows else "nothing changes", file=sys.stderr)
+    if not rows or yes:
+        return True
+    where = f"account {plan.target.account}, region {plan.target.region}"
+    if agreed(f"Deploy these {len(rows)} changes to stack {plan.stack_name} in {where}? [y/N]"):
+        return True
+    deploy.discard(plan)
+    if sys.stdin.isatty():
+        print("nothing was deployed", file=sys.stderr)
+        return False
+    raise UserError("nothing was deployed: there is no terminal to ask at; add --yes to deploy these changes")
+
+
+def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries: list[str]) -> None:
+    if args.json:
+        from dataclasses import asdict
+
+        changes = [asdict(c) for c in plan.changes]
+        print(as_json({"stack": plan.stack_name, "changes": changes, "outputs": outputs, "try": tries}))
+        return
+    print(f"stack {plan.stack_name}: {len(plan.changes)} changes" if plan.changes else "nothing changed")
+    print(table(["output", "value"], sorted(outputs.items())))
+    print("\nto try:")
+    for line in tries:
+        print(f"  {line}")
+
+
+def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str]) -> list[str]:
+    from ..local.addresses import local_address
+
+    there = local_address(f"{outputs['ApiUrl']}/todos", emulator.port)
+    headers = " ".join(f"-H '{k}: {v}'" for k, v in there.headers.items())
+    env = f"AWS_ENDPOINT_URL={emulator.url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={outputs['Region']}"
+    named = "" if name == scenario else f" --stack-name {name}"
+    return [
+        f"python build.py demo {scenario}{named}",
+        f"curl -i {headers} {emulator.url}{there.target}   # 401: nobody gets in without a token",
+        f"{env} aws cloudformation describe-stack-resources --stack-name {name} --output table",
+    ]
+
+
+def _in_account(target: Target, outputs: dict[str, str]) -> list[str]:
+    region, client = target.region, outputs.get("UserPoolClientId", "")
+    return [
+        f"curl -i {outputs.get('ApiUrl', '')}/todos   # 401: nobody gets in without a token",
+        f"aws cognito-idp sign-up --region {region} --client-id {client} --username YOU@EXAMPLE.COM --password PASSWORD",
+        f"python build.py status --region {region}",
+    ]

@@ -1,0 +1,66 @@
+"""Where a command works: the embedded emulator, or, when one of these options is given, an AWS account."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from ..deploy import Event, Target
+    from ..local import Emulator
+
+
+def account_options(parser: argparse.ArgumentParser) -> None:
+    """The options that choose an account instead of the emulator."""
+    parser.add_argument("--profile", metavar="P", help="an AWS account: this profile of your AWS configuration")
+    parser.add_argument("--region", metavar="R", help="an AWS account: this region")
+    parser.add_argument("--endpoint-url", metavar="U", help="an AWS account: at this endpoint in place of AWS's own")
+
+
+def in_account(args: argparse.Namespace) -> bool:
+    """Whether the options choose an account."""
+    return bool(args.profile or args.region or args.endpoint_url)
+
+
+def account(args: argparse.Namespace, bucket: str | None = None) -> Target:
+    """The account that the options choose. Raises `UserError` without credentials, region or answer."""
+    import functools
+
+    from .. import deploy
+
+    with deploy.aws_errors():
+        if not args.endpoint_url:
+            return deploy.connect(profile=args.profile, region=args.region, bucket=bucket)
+        import boto3
+
+        session = boto3.Session(profile_name=args.profile, region_name=args.region)
+        if not session.region_name:
+            raise UserError("no AWS region: set AWS_REGION, or name one with --region")
+        return deploy.target_of(functools.partial(session.client, endpoint_url=args.endpoint_url), bucket=bucket)
+
+
+def running() -> Emulator:
+    """The emulator that `up` started. Raises `UserError` when there is none."""
+    from .. import local
+
+    emulator = local.find()
+    if emulator is None:
+        raise UserError("no emulator is running: start one with `python build.py up todo`")
+    return emulator
+
+
+def say(event: Event) -> None:
+    """One line of progress for an event of a stack; on standard error, so that --json stays clean."""
+    reason = f"  {event.reason}" if event.failed else ""
+    print(f"  {event.status:30} {event.logical_id}{reason}", file=sys.stderr)
+
+
+def agreed(question: str, *, wanted: str = "y") -> bool:
+    """Ask the person at the terminal. Without a terminal nobody can answer, and nobody is asked: False."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(question, end=" ", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == wanted
