@@ -19,6 +19,7 @@ TESTS = Path(__file__).resolve().parent
 # Program -> its Debian package.
 PACKAGES = {"git": "git", "make": "make"}
 
+
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Mark a test that runs these system programs."""
     unknown = [p for p in programs if p not in PACKAGES]
@@ -54,7 +55,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("not run")
     for program in lacking:
-        files = [p.relative_to(TESTS.parent) for p in sorted(TESTS.rglob("test_*.py")) if f'needs("{program}"' in p.read_text()]
+        files = [
+            p.relative_to(TESTS.parent)
+            for p in sorted(TESTS.rglob("test_*.py"))
+            if f'needs("{program}"' in p.read_text()
+        ]
         terminalreporter.write_line(f"{program} is missing, which tests need in {', '.join(map(str, files))}")
     terminalreporter.write_line(f"to run them: apt-get install {' '.join(PACKAGES[p] for p in lacking)}")
 

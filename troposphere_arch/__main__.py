@@ -2,4 +2,4 @@
 
 from .cli import main
 
-raise SystemExit(main())
+raise SystemExit(main())  # type: ignore[no-untyped-call]  # it must run on older Pythons too

@@ -61,7 +61,9 @@ def calls(source: Node, api: RestApi) -> None:
     source.t.record(source, "calls", api, "HTTPS")
 
 
-def route(api: RestApi, route: str, function: Function, *, query: tuple[str, ...] = (), body: str | None = None) -> None:
+def route(
+    api: RestApi, route: str, function: Function, *, query: tuple[str, ...] = (), body: str | None = None
+) -> None:
     """`GET /todos`: this method of this path invokes the function, for signed-in users only.
 
     `query` are the query parameters that the method takes, `body` the JSON Schema under `handlers/` of its body.

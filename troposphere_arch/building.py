@@ -132,7 +132,9 @@ def _diff(templates: Path, changed: dict[str, bytes]) -> str:
         on_disk = templates / path
         old = on_disk.read_text().splitlines() if on_disk.is_file() else []
         name = f"templates/{path}"
-        lines += difflib.unified_diff(old, data.decode().splitlines(), name, name + " (as the sources make it)", lineterm="")
+        lines += difflib.unified_diff(
+            old, data.decode().splitlines(), name, name + " (as the sources make it)", lineterm=""
+        )
     return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in lines)
 
 

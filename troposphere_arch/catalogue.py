@@ -1,9 +1,9 @@
 """The catalogue: which files `templates/` holds for each scenario, and its index.
 
-    templates/index.json
-    templates/<scenario>/<version>/<scenario>.template.json
-    templates/<scenario>/<version>/<scenario>.retained.json     what outlives a stack, to import into a new one
-    templates/<scenario>/<version>/parameters/<preset>.json
+templates/index.json
+templates/<scenario>/<version>/<scenario>.template.json
+templates/<scenario>/<version>/<scenario>.retained.json     what outlives a stack, to import into a new one
+templates/<scenario>/<version>/parameters/<preset>.json
 """
 
 from __future__ import annotations

@@ -5,11 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from troposphere import And, Condition, Equals, If, NoValue, Not, Or, Ref, Template, encode_to_dict
+from troposphere import And, Condition, Equals, If, Not, NoValue, Or, Ref, Template, encode_to_dict
 
 from .parameters import NONE, Spec, parameter
 
-__all__ = ["all_of", "any_of", "choose", "condition", "equals", "given", "in_partition", "in_region", "negated", "optional", "switched_on"]
+__all__ = [
+    "all_of",
+    "any_of",
+    "choose",
+    "condition",
+    "equals",
+    "given",
+    "in_partition",
+    "in_region",
+    "negated",
+    "optional",
+    "switched_on",
+]
 
 
 def condition(t: Template, name: str, value: Any) -> str:

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference.htm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import awacs.cognito_idp as cognito_idp
@@ -23,6 +24,7 @@ from awacs.aws import (
     Condition,
     Deny,
     ForAnyValueStringLike,
+    Policy,
     PolicyDocument,
     Principal,
     Statement,
@@ -51,8 +53,8 @@ def document(*statements: Statement) -> PolicyDocument:
     return PolicyDocument(Version="2012-10-17", Statement=list(statements))
 
 
-def _allow(actions: list[Action], resources: list[Any], **more: Any) -> Statement:
-    return Statement(Effect=Allow, Action=actions, Resource=resources, **more)
+def _allow(actions: Sequence[Action], resources: list[Any], **more: Any) -> Statement:
+    return Statement(Effect=Allow, Action=list(actions), Resource=resources, **more)
 
 
 def read_items(table: Any) -> list[Statement]:
@@ -110,7 +112,7 @@ def use_key(key_arn: Any, service: str, *, write: bool) -> list[Statement]:
     return [_allow(actions, [key_arn], Condition=Condition(StringEquals("kms:ViaService", via)))]
 
 
-def trust_lambda() -> PolicyDocument:
+def trust_lambda() -> Policy:
     """Lambda may assume the role."""
     return get_lambda_assumerole_policy()
 

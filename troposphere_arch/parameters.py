@@ -49,8 +49,8 @@ APP_ORIGIN = Spec(
     "The one origin whose pages may call the API and the file bucket from a browser (CORS). Native apps need none.",
     "http://localhost:3000",
     # The value becomes an API Gateway stage variable, whose characters are limited; so * is not possible, nor wanted.
-    pattern=r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.-]+(:[0-9]{1,5})?",
-    constraint="AppOrigin is an origin such as https://app.example.com: scheme, host and perhaps a port, no path, no *.",
+    pattern=r"[a-z][a-z0-9.-]*://[A-Za-z0-9.-]+(:[0-9]{1,5})?",
+    constraint="AppOrigin is an origin such as https://app.example.com: scheme, host, perhaps a port; no path, no *.",
 )
 DOMAIN_NAME = Spec(
     "DomainName",
@@ -83,7 +83,7 @@ WEB_ACL = Spec(
     "WebAclArn",
     "Web app",
     "WAF web ACL",
-    "ARN of a regional WAF web ACL to put before the API, or none. WAF bills from about 5 USD a month for each web ACL.",
+    "ARN of a regional WAF web ACL to put before the API, or none. WAF bills from about 5 USD a month.",
     NONE,
     pattern=f"none|{_ARN.format(service='wafv2')}",
     constraint="WebAclArn is none or the ARN of a regional WAFv2 web ACL.",
@@ -157,8 +157,8 @@ FILE_STORAGE = _switch(
     "FileStorage",
     "Data",
     "File storage for users",
-    "on gives each signed-in user a private prefix in an S3 bucket. Switched off again, the bucket leaves the stack but "
-    "stays in the account with all files; switched on once more, a new, empty bucket is made.",
+    "on gives each signed-in user a private prefix in an S3 bucket. Switched off again, the bucket leaves the stack "
+    "but stays in the account with all files; switched on once more, a new, empty bucket is made.",
 )
 OLD_FILE_VERSIONS = Spec(
     "OldFileVersionDays",
@@ -191,8 +191,8 @@ ALARM_TOPIC = Spec(
     "AlarmTopicArn",
     "Watching",
     "Topic for alarms",
-    "ARN of an SNS topic that alarms are sent to, or none. The alarms exist in any case and bill about 0.10 USD a month "
-    "each.",
+    "ARN of an SNS topic that alarms are sent to, or none. The alarms exist in any case and bill about 0.10 USD a "
+    "month each.",
     NONE,
     pattern=f"none|{_ARN.format(service='sns')}",
     constraint="AlarmTopicArn is none or the ARN of an SNS topic.",
@@ -211,7 +211,26 @@ LOG_RETENTION = Spec(
     "After so many days log lines are deleted.",
     "30",
     "Number",
-    allowed=("1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096", "1827", "3653"),
+    allowed=(
+        "1",
+        "3",
+        "5",
+        "7",
+        "14",
+        "30",
+        "60",
+        "90",
+        "120",
+        "150",
+        "180",
+        "365",
+        "400",
+        "545",
+        "731",
+        "1096",
+        "1827",
+        "3653",
+    ),
     constraint="LogRetentionDays is one of the periods of CloudWatch Logs: 1, 3, 5, 7, 14, 30, 60, 90 ... 3653.",
 )
 MONTHLY_BUDGET = Spec(

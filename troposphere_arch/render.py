@@ -56,7 +56,9 @@ def retained(t: ScenarioTemplate) -> bytes:
     value = plain(t)
     kept = {name: r for name, r in value["Resources"].items() if r.get("DeletionPolicy") == "Retain"}
     conditions = _used(kept, value["Conditions"], lambda text, name: f'"{name}"' in text)
-    parameters_ = _used({**kept, **conditions}, value["Parameters"], lambda text, n: f'"{n}"' in text or f"${{{n}}}" in text)
+    parameters_ = _used(
+        {**kept, **conditions}, value["Parameters"], lambda text, n: f'"{n}"' in text or f"${{{n}}}" in text
+    )
     return text(
         {
             "AWSTemplateFormatVersion": value["AWSTemplateFormatVersion"],

@@ -52,9 +52,7 @@ class ScenarioTemplate(Template):  # type: ignore[misc]  # troposphere is untype
 
     def record(self, source: Node, verb: str, destination: Node, label: str = "", when: str | None = None) -> None:
         """Note that an arrow was drawn. Its condition is that of its two ends unless the arrow has its own."""
-        self.arrows.append(
-            Arrow(source.title, verb, destination.title, label, when or source.when or destination.when)
-        )
+        self.arrows.append(Arrow(source.title, verb, destination.title, label, when or source.when or destination.when))
 
 
 def scenario_template(scenario: str, version: str, description: str) -> ScenarioTemplate:

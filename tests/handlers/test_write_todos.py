@@ -83,9 +83,10 @@ def test_ids_are_unique_and_sort_by_age(me: Person) -> None:
     assert ids == sorted(ids)
     assert me.items(limit="5") == made[::-1]
     alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-    number = sum(alphabet.index(digit) << 5 * place for place, digit in enumerate(reversed(ids[0])))
+    numbers = [sum(alphabet.index(digit) << 5 * place for place, digit in enumerate(reversed(name))) for name in ids]
     made_at = datetime.fromisoformat(made[0]["createdAt"]).timestamp()
-    assert abs((number >> 80) - made_at * 1000) <= 1
+    assert abs((numbers[0] >> 80) - made_at * 1000) <= 1
+    assert len({number % 2**80 for number in numbers}) == 12
 
 
 @pytest.mark.parametrize(
@@ -211,6 +212,17 @@ def test_a_token_record_that_vanishes_meanwhile_is_no_obstacle(me: Person, monke
     monkeypatch.setattr(me.world.write, "table", Faulty(me.world.write.table, get_item=[removed]))
     second = make(me, clientToken=TOKEN)
     assert me.items() == [second, first]
+
+
+def test_what_a_refusal_rests_on_is_read_consistently(me: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = make(me, clientToken=TOKEN)
+    table = Faulty(me.world.write.table)
+    monkeypatch.setattr(me.world.write, "table", table)
+    assert me.post(title="Milk", clientToken=TOKEN).status == 200
+    assert me.put(item["id"], title="Milk", done=True, version=7).status == 409
+    reads = [request for name, request in table.calls if name == "get_item"]
+    assert len(reads) == 3
+    assert all(request["ConsistentRead"] for request in reads)
 
 
 def test_any_other_reason_to_cancel_is_unexpected(me: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,9 @@ class Stack:
     def failures(self) -> list[str]:
         events = self.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
         return [
-            f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events if "FAILED" in e["ResourceStatus"]
+            f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}"
+            for e in events
+            if "FAILED" in e["ResourceStatus"]
         ]
 
     @property

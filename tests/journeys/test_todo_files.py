@@ -1,4 +1,4 @@
-"""Users' own files: policy variables need the patched emulator ("policy evaluated by the emulator plus our substitution")."""
+"""Users' own files: the policies are evaluated by the emulator plus our substitution of policy variables."""
 
 from __future__ import annotations
 

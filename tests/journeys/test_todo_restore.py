@@ -16,7 +16,7 @@ RETAINED = "todo/1.0.0/todo.retained.json"
 
 
 def import_into(emulator: Emulator, name: str, url: str, resources: dict[str, tuple[str, dict[str, str]]]) -> Stack:
-    """A new stack made of resources that exist: an import change set, as `create-change-set` of the AWS CLI makes it."""
+    """A new stack made of resources that exist, by an import change set."""
     cloudformation = emulator.client("cloudformation")
     cloudformation.create_change_set(
         StackName=name,

@@ -53,7 +53,9 @@ def throttled(stack: Stack, phone: Phone) -> bool:
 
 
 def function(stack: Stack, name: str = "ReadTodos") -> dict[str, Any]:
-    found: dict[str, Any] = stack.emulator.client("lambda").get_function_configuration(FunctionName=stack.physical(name))
+    found: dict[str, Any] = stack.emulator.client("lambda").get_function_configuration(
+        FunctionName=stack.physical(name)
+    )
     return found
 
 

@@ -84,7 +84,11 @@ def test_the_writer_may_do_only_what_it_does(template: dict[str, Any]) -> None:
         "dynamodb:UpdateItem",
     }
     resources = {json.dumps(s["Resource"]) for s in statements(writer)}
-    allowed = [["*"], *([{"Fn::GetAtt": [r, "Arn"]}] for r in ("Todos", "Users", "WriteTodosLogs")), [{"Ref": "KmsKeyArn"}]]
+    allowed = [
+        ["*"],
+        *([{"Fn::GetAtt": [r, "Arn"]}] for r in ("Todos", "Users", "WriteTodosLogs")),
+        [{"Ref": "KmsKeyArn"}],
+    ]
     assert resources == {json.dumps(a) for a in allowed}
 
 
@@ -94,9 +98,19 @@ def test_the_writer_may_do_only_what_it_does(template: dict[str, Any]) -> None:
 )
 def test_signed_in_users_have_their_own_prefix(template: dict[str, Any], body: bytes, issuer: str) -> None:
     role = of_type(template, "AWS::IAM::Role")["IdentitiesRole"]
-    assert actions(role) == {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"}
+    assert actions(role) == {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:ListBucket",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    }
     mine = [s for s in statements(role) if f"{issuer}:sub" in json.dumps(s)]
-    assert [sorted(s["Action"]) for s in mine] == [["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], ["s3:ListBucket"]]
+    assert [sorted(s["Action"]) for s in mine] == [
+        ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+        ["s3:ListBucket"],
+    ]
     # In a Sub the variable is written with an exclamation mark, else CloudFormation would look for a resource.
     assert mine[0]["Resource"] == [{"Fn::Sub": f"${{Files.Arn}}/${{!{issuer}:sub}}/*"}]
     assert mine[1]["Resource"] == [{"Fn::GetAtt": ["Files", "Arn"]}]
@@ -228,9 +242,15 @@ def test_the_same_bytes_whatever_the_hash_seed(body: bytes) -> None:
 @shows("REQ-D1", how="static")
 def test_size_and_index(body: bytes) -> None:
     assert 60_000 < len(body) < 100_000
-    [entry] = [e for e in json.loads((ROOT / "templates/index.json").read_text())["templates"] if e["scenario"] == "todo"]
+    [entry] = [
+        e for e in json.loads((ROOT / "templates/index.json").read_text())["templates"] if e["scenario"] == "todo"
+    ]
     resources = len(json.loads(body)["Resources"])
-    assert (entry["sha256"], entry["bytes"], entry["resources"]) == (hashlib.sha256(body).hexdigest(), len(body), resources)
+    assert (entry["sha256"], entry["bytes"], entry["resources"]) == (
+        hashlib.sha256(body).hexdigest(),
+        len(body),
+        resources,
+    )
     assert entry["status"] == "draft"
 
 

@@ -410,9 +410,9 @@ def test_missing_configuration() -> None:
 def test_connect_with_the_users_configuration(stock: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in stock.environment().items():
         monkeypatch.setenv(variable, value)
-    assert connect(region="eu-west-1", bucket="mine").bucket == "mine"
-    target = connect(region="eu-west-1")
-    assert (target.account, target.partition, target.region) == ("000000000000", "aws", "eu-west-1")
+    assert connect(region="ap-south-2", bucket="mine").bucket == "mine"
+    target = connect(region="ap-south-2")
+    assert (target.account, target.partition, target.region) == ("000000000000", "aws", "ap-south-2")
     assert stacks(target) == []
 
 

@@ -20,7 +20,7 @@ from troposphere_arch.errors import UserError
 from troposphere_arch.local.patches import PATCHES, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-START = "import pathlib, sys; from troposphere_arch import local; local.start(0, home=pathlib.Path(sys.argv[1]))"
+START = "import pathlib, sys; from troposphere_arch import local; local.start(0, patched=False, home=pathlib.Path(sys.argv[1]))"
 
 
 def processes_of(emulator: local.Emulator) -> list[int]:
@@ -115,33 +115,38 @@ def test_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         local.start(0, home=tmp_path / "file" / "home")
 
 
+def fake_emulator(site: Path, app: str) -> str:
+    """A PYTHONPATH on which the emulator is something else, of the right version."""
+    (site / "ministack").mkdir(parents=True)
+    (site / "ministack" / "__init__.py").write_text("")
+    (site / "ministack" / "app.py").write_text(app)
+    return os.pathsep.join([str(site), str(ROOT)])
+
+
 def test_emulator_that_does_not_start_leaves_nothing(tmp_path: Path) -> None:
-    broken = tmp_path / "site" / "ministack"
-    broken.mkdir(parents=True)
-    (broken / "__init__.py").write_text("")
-    done = run_start(tmp_path / "home", PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), str(ROOT)]))
-    assert "UserError: the emulator did not start: ModuleNotFoundError: No module named 'ministack" in done.stderr
+    done = run_start(tmp_path / "home", PYTHONPATH=fake_emulator(tmp_path / "site", "raise OSError('no room')"))
+    assert "UserError: the emulator did not start: OSError: no room" in done.stderr
     assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_interrupt_while_starting_leaves_nothing(tmp_path: Path) -> None:
-    state = tmp_path / "emulator.json"
+    never_answers = "import subprocess, sys\ndef main(): subprocess.run([sys.executable, '-c', 'input()'])"
+    home = tmp_path / "home"
     starter = subprocess.Popen(
-        [sys.executable, "-c", START, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", START, str(home)],
+        env={**os.environ, "PYTHONPATH": fake_emulator(tmp_path / "site", never_answers)},
         stderr=subprocess.PIPE,
         text=True,
     )
     deadline = time.monotonic() + 20
-    while not state.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    emulator = local.find(tmp_path)
+    while (emulator := local.find(home)) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert emulator is not None
     starter.send_signal(signal.SIGINT)
     _, said = starter.communicate(timeout=20)
-    assert emulator is not None
     assert "KeyboardInterrupt" in said
     assert processes_of(emulator) == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(home.iterdir()) == []
 
 
 def test_find_without_any_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,7 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
         _refusal(f"{title}NoRoute", api, "MISSING_AUTHENTICATION_TOKEN", "NotFound", "No such path or method.", "404"),
     ):
         node.freeze(part)
-    url = "https://${%s}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${%s}" % (title, stage_.title)
+    url = f"https://${{{title}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/${{{stage_.title}}}"
     own_name = Sub("https://${DomainName}")
     outputs.output(
         t, "ApiUrl", If(given(t, parameters.DOMAIN_NAME), own_name, Sub(url)), "The address of the API; HTTPS only."
@@ -147,10 +147,9 @@ def _refusal(
     title: str, api: apigateway.RestApi, kind: str, error: str = "", message: str = "", status: str = ""
 ) -> apigateway.GatewayResponse:
     """What callers get when API Gateway itself refuses or fails, in the same form as the handlers' own errors."""
-    body = '{"error": %s, "message": %s}' % (
-        json.dumps(error or "$context.error.responseType"),
-        json.dumps(message) if message else "$context.error.messageString",
-    )
+    code = json.dumps(error or "$context.error.responseType")
+    # API Gateway's own message comes with its quotation marks.
+    body = f'{{"error": {code}, "message": {json.dumps(message) if message else "$context.error.messageString"}}}'
     return apigateway.GatewayResponse(
         title,
         ResponseParameters={
@@ -228,7 +227,7 @@ def route(api: RestApi, verb: str, path: str, function: Function, *, query: tupl
             Type="AWS_PROXY",
             Uri=Sub(
                 "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
-                "${%s.Arn}/invocations" % function.title
+                f"${{{function.title}.Arn}}/invocations"
             ),
         ),
         RequestParameters={

@@ -37,7 +37,6 @@ class Watch:
     periods: int = 1
 
 
-
 def _of_api(api: RestApi) -> list[Watch]:
     dimensions = {"ApiName": Ref("AWS::StackName"), "Stage": Ref(api.stage)}
     # The average of 5XXError is the share of requests that failed.
@@ -126,7 +125,10 @@ def dashboard(t: ScenarioTemplate, title: str, api: RestApi, functions: Sequence
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
     on_api = ["ApiName", "${AWS::StackName}", "Stage", f"${{{api.stage.title}}}"]
-    gateway = [["AWS/ApiGateway", m, *on_api, {"stat": s}] for m, s in (("Count", "Sum"), ("4XXError", "Sum"), ("5XXError", "Sum"))]
+    gateway = [
+        ["AWS/ApiGateway", m, *on_api, {"stat": s}]
+        for m, s in (("Count", "Sum"), ("4XXError", "Sum"), ("5XXError", "Sum"))
+    ]
     latency = [["AWS/ApiGateway", "Latency", *on_api, {"stat": s}] for s in ("p50", "p95", "p99")]
     named = [(f.title, f"${{{f.title}}}") for f in functions]
     duration = [
@@ -145,19 +147,15 @@ def dashboard(t: ScenarioTemplate, title: str, api: RestApi, functions: Sequence
         ["AWS/DynamoDB", m, "TableName", f"${{{table.title}}}", {"stat": "Sum"}]
         for m in ("ReadThrottleEvents", "WriteThrottleEvents")
     ]
-    widgets = [
-        _graph(place, heading, metrics)
-        for place, (heading, metrics) in enumerate(
-            (
-                ("Requests", gateway),
-                ("Latency (ms)", latency),
-                ("Duration of functions (ms)", duration),
-                ("Errors, throttles, concurrency of functions", trouble),
-                ("Capacity units of the table", units),
-                ("Throttles of the table", refused),
-            )
-        )
-    ]
+    graphs: tuple[tuple[str, list[Any]], ...] = (
+        ("Requests", gateway),
+        ("Latency (ms)", latency),
+        ("Duration of functions (ms)", duration),
+        ("Errors, throttles, concurrency of functions", trouble),
+        ("Capacity units of the table", units),
+        ("Throttles of the table", refused),
+    )
+    widgets = [_graph(place, heading, metrics) for place, (heading, metrics) in enumerate(graphs)]
     t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(json.dumps({"widgets": widgets}))))
 
 

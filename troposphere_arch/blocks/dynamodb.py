@@ -23,7 +23,14 @@ class Table(Node):
 
 
 def table(
-    t: ScenarioTemplate, title: str, *, partition: str, sort: str, expires: str, when: str | None = None, **properties: Any
+    t: ScenarioTemplate,
+    title: str,
+    *,
+    partition: str,
+    sort: str,
+    expires: str,
+    when: str | None = None,
+    **properties: Any,
 ) -> Table:
     """An on-demand table keyed by two strings, restorable to any second of the last 35 days, retained on deletion.
 

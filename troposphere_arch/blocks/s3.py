@@ -27,7 +27,8 @@ class Bucket(Node):
 def private_bucket(t: ScenarioTemplate, title: str, *, when: str | None = None, **properties: Any) -> Bucket:
     """A bucket that is private, TLS only, encrypted and versioned, open to the app's origin, retained on deletion.
 
-    Makes `<title>`, `<title>Policy` and the output `<title>Bucket`. Old versions expire after `OldFileVersionDays`, incomplete uploads after a week.
+    Makes `<title>`, `<title>Policy` and the output `<title>Bucket`. Old versions expire after
+    `OldFileVersionDays`, incomplete uploads after a week.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucket.html
     """
     own_key = given(t, parameters.KMS_KEY)
@@ -93,9 +94,7 @@ def private_bucket(t: ScenarioTemplate, title: str, *, when: str | None = None, 
         },
     )
     bucket = Bucket(t, title, t.put(resource, when=when), when=when)
-    t.put(
-        s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource)), when=when
-    )
+    t.put(s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource)), when=when)
     outputs.output(
         t, f"{title}Bucket", Ref(resource), "Each user's files are here, under the user's identity id.", when=when
     )

@@ -12,7 +12,9 @@ from .table import as_json
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if anything is not as made")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 with a diff if anything is not as made"
+    )
     parser.add_argument("--output", metavar="DIR", type=Path, help="write below DIR instead of templates/")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 

@@ -61,7 +61,9 @@ def _in_account(args: argparse.Namespace) -> int:
     kept = _retained(target, args.stack)
     rows = [[r.logical_id, r.type, r.physical_id] for r in kept]
     fate = "will be REMOVED WITH ALL DATA" if args.purge else "will stay in the account"
-    print(f"Deletes stack {args.stack} in account {target.account}, region {target.region}; this {fate}:", file=sys.stderr)
+    print(
+        f"Deletes stack {args.stack} in account {target.account}, region {target.region}; this {fate}:", file=sys.stderr
+    )
     print(table(["resource", "type", "name"], rows), file=sys.stderr)
     if args.confirm != args.stack and not agreed("Type the stack's name to go on:", wanted=args.stack):
         if args.confirm is None and not sys.stdin.isatty():

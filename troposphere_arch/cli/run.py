@@ -48,6 +48,12 @@ def _program() -> str:
 
 
 def _help() -> str:
-    lines = [f"usage: {_program()} [command] [options]", "", "AWS architectures as versioned templates.", "", "commands:"]
+    lines = [
+        f"usage: {_program()} [command] [options]",
+        "",
+        "AWS architectures as versioned templates.",
+        "",
+        "commands:",
+    ]
     lines += [f"  {name:8}{text}" for name, text in COMMANDS.items()]
     return "\n".join([*lines, "", f"Options of a command: {_program()} COMMAND --help. Version: --version."])

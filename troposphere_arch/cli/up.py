@@ -45,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
     if in_account(args):
         target = account(args, args.s3_bucket)
         if not args.s3_bucket:
-            print(f"The template goes through the bucket {target.bucket}, made when missing: private, TLS only.", file=sys.stderr)
+            print(
+                f"The template goes through the bucket {target.bucket}, made when missing: private, TLS only.",
+                file=sys.stderr,
+            )
             deploy.ensure_bucket(target)
         plan = deploy.plan(target, name, body, parameters)
         if not _may_deploy(plan, args.yes):
@@ -152,7 +155,8 @@ def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str]
 
     there = local_address(f"{outputs['ApiUrl']}/todos", emulator.port)
     headers = " ".join(f"-H '{k}: {v}'" for k, v in there.headers.items())
-    env = f"AWS_ENDPOINT_URL={emulator.url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={outputs['Region']}"
+    keys = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={outputs['Region']}"
+    env = f"AWS_ENDPOINT_URL={emulator.url} {keys}"
     named = "" if name == scenario else f" --stack-name {name}"
     return [
         f"python build.py demo {scenario}{named}",
@@ -165,6 +169,6 @@ def _in_account(target: Target, outputs: dict[str, str]) -> list[str]:
     region, client = target.region, outputs.get("UserPoolClientId", "")
     return [
         f"curl -i {outputs.get('ApiUrl', '')}/todos   # 401: nobody gets in without a token",
-        f"aws cognito-idp sign-up --region {region} --client-id {client} --username YOU@EXAMPLE.COM --password PASSWORD",
+        f"aws cognito-idp sign-up --region {region} --client-id {client} --username ADDRESS --password PASSWORD",
         f"python build.py status --region {region}",
     ]

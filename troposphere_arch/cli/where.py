@@ -53,7 +53,9 @@ def running() -> Emulator:
 
 
 def say(event: Event) -> None:
-    """One line of progress for an event of a stack; on standard error, so that --json stays clean."""
+    """One line of progress when a resource is done or has failed; on standard error, so that --json stays clean."""
+    if event.status.endswith("_IN_PROGRESS"):
+        return
     reason = f"  {event.reason}" if event.failed else ""
     print(f"  {event.status:30} {event.logical_id}{reason}", file=sys.stderr)
 

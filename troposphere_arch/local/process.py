@@ -82,9 +82,12 @@ def find(home: Path | None = None) -> Emulator | None:
 
 def stop(emulator: Emulator) -> None:
     """End `emulator` with its whole process group and remove its files. Only ever ends what `start` started."""
-    if find(emulator.home) == emulator:
+    running = find(emulator.home)
+    if running == emulator:
         _end_group(emulator.pid)
-    elif find(emulator.home) is not None:
+    elif child := _children.pop(emulator.pid, None):
+        child.poll()
+    if running not in (None, emulator):
         return  # this one ended by itself, and another has taken its place
     try:
         lock = _take_lock(emulator.home)

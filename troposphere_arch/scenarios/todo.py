@@ -1,9 +1,9 @@
 """To-do list.
 
-    Phone ──signs in──▶ App (of Users) ──token──▶ Identities ──STS──▶ Phone ──own prefix──▶ Files
-      └──▶ Api ──GET /todos, /todos/{id}──────────▶ ReadTodos ──reads───▶ Todos
-             ├──POST /todos, PUT|DELETE /todos/{id}──▶ WriteTodos ──writes──▶ Todos
-             └──DELETE /me───────────────────────────▶ WriteTodos ──deletes user──▶ Users
+Phone ──signs in──▶ App (of Users) ──token──▶ Identities ──STS──▶ Phone ──own prefix──▶ Files
+  └──▶ Api ──GET /todos, /todos/{id}──────────▶ ReadTodos ──reads───▶ Todos
+         ├──POST /todos, PUT|DELETE /todos/{id}──▶ WriteTodos ──writes──▶ Todos
+         └──DELETE /me───────────────────────────▶ WriteTodos ──deletes user──▶ Users
 """
 
 from __future__ import annotations

@@ -1,0 +1,32 @@
+"""Goes on in the checkout's virtual environment when this Python lacks what the package needs.
+
+It runs on any Python that the user typed, old ones too, so it keeps to old syntax.
+"""
+
+import os
+import sys
+
+NEEDS = ("troposphere", "awacs", "cfnlint", "boto3")
+# Set for the process that this one becomes, so that it cannot become itself for ever.
+GUARD = "TROPOSPHERE_ARCH_REEXEC"
+
+
+def ensure_packages():  # type: ignore[no-untyped-def]  # annotations of today would stop an older Python here
+    """Return when all is here; else become the same command in `.venv`, or end with the one command to type."""
+    from importlib.util import find_spec
+
+    missing = [name for name in NEEDS if find_spec(name) is None]
+    if sys.version_info >= (3, 11) and not missing:
+        os.environ.pop(GUARD, None)
+        return
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    python = os.path.join(root, ".venv", "bin", "python")
+    script = os.path.join(root, "build.py")
+    checkout = os.path.exists(script)
+    if checkout and os.path.exists(python) and os.environ.get(GUARD) != "1":
+        os.environ[GUARD] = "1"
+        os.execv(python, [python, script] + sys.argv[1:])
+    what = "Python 3.11 or newer" if sys.version_info < (3, 11) else ", ".join(missing)
+    how = "make -C %s" % root if checkout else "%s -m pip install troposphere-arch" % sys.executable
+    sys.stderr.write("error: this Python (%s) lacks %s; type: %s\n" % (sys.executable, what, how))
+    raise SystemExit(2)
