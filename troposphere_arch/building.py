@@ -92,8 +92,8 @@ def _sha(data: bytes) -> str:
 def _sha_of(path: Path) -> str | None:
     try:
         return _sha(path.read_bytes())
-    except FileNotFoundError:
-        return None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None  # no such file; if it cannot be made, writing it will say so
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
 

@@ -6,6 +6,7 @@ is one run, templates share the rules, and what was clean before, down to the by
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -96,7 +97,7 @@ def lint(
     exempt = list(exemptions)
     marks = {name: _mark(cache, content, regions, house, exempt, name) for name, content in sources.items()}
     todo = {name: content for name, content in sources.items() if not _is_marked(marks[name])}
-    raw = _run(todo, list(regions), house, jobs) if todo else []
+    raw = _run(todo, tuple(regions), house, jobs) if todo else []
 
     findings: list[Finding] = []
     for name, found in zip(todo, raw, strict=True):
@@ -155,18 +156,19 @@ def _mark(
 
 
 def _is_marked(mark: Path | None) -> bool:
-    return mark is not None and mark.is_file()
+    try:
+        return mark is not None and mark.is_file()
+    except OSError:
+        return False
 
 
 def _set(mark: Path | None) -> None:
-    if mark is None:
-        return
-    try:
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        # An empty file is there or it is not: nothing can be half written.
-        mark.touch()
-    except OSError as e:
-        raise UserError(f"{mark.parent} cannot be written: {e.strerror}; name another directory to cache in") from None
+    if mark is not None:
+        # An empty file is there or it is not: nothing can be half written. A cache that cannot be written costs time
+        # at the next run, nothing else.
+        with contextlib.suppress(OSError):
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
 
 
 @lru_cache
@@ -192,7 +194,7 @@ def _house_rules_hash() -> str:
 # --- the run
 
 
-def _run(todo: dict[str, bytes], regions: list[str], house: bool, jobs: int) -> list[list[Finding]]:
+def _run(todo: dict[str, bytes], regions: tuple[str, ...], house: bool, jobs: int) -> list[list[Finding]]:
     # Imported here like cfn-lint: nothing of this is needed when everything was clean before.
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -225,7 +227,8 @@ def _check_adopted(name: str, content: bytes) -> list[Finding]:
     return _check(_adopted, name, content)
 
 
-def _runner(regions: list[str], house: bool) -> Any:
+@lru_cache
+def _runner(regions: tuple[str, ...], house: bool) -> Any:
     """cfn-lint with its rules built, ours among them, and no configuration but this."""
     import cfnlint.helpers  # type: ignore[import-untyped]  # it ships no types
     from cfnlint.config import ConfigMixIn  # type: ignore[import-untyped]
@@ -244,7 +247,7 @@ def _runner(regions: list[str], house: bool) -> Any:
     config = Config(
         # An existing file that is no regular one: the only way to keep cfn-lint from looking for .cfnlintrc.
         ["--config-file", os.devnull],
-        regions=regions,
+        regions=list(regions),
         include_checks=["I"],
         mandatory_checks=["E", "I", "W"] if house else [],
     )

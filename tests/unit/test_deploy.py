@@ -6,6 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -39,6 +40,11 @@ from troposphere_arch.local import Emulator
 @pytest.fixture(scope="module")
 def target(stock: Emulator) -> Target:
     return target_of(stock.client)
+
+
+def reaching(client: Any) -> Target:
+    """A target whose every service is this one client."""
+    return Target(lambda service: client, "000000000000", "aws", "us-east-1", "bucket")
 
 
 @pytest.fixture
@@ -192,6 +198,25 @@ def test_stack_that_is_busy_and_watching_it_until_ctrl_c(target: Target, name: s
         plan(target, name, queue(), {})
 
 
+class Interrupted:
+    """A CloudFormation client whose user types Ctrl-C while it waits for the change set."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def describe_change_set(self, **_: Any) -> Any:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_planning_leaves_nothing(target: Target, name: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        plan(reaching(Interrupted(target.client("cloudformation"))), name, queue(), {})
+    assert status(target, name) is None
+
+
 def test_template_over_the_limit_goes_through_a_bucket(stock: Emulator, name: str) -> None:
     target = target_of(stock.client, bucket=f"templates-{uuid.uuid4().hex}")
     body = json.dumps({**json.loads(queue()), "Metadata": {"Filler": "x" * 60_000}}).encode()
@@ -284,6 +309,24 @@ def test_stacks_that_carry_our_outputs(target: Target, name: str) -> None:
         delete(target, name)
 
 
+def test_stacks_on_further_pages_are_listed(stock: Emulator) -> None:
+    def page(name: str) -> dict[str, Any]:
+        outputs = [{"OutputKey": key, "OutputValue": key} for key in ("TemplateId", "TemplateVersion")]
+        created = datetime(2026, 1, 1, tzinfo=UTC)
+        stack = {"StackName": name, "StackStatus": "CREATE_COMPLETE", "CreationTime": created, "Outputs": outputs}
+        return {"Stacks": [stack]}
+
+    cloudformation = stock.client("cloudformation")
+    with Stubber(cloudformation) as answers:
+        answers.add_response("describe_stacks", {**page("b"), "NextToken": "more"}, {})
+        answers.add_response("describe_stacks", page("a"), {"NextToken": "more"})
+        found = stacks(reaching(cloudformation))
+    assert [(info.name, info.template, info.updated) for info in found] == [
+        ("a", "TemplateId", None),
+        ("b", "TemplateId", None),
+    ]
+
+
 def keeping() -> dict[str, Any]:
     """A template that retains one resource of each type which `purge` knows."""
     key = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
@@ -373,8 +416,7 @@ def test_a_user_pools_domain_goes_before_the_pool(stock: Emulator) -> None:
         answers.add_response("delete_user_pool_domain", {}, {"UserPoolId": "u_1", "Domain": "login.example.com"})
         answers.add_response("update_user_pool", {}, {"UserPoolId": "u_1", "DeletionProtection": "INACTIVE"})
         answers.add_response("delete_user_pool", {}, {"UserPoolId": "u_1"})
-        target = Target(lambda service: users, "000000000000", "aws", "us-east-1", "bucket")
-        purge(target, [Resource("Users", "AWS::Cognito::UserPool", "u_1")])
+        purge(reaching(users), [Resource("Users", "AWS::Cognito::UserPool", "u_1")])
         answers.assert_no_pending_responses()
 
 
@@ -454,9 +496,8 @@ def test_endpoint_that_does_not_answer() -> None:
         aws_secret_access_key="b",
         config=Config(retries={"total_max_attempts": 1}),
     )
-    target = Target(lambda service: unreachable, "000000000000", "aws", "us-east-1", "bucket")
     with pytest.raises(UserError, match=r"AWS cannot be reached: .*http://127\.0\.0\.1:1"):
-        stacks(target)
+        stacks(reaching(unreachable))
 
 
 ANSWERS = [

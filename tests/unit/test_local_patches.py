@@ -477,6 +477,32 @@ def test_reserved_concurrency(stock: Emulator, patched: Emulator) -> None:
         assert reserved(made) is None
 
 
+def test_role_boundary(stock: Emulator, patched: Emulator) -> None:
+    def boundary(made: Stack) -> str | None:
+        role = made.emulator.client("iam").get_role(RoleName=made.ids["Role"])["Role"]
+        arn: str | None = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return arn
+
+    def role(**properties: Any) -> Resources:
+        return {"Role": resource("IAM::Role", AssumeRolePolicyDocument=TRUST_LAMBDA, **properties)}
+
+    def policy(emulator: Emulator) -> str:
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+        made = emulator.client("iam").create_policy(PolicyName="bound", PolicyDocument=json.dumps(document))
+        return str(made["Policy"]["Arn"])
+
+    with stack(stock, role(PermissionsBoundary=policy(stock))) as made:
+        assert boundary(made) is None
+
+    bound = policy(patched)
+    with stack(patched, role()) as made:
+        assert boundary(made) is None
+        made.update(role(PermissionsBoundary=bound))
+        assert boundary(made) == bound
+        made.update(role())
+        assert boundary(made) is None
+
+
 def table(**properties: Any) -> Resources:
     key = {
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],

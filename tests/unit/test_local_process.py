@@ -20,7 +20,11 @@ from troposphere_arch.errors import UserError
 from troposphere_arch.local.patches import PATCHES, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-START = "import pathlib, sys; from troposphere_arch import local; local.start(0, patched=False, home=pathlib.Path(sys.argv[1]))"
+START = """
+import pathlib, sys
+from troposphere_arch import local
+local.start(0, patched=False, home=pathlib.Path(sys.argv[1]))
+"""
 
 
 def processes_of(emulator: local.Emulator) -> list[int]:

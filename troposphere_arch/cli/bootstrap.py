@@ -13,12 +13,14 @@ GUARD = "TROPOSPHERE_ARCH_REEXEC"
 
 def ensure_packages():  # type: ignore[no-untyped-def]  # annotations of today would stop an older Python here
     """Return when all is here; else become the same command in `.venv`, or end with the one command to type."""
-    from importlib.util import find_spec
+    missing = []
+    if sys.version_info >= (3, 11):
+        from importlib.util import find_spec
 
-    missing = [name for name in NEEDS if find_spec(name) is None]
-    if sys.version_info >= (3, 11) and not missing:
-        os.environ.pop(GUARD, None)
-        return
+        missing = [name for name in NEEDS if find_spec(name) is None]
+        if not missing:
+            os.environ.pop(GUARD, None)
+            return
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     python = os.path.join(root, ".venv", "bin", "python")
     script = os.path.join(root, "build.py")

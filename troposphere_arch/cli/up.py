@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
             deploy.ensure_bucket(target)
+        _same_template(target, name, args.scenario)
         plan = deploy.plan(target, name, body, parameters)
         if not _may_deploy(plan, args.yes):
             return 1
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         target = deploy.target_of(emulator.client)
         deploy.ensure_bucket(target)
+        _same_template(target, name, args.scenario)
         plan = deploy.plan(target, name, body, parameters)
         outputs = deploy.execute(plan, say)
     except BaseException:
@@ -116,6 +118,15 @@ def _emulator(args: argparse.Namespace) -> tuple[Emulator, bool]:
     if args.port not in (None, emulator.port):
         raise UserError(f"the emulator runs on port {emulator.port}, not {args.port}: `down` it first")
     return emulator, False
+
+
+def _same_template(target: Target, stack: str, scenario: str) -> None:
+    """Refuse to turn a stack of another template into this one: that would delete what the other made."""
+    from .. import deploy
+
+    other = [s.template for s in deploy.stacks(target) if s.name == stack and s.template != scenario]
+    if other:
+        raise UserError(f"stack {stack} was made from {other[0]}, not from {scenario}: choose another --stack-name")
 
 
 def _may_deploy(plan: Plan, yes: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ def purge(target: Target, resources: Sequence[Resource]) -> None:
     One that is gone already counts as removed. Raises UserError, before anything is removed, for a type that this
     function does not know.
     """
-    removers = {
+    removers: dict[str, Callable[[Target, str], None]] = {
         "AWS::DynamoDB::Table": _remove_table,
         "AWS::S3::Bucket": _remove_bucket,
         "AWS::Cognito::UserPool": _remove_user_pool,
@@ -94,6 +94,7 @@ def _remove_table(target: Target, name: str) -> None:
 
 def _remove_bucket(target: Target, name: str) -> None:
     s3 = target.client("s3")
+    # Names of buckets are everybody's: one that was deleted may have become another account's since.
     ours = {"Bucket": name, "ExpectedBucketOwner": target.account}
     # Emptied page by page, always from the beginning: what was deleted moves the rest up.
     while page := _versions(s3.list_object_versions(**ours)):

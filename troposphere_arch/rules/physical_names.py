@@ -56,6 +56,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     "AWS::StepFunctions::StateMachine": ("StateMachineName",),
     "AWS::WAFv2::WebACL": ("Name",),
 }
+# Resources whose effect is not confined to the stack.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+OUTSIDE = {
+    "AWS::ApiGateway::Account": "sets the role of API Gateway for the whole account; leave that to its owner",
+    "AWS::CloudFormation::Macro": "is a macro, which all stacks of the account see; write the resources out",
+    "AWS::CloudFormation::Stack": "is a nested stack; put its resources into this template",
+}
 OF_THE_STACK = {"AWS::StackId", "AWS::StackName"}
 
 
@@ -76,10 +83,8 @@ class PhysicalNames(HouseRule):
                 if name is not None and not references(name) & OF_THE_STACK:
                     shown = text(name) or name
                     yield where, f"{r.name} has the fixed name {shown}; leave it out, or make it from AWS::StackName"
-        for r in view.of_type("AWS::ApiGateway::Account"):
-            yield r.path, f"{r.name} sets the role of API Gateway for the whole account; leave that to its owner"
-        for r in view.of_type("AWS::CloudFormation::Stack"):
-            yield r.path, f"{r.name} is a nested stack; put its resources into this template"
+        for r in view.of_type(*OUTSIDE):
+            yield r.path, f"{r.name} {OUTSIDE[r.type]}"
         for name, output in view.outputs.items():
             if isinstance(output, dict) and "Export" in output:
                 yield (

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.evidence import shows
-
 from . import changed, found, good, only
 
 RULE = "E9007"
@@ -13,12 +11,10 @@ GET = "Resources/GetTodo/Properties"
 OPTIONS = "Resources/OptionsTodo/Properties"
 
 
-@shows("REQ-T4", how="static")
 def test_guarded_methods_and_mocked_options_pass() -> None:
     assert found(RULE, good()) == []
 
 
-@shows("REQ-T4", how="static")
 @pytest.mark.parametrize("value", [None, "NONE", {"Fn::If": ["StorageOn", "NONE", "COGNITO_USER_POOLS"]}])
 def test_a_method_for_anybody(value: Any) -> None:
     assert "GetTodo answers anybody" in only(RULE, changed(f"{GET}/AuthorizationType", value))

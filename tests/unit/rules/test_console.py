@@ -4,15 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.evidence import shows
-
 from . import changed, found, good, only
 
 RULE = "E9015"
 INTERFACE = "Metadata/AWS::CloudFormation::Interface"
 
 
-@shows("REQ-D5", how="static")
 def test_a_template_that_explains_itself_passes() -> None:
     assert found(RULE, good()) == []
 

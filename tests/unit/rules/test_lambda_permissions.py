@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.evidence import shows
-
 from . import changed, found, good, only
 
 RULE = "E9006"
@@ -18,7 +16,6 @@ def permission(tail: str) -> dict[str, Any]:
     return {"Type": "AWS::Lambda::Permission", "Properties": properties}
 
 
-@shows("REQ-T7", how="static")
 def test_a_permission_for_each_method_passes() -> None:
     assert found(RULE, good()) == []
 

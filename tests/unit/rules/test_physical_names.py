@@ -51,6 +51,7 @@ def test_a_label_is_no_name() -> None:
             {"Type": "AWS::ApiGateway::Account"},
             "Logging sets the role of API Gateway for the whole",
         ),
+        ("Resources/Maker", {"Type": "AWS::CloudFormation::Macro"}, "Maker is a macro"),
         ("Resources/Inner", {"Type": "AWS::CloudFormation::Stack"}, "Inner is a nested stack"),
         ("Outputs/ApiUrl/Export", {"Name": {"Fn::Sub": "${AWS::StackName}-x"}}, "ApiUrl is exported"),
         ("Resources/Read/Properties/Description", {"Fn::ImportValue": "x"}, "Read uses Fn::ImportValue"),

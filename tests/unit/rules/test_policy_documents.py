@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from cfnlint.helpers import load_resource
 
-from tests.evidence import shows
 from troposphere_arch.rules.policy_documents import WITHOUT_RESOURCE
 
 from . import changed, found, good, only
@@ -17,7 +16,6 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 ALLOW = {"Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": [{"Fn::GetAtt": ["Todos", "Arn"]}]}
 
 
-@shows("REQ-D2", how="static")
 def test_complete_and_narrow_policies_pass() -> None:
     assert found(RULE, good()) == []
 

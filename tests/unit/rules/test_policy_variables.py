@@ -4,15 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.evidence import shows
-
 from . import changed, found, good, only
 
 RULE = "E9003"
 RESOURCE = "Resources/SignedIn/Properties/Policies/0/Fn::If/1/PolicyDocument/Statement/0/Resource/0"
 
 
-@shows("REQ-T3", how="static")
 def test_escaped_inside_of_sub_and_plain_outside_pass() -> None:
     assert found(RULE, good()) == []
 

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.evidence import shows
-
 from . import changed, found, good, only
 
 RULE = "E9011"
@@ -14,7 +12,6 @@ DENY = "Resources/FilesPolicy/Properties/PolicyDocument/Statement/0"
 NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
-@shows("REQ-T3", how="static")
 def test_a_private_bucket_passes() -> None:
     assert found(RULE, good()) == []
 

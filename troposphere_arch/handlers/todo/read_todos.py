@@ -2,9 +2,9 @@
 
 The function's role needs dynamodb:GetItem and dynamodb:Query on the table, and nothing that writes.
 
-All reads are eventually consistent: they cost half as much, and are the only ones that DAX can answer. So an answer may
-be some moments old. A client does not have to read what it just wrote (the answer to a write is the item), and a change
-made from an old copy is refused, because it names the version it was made from.
+All reads are eventually consistent: they cost half as much, and are the only ones that DAX answers from its cache. So
+an answer may be a moment old. A client does not have to read what it just wrote (the answer to a write is the item),
+and a change made from an old copy is refused, because it names the version it was made from.
 """
 
 import base64
@@ -80,7 +80,7 @@ def owner_of(event: Json) -> str:
     """The `sub` of the caller's ID token: nothing else in a request says whose to-dos are meant."""
     claims = inside(event, "requestContext", "authorizer", "claims")
     sub = claims.get("sub")
-    # The authorizer checks signature and expiry, but lets pass access tokens and those of the pool's other apps.
+    # The authorizer checks signature and expiry, but takes tokens of every app of the pool; some take access tokens.
     if claims.get("token_use") != "id" or claims.get("aud") != APP_CLIENT or not isinstance(sub, str) or not sub:
         raise Refusal(401, "Unauthorized", "The request carries no ID token of this app; sign in again.")
     return sub

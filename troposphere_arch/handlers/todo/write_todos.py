@@ -85,7 +85,7 @@ def owner_of(event: Json) -> str:
     """The `sub` of the caller's ID token: nothing else in a request says whose to-dos are meant."""
     claims = inside(event, "requestContext", "authorizer", "claims")
     sub = claims.get("sub")
-    # The authorizer checks signature and expiry, but lets pass access tokens and those of the pool's other apps.
+    # The authorizer checks signature and expiry, but takes tokens of every app of the pool; some take access tokens.
     if claims.get("token_use") != "id" or claims.get("aud") != APP_CLIENT or not isinstance(sub, str) or not sub:
         raise Refusal(401, "Unauthorized", "The request carries no ID token of this app; sign in again.")
     return sub

@@ -64,6 +64,11 @@ PATCHES = (
         properties.install_reserved_concurrency,
     ),
     Patch(
+        "role-boundary",
+        "AWS::IAM::Role keeps PermissionsBoundary",
+        properties.install_role_boundary,
+    ),
+    Patch(
         "table-settings",
         "AWS::DynamoDB::Table keeps point-in-time recovery, time to live and encryption",
         properties.install_table_settings,

@@ -86,6 +86,24 @@ def install_reserved_concurrency() -> None:
     afterwards("AWS::Lambda::Function", apply)
 
 
+def install_role_boundary() -> None:
+    """AWS::IAM::Role PermissionsBoundary.
+
+    Stock: dropped, on creation and update.
+    AWS: the role can do nothing that the boundary does not allow.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+    Patched: set through the IAM API, and taken away when an update no longer has it.
+    """
+
+    def apply(physical_id: str, old: Properties, new: Properties) -> None:
+        if boundary := new.get("PermissionsBoundary"):
+            client("iam").put_role_permissions_boundary(RoleName=physical_id, PermissionsBoundary=boundary)
+        elif old.get("PermissionsBoundary"):
+            client("iam").delete_role_permissions_boundary(RoleName=physical_id)
+
+    afterwards("AWS::IAM::Role", apply)
+
+
 def install_table_settings() -> None:
     """AWS::DynamoDB::Table PointInTimeRecoverySpecification, TimeToLiveSpecification and SSESpecification.
 

@@ -1,0 +1,240 @@
+"""`up`, `demo`, `status`, `down`: as a user types them, in the embedded emulator and against an account's endpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import ROOT, Done, Shell, refused
+from tests.evidence import shows
+from tests.journeys.stack import Stack
+from troposphere_arch.local import Emulator
+
+PRODUCTION = ROOT / "templates/todo/1.0.0/parameters/production.json"
+
+
+def free_port() -> str:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
+
+
+def processes_below(home: Path) -> list[str]:
+    """Command lines of processes that work for an emulator of this home."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(home).encode() in environment and entry.name != str(os.getpid()):
+            found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return [line for line in found if "ministack" in line or "launcher" in line]
+
+
+@pytest.fixture
+def local(build: Shell) -> Iterator[Shell]:
+    """A shell whose emulator, if it started one, is ended after the test."""
+    yield build
+    build("down")
+    assert processes_below(build.home) == []
+
+
+@shows("REQ-D5", "REQ-T5", how="patched")
+def test_up_demo_status_down(local: Shell) -> None:
+    assert "no emulator is running" in local("status").out
+    up = local("up", "todo", "--port", free_port(), "--parameters", PRODUCTION)
+    assert up.code == 0, up.err
+    outputs = dict(re.findall(r"^(\w+) +(\S+)$", up.out, re.MULTILINE))
+    assert outputs["TemplateId"] == "todo"
+    tries = up.out.partition("to try:")[2].strip().splitlines()
+    assert len(tries) == 3
+    curl = subprocess.run(
+        ["bash", "-c", tries[1].split("#")[0].replace("curl -i", "curl -s -i")], capture_output=True, text=True
+    )
+    assert "401" in curl.stdout.splitlines()[0] or "command not found" in curl.stderr
+
+    demo = local("demo", "todo")
+    assert demo.code == 0, demo.err
+    assert "AccessDenied" in demo.out
+    assert demo.out.rstrip().endswith("each answered as it must be")
+    [row] = json.loads(local("status", "--json").out)
+    assert (row["name"], row["template"], row["version"], row["status"]) == ("todo", "todo", "1.0.0", "CREATE_COMPLETE")
+    assert "patched: policy-variables" in local("status").out
+
+    again = local("up", "todo")
+    assert (again.code, "nothing changed" in again.out) == (0, True), again.err
+    changed = json.loads(local("up", "todo", "--parameter", "FunctionMemory=1024", "--json").out)
+    assert {c["logical_id"] for c in changed["changes"]} == {"ReadTodos", "WriteTodos"}
+
+    second = local("up", "todo", "--stack-name", "second")
+    assert second.code == 0, second.err
+    down = local("down", "todo")
+    assert "5 resources that it retained are gone" in down.out
+    assert [r["name"] for r in json.loads(local("status", "--json").out)] == ["second"]
+    down = local("down", "second")
+    assert "nothing is left" in down.out
+    assert processes_below(local.home) == []
+    assert not [p for p in (local.home / "state").rglob("*") if p.is_file()]
+
+
+@shows("REQ-T5", how="stock")
+def test_up_on_the_unmodified_emulator(local: Shell) -> None:
+    assert local("up", "todo", "--stock", "--port", free_port()).code == 0
+    assert "unmodified: no patches" in local("status").out
+    demo = local("demo", "todo")
+    assert demo.code == 0, demo.err
+    refused(local("up", "todo"), "unmodified", "down")
+
+
+def account(emulator: Emulator, shell: Shell, *arguments: str) -> Done:
+    """A command against an account that happens to be an emulator, through its endpoint."""
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    return shell(*arguments, "--region", "us-east-1", "--endpoint-url", emulator.url, **keys)
+
+
+@shows("REQ-D5", how="stock")
+def test_an_account_by_change_set(build: Shell, stock: Emulator) -> None:
+    unasked = account(stock, build, "up", "todo", "--stack-name", "by-up")
+    refused(unasked, "no terminal", "--yes")
+    assert "AWS::DynamoDB::Table" in unasked.err
+    names = [s["StackName"] for s in stock.client("cloudformation").describe_stacks()["Stacks"]]
+    assert "by-up" not in names
+
+    done = account(stock, build, "up", "todo", "--stack-name", "by-up", "--yes")
+    assert done.code == 0, done.err
+    assert "by-up" in account(stock, build, "status").out
+    update = account(stock, build, "up", "todo", "--stack-name", "by-up", "--yes", "--parameter", "LogRetentionDays=7")
+    assert re.search(r"Modify +ReadTodosLogs +AWS::Logs::LogGroup +False", update.err), update.err
+
+    refused(account(stock, build, "down", "by-up"), "no terminal", "--confirm by-up")
+    refused(account(stock, build, "down", "by-up", "--confirm", "other"), "not the stack's name")
+    table = Stack(stock, "by-up").physical("Todos")
+    down = account(stock, build, "down", "by-up", "--confirm", "by-up")
+    assert down.code == 0, down.err
+    assert "will stay in the account" in down.err
+    assert stock.client("dynamodb").describe_table(TableName=table)
+
+
+@shows("REQ-D5", how="stock")
+def test_purge_removes_what_is_retained(build: Shell, stock: Emulator) -> None:
+    account(stock, build, "up", "todo", "--stack-name", "to-purge", "--yes", "--parameters", str(PRODUCTION))
+    stack = Stack(stock, "to-purge")
+    table, bucket = stack.physical("Todos"), stack.outputs["FilesBucket"]
+    stock.client("s3").put_object(Bucket=bucket, Key="x/y", Body=b"z")
+    down = account(stock, build, "down", "to-purge", "--purge", "--confirm", "to-purge")
+    assert down.code == 0, down.err
+    assert table not in stock.client("dynamodb").list_tables()["TableNames"]
+    assert bucket not in [b["Name"] for b in stock.client("s3").list_buckets()["Buckets"]]
+
+
+def at_terminal(shell: Shell, emulator: Emulator, answer: str, *arguments: str) -> tuple[int, str]:
+    """Run a command at a terminal, and answer its question."""
+    master, slave = pty.openpty()
+    env = shell.environment({"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+    command = [shell.python, str(ROOT / "build.py"), *arguments]
+    command += ["--region", "us-east-1", "--endpoint-url", emulator.url]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, cwd=shell.home)
+    os.close(slave)
+    seen, answered = "", False
+    while True:
+        try:
+            seen += os.read(master, 4096).decode()
+        except OSError:
+            break
+        if not answered and ("[y/N]" in seen or "Type the stack's name" in seen):
+            os.write(master, f"{answer}\n".encode())
+            answered = True
+    os.close(master)
+    return process.wait(timeout=60), seen
+
+
+def test_at_a_terminal_you_are_asked(build: Shell, stock: Emulator) -> None:
+    code, seen = at_terminal(build, stock, "n", "up", "todo", "--stack-name", "asked")
+    assert (code, "nothing was deployed" in seen) == (1, True), seen
+    code, seen = at_terminal(build, stock, "y", "up", "todo", "--stack-name", "asked")
+    assert code == 0, seen
+    code, seen = at_terminal(build, stock, "askd", "down", "asked", "--purge")
+    assert (code, "not the stack's name" in seen) == (2, True), seen
+    code, seen = at_terminal(build, stock, "asked", "down", "asked", "--purge")
+    assert code == 0, seen
+
+
+def test_bad_input_to_up(local: Shell, tmp_path: Path) -> None:
+    port = ("--port", free_port())
+    refused(local("up", "todo", *port, "--parameter", "FileStorage"), "'FileStorage'", "Name=value")
+    refused(local("up", "todo", *port, "--parameter", "Colour=red"), "Colour", "AppOrigin")
+    refused(local("up", "todo", *port, "--parameter", "FileStorage=maybe"), "FileStorage", "maybe")
+    refused(local("up", "todo", *port, "--parameters", tmp_path / "missing.json"), "missing.json")
+    wrong = tmp_path / "wrong.json"
+    for content in ("{", "{}x", '{"FileStorage": "on"}', "[1]", '[{"Key": "FileStorage"}]'):
+        wrong.write_text(content)
+        refused(local("up", "todo", *port, "--parameters", wrong), "wrong.json", "ParameterKey")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        refused(local("up", "todo", "--port", str(s.getsockname()[1])), "in use", "--port")
+    assert processes_below(local.home) == []
+    refused(local("demo", "todo"), "no emulator is running", "up todo")
+    refused(local("down", "todo", "--purge"), "--purge")
+
+
+def test_no_account(build: Shell) -> None:
+    refused(build("up", "todo", "--region", "us-east-1"), "credentials")
+    refused(build("up", "todo", "--profile", "nobody"), "nobody")
+    refused(build("status", "--endpoint-url", "http://127.0.0.1:9"), "region")
+    keys: dict[str, Any] = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    refused(build("status", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9", **keys), "127.0.0.1:9")
+
+
+def test_a_stack_in_a_failed_state(build: Shell, stock: Emulator) -> None:
+    name = "failed"
+    body = {"Resources": {"R": {"Type": "AWS::IAM::Policy", "Properties": {}}}}
+    stock.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(body))
+    until = time.monotonic() + 20
+    while Stack(stock, name).describe()["StackStatus"] != "ROLLBACK_COMPLETE" and time.monotonic() < until:
+        time.sleep(0.1)
+    refused(account(stock, build, "up", "todo", "--stack-name", name, "--yes"), "ROLLBACK_COMPLETE", name)
+
+
+def test_a_missing_or_other_emulator(build: Shell, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    info = site / "ministack-9.9.9.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ministack\nVersion: 9.9.9\n")
+    refused(build("up", "todo", "--port", free_port(), PYTHONPATH=str(site)), "9.9.9", "1.5.33")
+
+
+@pytest.mark.parametrize("after", [0.3, 1.5, 2.5])
+def test_ctrl_c_leaves_no_process(build: Shell, after: float) -> None:
+    build()  # so that `up` goes straight to the emulator
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "build.py", "up", "todo", "--port", free_port()],
+        env=build.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(after)  # wherever it is by then: what must hold, holds everywhere
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    if process.returncode != 0:  # it may have been done already
+        assert process.returncode in (2, 130), err
+        assert "Traceback" not in err
+        assert processes_below(build.home) == []
+    assert build("down").code == 0
+    assert processes_below(build.home) == []
