@@ -83,12 +83,14 @@ def _first_answer(outputs: dict[str, str], folder: Path) -> None:
     from troposphere_arch.journeys.todo import Phone
 
     emulator = local.find(folder / "state" / "troposphere-arch")
-    assert emulator is not None, "up did not leave an emulator running"
+    if emulator is None:
+        raise SystemExit("up did not leave an emulator running")
     phone = Phone(emulator, outputs)
     phone.sign_up()
     phone.sign_in()
     answer = phone.call("GET", "/todos")
-    assert answer.status == 200, answer.text()
+    if answer.status != 200:
+        raise SystemExit(f"the first answer was {answer.status} {answer.text()}")
 
 
 MEASURES: dict[str, Callable[[], float]] = {"pass": nothing, "cold": cold, "again": again, "up": up}

@@ -15,11 +15,11 @@ from . import grants, parameters
 from .blocks import apigateway
 from .blocks.apigateway import RestApi
 from .blocks.awslambda import Function
-from .blocks.cognito import GOV_ISSUER, ISSUER, AppClient, IdentityPool, UserPool, in_gov_cloud
+from .blocks.cognito import AppClient, IdentityPool, UserPool, issuers
 from .blocks.dynamodb import Table
 from .blocks.iam import grant
 from .blocks.s3 import Bucket
-from .conditions import all_of, given, negated, optional
+from .conditions import all_of, given, optional
 from .parameters import parameter
 from .template import Node, ScenarioTemplate
 
@@ -48,10 +48,9 @@ def exchanges_token(app: AppClient, identities: IdentityPool) -> None:
 def owns_prefix(identities: IdentityPool, bucket: Bucket) -> None:
     """Signed-in users read, write, list and delete under their own prefix of the bucket, and nobody else's."""
     t = identities.t
-    gov = in_gov_cloud(t)
-    for issuer, where, suffix in ((ISSUER, negated(t, gov), ""), (GOV_ISSUER, gov, "Gov")):
+    for issuer, where in issuers(t):
         statements = grants.own_prefix(bucket.resource, issuer)
-        grant(identities.role, f"OwnPrefixIn{bucket.title}{suffix}", statements, when=all_of(t, bucket.when, where))
+        grant(identities.role, f"OwnPrefixIn{bucket.title}", statements, when=all_of(t, bucket.when, where))
     _uses_key(t, identities.role, f"UseKeyOf{bucket.title}", "s3", write=True, when=bucket.when)
     t.record(identities, "own prefix", bucket, "get, put, delete, list", bucket.when)
 

@@ -16,7 +16,6 @@ __all__ = [
     "condition",
     "equals",
     "given",
-    "in_partition",
     "in_region",
     "negated",
     "optional",
@@ -54,11 +53,6 @@ def switched_on(t: Template, spec: Spec) -> str:
 def equals(t: Template, name: str, spec: Spec, value: str) -> str:
     """`name`: the parameter has this value."""
     return condition(t, name, Equals(Ref(parameter(t, spec)), value))
-
-
-def in_partition(t: Template, name: str, partition: str) -> str:
-    """`name`: the stack is in this AWS partition, such as `aws-us-gov`."""
-    return condition(t, name, Equals(Ref("AWS::Partition"), partition))
 
 
 def in_region(t: Template, name: str, regions: tuple[str, ...]) -> str:

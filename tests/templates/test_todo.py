@@ -94,7 +94,12 @@ def test_the_writer_may_do_only_what_it_does(template: dict[str, Any]) -> None:
 
 @shows("REQ-T3", "REQ-T8", how="static")
 @pytest.mark.parametrize(
-    "issuer", ["cognito-identity.amazonaws.com", "cognito-identity-us-gov.amazonaws.com"], ids=["aws", "gov"]
+    "issuer",
+    [
+        "cognito-identity.amazonaws.com",
+        "cognito-identity-us-gov.amazonaws.com",
+        "cognito-identity.us-gov-east-1.amazonaws.com",
+    ],
 )
 def test_signed_in_users_have_their_own_prefix(template: dict[str, Any], body: bytes, issuer: str) -> None:
     role = of_type(template, "AWS::IAM::Role")["IdentitiesRole"]

@@ -12,7 +12,7 @@ from typing import Any
 from troposphere import GetAtt, If, Ref, Sub, cognito, iam
 
 from .. import grants, outputs, parameters
-from ..conditions import choose, given, in_partition, optional, switched_on
+from ..conditions import any_of, choose, given, in_region, negated, optional, switched_on
 from ..parameters import both_or_neither, parameter
 from ..template import Node, ScenarioTemplate
 from .iam import role
@@ -24,7 +24,10 @@ REFRESH_TOKEN_DAYS = 30
 # The principal of identity pools, which is also the prefix of their condition keys and policy variables.
 # https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-cog.html
 ISSUER = "cognito-identity.amazonaws.com"
-GOV_ISSUER = "cognito-identity-us-gov.amazonaws.com"
+ISSUERS_ELSEWHERE = {
+    "us-gov-west-1": "cognito-identity-us-gov.amazonaws.com",
+    "us-gov-east-1": "cognito-identity.us-gov-east-1.amazonaws.com",
+}
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,10 @@ def identity_pool(t: ScenarioTemplate, title: str, app: AppClient) -> IdentityPo
         UpdateReplacePolicy="Retain",
     )
     t.put(resource)
-    trust = If(
-        in_gov_cloud(t),
-        grants.trust_signed_in(Ref(resource), GOV_ISSUER),
-        grants.trust_signed_in(Ref(resource), ISSUER),
-    )
+    # The principal is the key of conditions, and a key cannot be an intrinsic function: hence a whole policy for each.
+    trust: Any = grants.trust_signed_in(Ref(resource), ISSUER)
+    for issuer, where in issuers(t)[1:]:
+        trust = If(where, grants.trust_signed_in(Ref(resource), issuer), trust)
     signed_in = role(t, f"{title}Role", trust)
     t.put(
         cognito.IdentityPoolRoleAttachment(
@@ -166,6 +168,11 @@ def identity_pool(t: ScenarioTemplate, title: str, app: AppClient) -> IdentityPo
     return IdentityPool(t, title, resource, signed_in)
 
 
-def in_gov_cloud(t: ScenarioTemplate) -> str:
-    """The condition under which identity pools have their GovCloud name."""
-    return in_partition(t, "InGovCloud", "aws-us-gov")
+def issuers(t: ScenarioTemplate) -> list[tuple[str, str]]:
+    """The name of identity pools as a principal, and the condition under which it is that; the common one first."""
+    there = [
+        (issuer, in_region(t, "In" + region.title().replace("-", ""), (region,)))
+        for region, issuer in ISSUERS_ELSEWHERE.items()
+    ]
+    elsewhere = any_of(t, *(where for _, where in there))
+    return [(ISSUER, negated(t, elsewhere)), *there]

@@ -20,6 +20,9 @@ REGION = re.compile(
 QUOTED_REGION = re.compile(rf"""(?<=["']){REGION.pattern}(?=["'])""")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services
 OTHER_SUFFIX = re.compile(r"\$\{AWS::URLSuffix\}|\.amazonaws\.com\.[a-z]+$")
+# AWS itself puts this region into the name of identity pools there, as a principal and in policy variables.
+# https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-cog.html
+REGIONAL_NAMES = ("cognito-identity.us-gov-east-1.amazonaws.com",)
 _COMPARED = ({"Ref": "AWS::Region"}, {"Ref": "AWS::Partition"})
 
 
@@ -59,6 +62,8 @@ def _literals(value: str, key: str | int) -> Iterator[str]:
         return
     for accounts in sorted(set(ACCOUNT.findall(plain))):
         yield f"has the account id {''.join(accounts)}; use AWS::AccountId or a parameter"
+    for name in REGIONAL_NAMES:
+        plain = plain.replace(name, "@")
     for region in sorted(set(REGION.findall(plain))):
         yield f"has the region {region}; use AWS::Region or a parameter"
 

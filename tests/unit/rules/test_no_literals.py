@@ -38,6 +38,7 @@ def test_a_literal(where: str, value: Any, says: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        "cognito-identity.us-gov-east-1.amazonaws.com",
         {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/ReadOnly"},
         "1234567890123",
         "0123456789012-order",
