@@ -6,13 +6,11 @@ the hashes of both say so and no heavy module is imported.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +125,8 @@ def _strangers(templates: Path, made: Iterable[str]) -> tuple[str, ...]:
 
 def _diff(templates: Path, changed: dict[str, bytes]) -> str:
     """What `build` would change in the files, as a unified diff; long lines (inlined handlers) are cut."""
+    import difflib
+
     lines: list[str] = []
     for path, data in changed.items():
         on_disk = templates / path
@@ -145,6 +145,8 @@ def _write_all(templates: Path, files: dict[str, bytes]) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file as a whole or not at all: to a temporary file beside it, then rename."""
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as f:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from troposphere_arch import catalogue, scenarios
@@ -56,6 +60,18 @@ class Stack:
         )
         return self.wait("UPDATE_COMPLETE")
 
+    def update_by_aws_cli(self, **parameters: str) -> Stack:
+        """The same as a user types it."""
+        names = {p["ParameterKey"] for p in self.describe()["Parameters"]}
+        aws(
+            self.emulator,
+            *("cloudformation", "update-stack", "--stack-name", self.name, "--use-previous-template"),
+            *("--capabilities", "CAPABILITY_IAM", "--parameters"),
+            *(f"ParameterKey={k},ParameterValue={v}" for k, v in parameters.items()),
+            *(f"ParameterKey={k},UsePreviousValue=true" for k in sorted(names - parameters.keys())),
+        )
+        return self.wait("UPDATE_COMPLETE")
+
     def delete(self) -> None:
         stack_id = self.describe()["StackId"]
         self.cloudformation.delete_stack(StackName=self.name)
@@ -91,6 +107,15 @@ class Stack:
         """The physical id of a resource: what an operator, not a user, looks at."""
         resources = self.cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
         return next(r["PhysicalResourceId"] for r in resources if r["LogicalResourceId"] == logical)
+
+
+def aws(emulator: Emulator, *arguments: str) -> str:
+    """Run the real AWS CLI, of this Python's environment, against the emulator."""
+    cli = Path(sys.executable).with_name("aws")
+    environment = emulator.environment(os.environ)
+    done = subprocess.run([sys.executable, cli, *arguments], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}"
+    return done.stdout + done.stderr
 
 
 def _list(parameters: Mapping[str, str]) -> list[dict[str, str]]:

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
-from tests.journeys.stack import BUCKET, Stack, preset, template_url
+from tests.journeys.stack import BUCKET, Stack, aws, preset, template_url
 from troposphere_arch.local import Emulator
 
 TEMPLATE = Path(__file__).parents[2] / "templates/todo/1.0.0/todo.template.json"
 RETAINED = {"App", "Identities", "Todos", "Users"}
-
-
-def aws(emulator: Emulator, *arguments: str) -> str:
-    """Run the AWS CLI of this Python's environment against the emulator."""
-    cli = Path(sys.executable).with_name("aws")
-    done = subprocess.run(
-        [sys.executable, cli, *arguments], env=emulator.environment(os.environ), capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}"
-    return done.stdout + done.stderr
 
 
 @shows("REQ-D5", how="stock")
@@ -39,12 +26,15 @@ def test_deploy_with_a_bucket_then_delete(stock: Emulator) -> None:
     stack = Stack(stock, "by-deploy")
     assert signed_in(stack).call("GET", "/todos").status == 200
     assert "No changes to deploy" in aws(stock, *deploy, "--no-fail-on-empty-changeset")
+    # The CLI names change sets by the second, so two deployments do not fit into one.
+    aws(stock, "cloudformation", "describe-stacks", "--stack-name", "by-deploy")
     # Version 1 of the AWS CLI takes parameter files in create-stack and its like, not in deploy.
     aws(stock, *deploy, "--parameter-overrides", *(f"{k}={v}" for k, v in preset("todo", "production").items()))
     assert stack.outputs["FilesBucket"]
 
     kept = {r: stack.physical(r) for r in RETAINED | {"Files"}}
     names = {r["LogicalResourceId"] for r in resources(stock, "by-deploy")}
+    assert len(everything_named(stock, "by-deploy")) > 20  # so the look at what is left cannot pass by seeing nothing
     aws(stock, "cloudformation", "delete-stack", "--stack-name", "by-deploy")
     aws(stock, "cloudformation", "wait", "stack-delete-complete", "--stack-name", "by-deploy")
     assert names > RETAINED
@@ -53,8 +43,9 @@ def test_deploy_with_a_bucket_then_delete(stock: Emulator) -> None:
     assert stock.client("cognito-idp").describe_user_pool_client(UserPoolId=kept["Users"], ClientId=kept["App"])
     assert stock.client("cognito-identity").describe_identity_pool(IdentityPoolId=kept["Identities"])
     assert kept["Files"] in [b["Name"] for b in stock.client("s3").list_buckets()["Buckets"]]
-    functions = [f["FunctionName"] for f in stock.client("lambda").list_functions()["Functions"]]
-    assert not [f for f in functions if "by-deploy" in f]
+    assert everything_named(stock, "by-deploy") == sorted(
+        [kept["Files"], kept["Identities"], kept["Todos"], kept["Users"]]
+    )
 
 
 @shows("REQ-D5", how="stock")
@@ -71,6 +62,37 @@ def test_create_stack_from_its_address(stock: Emulator) -> None:
     assert (outputs["TemplateId"], outputs["TemplateVersion"]) == ("todo", "1.0.0")
     assert signed_in(Stack(stock, "by-url")).call("GET", "/todos").json() == {"items": []}
     Stack(stock, "by-url").delete()
+
+
+def everything_named(emulator: Emulator, stack: str) -> list[str]:
+    """What there is in the account that carries the stack's name, by the services' own lists."""
+
+    def listed(service: str, call: str, key: str, name: str, identifier: str = "", **arguments: int) -> list[str]:
+        found = getattr(emulator.client(service), call)(**arguments)[key]
+        found = [{name: one} if isinstance(one, str) else one for one in found]
+        return [one[identifier or name] for one in found if stack in one[name]]
+
+    return sorted(
+        [
+            *listed("apigateway", "get_rest_apis", "items", "name"),
+            *listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+            *listed("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+            *listed(
+                "cognito-identity",
+                "list_identity_pools",
+                "IdentityPools",
+                "IdentityPoolName",
+                "IdentityPoolId",
+                MaxResults=60,
+            ),
+            *listed("cognito-idp", "list_user_pools", "UserPools", "Name", "Id", MaxResults=60),
+            *listed("dynamodb", "list_tables", "TableNames", "TableName"),
+            *listed("iam", "list_roles", "Roles", "RoleName"),
+            *listed("lambda", "list_functions", "Functions", "FunctionName"),
+            *listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
+            *listed("s3", "list_buckets", "Buckets", "Name"),
+        ]
+    )
 
 
 def resources(emulator: Emulator, stack: str) -> list[dict[str, str]]:

@@ -36,7 +36,7 @@ def import_into(emulator: Emulator, name: str, url: str, resources: dict[str, tu
     return Stack(emulator, name).wait("IMPORT_COMPLETE")
 
 
-@shows("REQ-T3", "REQ-T5", "REQ-T6", how="patched")
+@shows("REQ-T3", "REQ-T5", how="patched")
 def test_a_new_stack_takes_over_what_the_lost_one_retained(patched: Emulator) -> None:
     old = Stack(patched, "todo-lost").create(template_url(patched, "todo"), FileStorage="on")
     mina = signed_in(old)
