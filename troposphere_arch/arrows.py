@@ -52,6 +52,7 @@ def owns_prefix(identities: IdentityPool, bucket: Bucket) -> None:
         statements = grants.own_prefix(bucket.resource, issuer)
         grant(identities.role, f"OwnPrefixIn{bucket.title}", statements, when=all_of(t, bucket.when, where))
     _uses_key(t, identities.role, f"UseKeyOf{bucket.title}", "s3", write=True, when=bucket.when)
+    grant(identities.role, f"Decrypt{bucket.title}", grants.decrypt_objects(bucket.resource), when=bucket.when)
     t.record(identities, "own prefix", bucket, "get, put, delete, list", bucket.when)
 
 
@@ -70,6 +71,11 @@ def route(
     https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
     """
     verb, _, path = route.partition(" ")
+    if function.when:
+        raise ValueError(
+            f"{route} -> {function.title}: the function is there only when {function.when}, but a deployment of "
+            f"{api.title} freezes its routes, whatever a parameter says; give the function no condition"
+        )
     method = apigateway.route(api, verb, path, function, query=query, body=body)
     pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
     source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/${%s}/%s%s"

@@ -112,6 +112,20 @@ def use_key(key_arn: Any, service: str, *, write: bool) -> list[Statement]:
     return [_allow(actions, [key_arn], Condition=Condition(StringEquals("kms:ViaService", via)))]
 
 
+def decrypt_objects(bucket: Any) -> list[Statement]:
+    """Read objects of this bucket, and of no other, that were written under whichever key of the account.
+
+    Objects stay under the key that they were written with, so who changes `KmsKeyArn` must not lock users out of what
+    they have. S3 names the bucket, or the object, in the encryption context, and the condition holds it to this bucket.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#encryption-context
+    """
+    via = Sub("s3.${AWS::Region}.${AWS::URLSuffix}")
+    here = [GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")]
+    condition = Condition([StringEquals("kms:ViaService", via), StringLike("kms:EncryptionContext:aws:s3:arn", here)])
+    any_key = Sub("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*")
+    return [_allow([kms.Decrypt], [any_key], Condition=condition)]
+
+
 def trust_lambda() -> Policy:
     """Lambda may assume the role."""
     return get_lambda_assumerole_policy()

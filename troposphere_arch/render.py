@@ -54,7 +54,7 @@ def retained(t: ScenarioTemplate) -> bytes:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-new-stack.html
     """
     value = plain(t)
-    kept = {name: r for name, r in value["Resources"].items() if r.get("DeletionPolicy") == "Retain"}
+    kept = {name: r for name, r in value["Resources"].items() if "Retain" in r.get("DeletionPolicy", "")}
     conditions = _used(kept, value["Conditions"], lambda text, name: f'"{name}"' in text)
     parameters_ = _used(
         {**kept, **conditions}, value["Parameters"], lambda text, n: f'"{n}"' in text or f"${{{n}}}" in text

@@ -7,7 +7,8 @@ from typing import Any
 
 from troposphere import BaseAWSObject, Ref, Template
 
-from . import outputs, parameters
+from . import outputs
+from .conditions import all_of
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class ScenarioTemplate(Template):  # type: ignore[misc]  # troposphere is untype
         return self.add_resource(resource)
 
     def record(self, source: Node, verb: str, destination: Node, label: str = "", when: str | None = None) -> None:
-        """Note that an arrow was drawn. Its condition is that of its two ends unless the arrow has its own."""
-        self.arrows.append(Arrow(source.title, verb, destination.title, label, when or source.when or destination.when))
+        """Note that an arrow was drawn. Its condition is its own and those of its two ends, all together."""
+        whole = all_of(self, when, source.when, destination.when)
+        self.arrows.append(Arrow(source.title, verb, destination.title, label, whole))
 
 
 def scenario_template(scenario: str, version: str, description: str) -> ScenarioTemplate:
@@ -78,4 +80,4 @@ def definition(resource: BaseAWSObject) -> dict[str, Any]:
     return value
 
 
-__all__ = ["Arrow", "Node", "ScenarioTemplate", "actor", "definition", "parameters", "scenario_template"]
+__all__ = ["Arrow", "Node", "ScenarioTemplate", "actor", "definition", "scenario_template"]

@@ -61,8 +61,8 @@ def test_a_new_item(me: Person) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", item["createdAt"])
     made = datetime.fromisoformat(item["createdAt"])
     assert before.replace(microsecond=before.microsecond // 1000 * 1000) <= made <= datetime.now(UTC)
-    assert reply.headers["Location"] == f"/todos/{item['id']}"
-    assert me.get(reply.headers["Location"]).body == item
+    assert reply.headers["Location"] == f"todos/{item['id']}"
+    assert me.get("/" + reply.headers["Location"]).body == item
     assert me.items() == [item]
 
 
@@ -198,7 +198,7 @@ def test_a_transaction_that_stays_in_conflict_asks_to_come_back(me: Person, monk
     reply = me.post(title="Milk", clientToken=TOKEN)
     assert reply.error == (503, "Busy")
     assert int(reply.headers["Retry-After"]) > 0
-    assert len(table.calls) == 5
+    assert len(table.calls) == 8
     assert me.stored == []
 
 
@@ -739,7 +739,7 @@ def test_one_line_is_logged_per_request_and_nothing_personal(me: Person, capsys:
     me.post(title="Secret\x00title", notes="Secret-notes")
     me.post(**{"Secret-field": "Secret"})
     me.put(item, title="Secret-title", done=True, version=1)
-    me.put(item, title="Secret-title", done=True, version=1)
+    me.put(item, title="Secret-third", done=True, version=1)
     me.delete("Secret-id")
     me.delete(item)
     me.delete_account()
@@ -756,6 +756,18 @@ def test_one_line_is_logged_per_request_and_nothing_personal(me: Person, capsys:
         assert line["requestId"] == Context().aws_request_id
     for secret in ("ecret", me.sub, "example.com", item, "eyJ", APP_CLIENT):
         assert secret not in output.out
+
+
+@shows("REQ-T5", how="stock")
+def test_a_change_whose_answer_was_lost_may_be_sent_again(me: Person) -> None:
+    item = make(me)["id"]
+    first = me.put(item, title="Beer", notes="cold", done=True, version=1)
+    again = me.put(item, title="Beer", notes="cold", done=True, version=1)
+    assert (first.status, again.status) == (200, 200)
+    assert again.body == first.body
+    assert me.put(item, title="Beer", done=True, version=1).status == 409  # other content is another change
+    assert me.put(item, title="Wine", done=True, version=2).status == 200
+    assert me.put(item, title="Beer", notes="cold", done=True, version=1).status == 409  # and it was changed since
 
 
 def test_the_user_pool_is_not_on_the_way_of_a_write(
@@ -793,7 +805,8 @@ def test_deployed_inline_it_needs_each_of_its_rights_and_no_other(stock: local.E
         path = f"/todos/{item['id']['S']}"
         world.put(item, todo(person.sub, 2))
         new, change = {"title": "Milk", "clientToken": TOKEN}, {"title": "Beer", "done": True, "version": 1}
-        requests: list[tuple[Any, ...]] = [("POST", "/todos", new)] * 2 + [("PUT", path, change)] * 2
+        requests: list[tuple[Any, ...]] = [("POST", "/todos", new)] * 2
+        requests += [("PUT", path, change), ("PUT", path, {**change, "title": "Wine"})]
         requests += [("DELETE", path), ("DELETE", "/me")]
         return [reply and reply.status for reply in (function.invoke(person.event(*request)) for request in requests)]
 

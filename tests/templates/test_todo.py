@@ -201,7 +201,7 @@ def test_there_is_no_server(template: dict[str, Any]) -> None:
 @shows("REQ-T5", how="static")
 def test_the_table_is_keyed_by_owner_and_safe(template: dict[str, Any]) -> None:
     table = template["Resources"]["Todos"]
-    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     properties = table["Properties"]
     assert [(k["AttributeName"], k["KeyType"]) for k in properties["KeySchema"]] == [("owner", "HASH"), ("id", "RANGE")]
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

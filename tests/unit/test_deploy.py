@@ -157,7 +157,7 @@ def test_failed_creation(target: Target, name: str) -> None:
     with pytest.raises(UserError) as failed:
         execute(plan(target, name, failing(), {}))
     assert str(failed.value).startswith(f"Stream (AWS::Logs::LogStream) of stack {name} failed: AWS::Logs::LogStream: ")
-    assert "left in ROLLBACK_COMPLETE: its creation failed and nothing is left in it: delete it" in str(failed.value)
+    assert "left in ROLLBACK_COMPLETE: its creation failed: delete it" in str(failed.value)
     with pytest.raises(UserError, match=f"stack {name} is in ROLLBACK_COMPLETE: .* delete it"):
         plan(target, name, queue(), {})
     delete(target, name)

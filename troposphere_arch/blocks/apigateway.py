@@ -1,8 +1,8 @@
 """REST APIs. (REST, not HTTP: only REST APIs validate requests, cache answers and take a web ACL.)
 
 What a deployment freezes (methods, models, gateway responses) holds no parameter: the deployment is renewed when the
-template changes, and it cannot see a parameter change. What a user chooses comes in through stage variables, which
-take effect at once. https://docs.aws.amazon.com/apigateway/latest/developerguide/stage-variables.html
+template changes, and it cannot see a parameter change. What a user chooses comes in through stage
+variables, which take effect at once. https://docs.aws.amazon.com/apigateway/latest/developerguide/stage-variables.html
 """
 
 from __future__ import annotations
@@ -146,16 +146,20 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
 def _refusal(
     title: str, api: apigateway.RestApi, kind: str, error: str = "", message: str = "", status: str = ""
 ) -> apigateway.GatewayResponse:
-    """What callers get when API Gateway itself refuses or fails, in the same form as the handlers' own errors."""
+    """What callers get when API Gateway itself refuses or fails, in the same form as the handlers' own errors.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html
+    """
     code = json.dumps(error or "$context.error.responseType")
     # API Gateway's own message comes with its quotation marks.
     body = f'{{"error": {code}, "message": {json.dumps(message) if message else "$context.error.messageString"}}}'
     return apigateway.GatewayResponse(
         title,
         ResponseParameters={
-            "gatewayresponse.header.Access-Control-Allow-Origin": ORIGIN,
+            # A refusal holds nothing of anybody, so any page may read it. (A stage variable is not possible here:
+            # headers of gateway responses come from the request or are static.)
+            "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
             "gatewayresponse.header.Cache-Control": "'no-store'",
-            "gatewayresponse.header.Vary": "'Origin'",
         },
         ResponseTemplates={"application/json": body},
         ResponseType=kind,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from troposphere import Ref, Sub, cloudwatch
@@ -35,6 +35,7 @@ class Watch:
     threshold: float
     means: str
     periods: int = 1
+    when: str | None = None
 
 
 def _of_api(api: RestApi) -> list[Watch]:
@@ -71,7 +72,7 @@ def _of_table(table: Table) -> list[Watch]:
     return [
         Watch(
             f"{table.title}{kind}Throttles", "AWS/DynamoDB", f"{kind}ThrottleEvents", dimensions, "Sum", 0,
-            f"DynamoDB refused {kind.lower()}s of the table for a while; callers got 503.",
+            f"DynamoDB refused {kind.lower()}s of the table for a while; callers may have got 503.",
         )
         for kind in ("Read", "Write")
     ]  # fmt: skip
@@ -84,9 +85,11 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> list[Watch]:
     """
     topic = parameter(t, parameters.ALARM_TOPIC)
     to_topic = optional(given(t, parameters.ALARM_TOPIC), Ref(topic))
-    watches = [w for node in nodes for w in _watches(node)]
+    watches = [replace(w, when=node.when) for node in nodes for w in _watches(node)]
     for w in watches:
-        statistic = {"ExtendedStatistic" if w.statistic.startswith("p") else "Statistic": w.statistic}
+        # Of a handful of requests the 95th percentile is the slowest one, which is often a cold start.
+        percentile = {"ExtendedStatistic": w.statistic, "EvaluateLowSampleCountPercentile": "ignore"}
+        statistic = percentile if w.statistic.startswith("p") else {"Statistic": w.statistic}
         t.put(
             cloudwatch.Alarm(
                 f"{w.name}Alarm",
@@ -102,7 +105,8 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> list[Watch]:
                 Threshold=w.threshold,
                 TreatMissingData="notBreaching",
                 **statistic,
-            )
+            ),
+            when=w.when,
         )
     return watches
 
@@ -135,9 +139,9 @@ def dashboard(t: ScenarioTemplate, title: str, api: RestApi, functions: Sequence
         ["AWS/Lambda", "Duration", "FunctionName", ref, {"stat": "p95", "label": f"{name} p95"}] for name, ref in named
     ]
     trouble = [
-        ["AWS/Lambda", m, "FunctionName", ref, {"stat": "Sum", "label": f"{name} {m}"}]
+        ["AWS/Lambda", m, "FunctionName", ref, {"stat": stat, "label": f"{name} {m}"}]
         for name, ref in named
-        for m in ("Errors", "Throttles", "ConcurrentExecutions")
+        for m, stat in (("Errors", "Sum"), ("Throttles", "Sum"), ("ConcurrentExecutions", "Maximum"))
     ]
     units = [
         ["AWS/DynamoDB", m, "TableName", f"${{{table.title}}}", {"stat": "Sum"}]

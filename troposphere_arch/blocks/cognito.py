@@ -12,7 +12,7 @@ from typing import Any
 from troposphere import GetAtt, If, Ref, Sub, cognito, iam
 
 from .. import grants, outputs, parameters
-from ..conditions import any_of, choose, given, in_region, negated, optional, switched_on
+from ..conditions import any_of, choose, given, in_region, negated, switched_on
 from ..parameters import both_or_neither, parameter
 from ..template import Node, ScenarioTemplate
 from .iam import role
@@ -70,13 +70,14 @@ def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
             ),
             "AutoVerifiedAttributes": ["email"],
             "DeletionProtection": choose(switched_on(t, parameters.DELETION_PROTECTION), "ACTIVE", "INACTIVE"),
-            "EmailConfiguration": optional(
+            "EmailConfiguration": choose(
                 own_mail,
                 cognito.EmailConfiguration(
                     EmailSendingAccount="DEVELOPER",
                     From=Ref(parameter(t, parameters.MAIL_FROM)),
                     SourceArn=Sub(identity),
                 ),
+                cognito.EmailConfiguration(EmailSendingAccount="COGNITO_DEFAULT"),
             ),
             "EnabledMfas": ["SOFTWARE_TOKEN_MFA"],
             "MfaConfiguration": "OPTIONAL",
@@ -96,7 +97,7 @@ def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
             ),
             "UsernameAttributes": ["email"],
             "UsernameConfiguration": cognito.UsernameConfiguration(CaseSensitive=False),
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
         },
     )
@@ -106,7 +107,7 @@ def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
 
 
 def app_client(t: ScenarioTemplate, title: str, users: UserPool) -> AppClient:
-    """An app without a secret, which a phone could not keep: users prove their password by SRP, never sending it.
+    """An app without a secret, which a phone could not keep: at sign-in users prove their password by SRP, not sent.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cognito-userpoolclient.html
     """
@@ -125,7 +126,7 @@ def app_client(t: ScenarioTemplate, title: str, users: UserPool) -> AppClient:
         UserPoolId=Ref(users.resource),
         WriteAttributes=["email"],
         # Apps in the field hold the client's id, so it survives the stack as its pool does.
-        DeletionPolicy="Retain",
+        DeletionPolicy="RetainExceptOnCreate",
         UpdateReplacePolicy="Retain",
     )
     outputs.output(t, "UserPoolClientId", Ref(resource), "The client id of the app; it is no secret.")
@@ -150,7 +151,7 @@ def identity_pool(t: ScenarioTemplate, title: str, app: AppClient) -> IdentityPo
                 ServerSideTokenCheck=True,
             )
         ],
-        DeletionPolicy="Retain",
+        DeletionPolicy="RetainExceptOnCreate",
         UpdateReplacePolicy="Retain",
     )
     t.put(resource)

@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Ref, dynamodb
 
 from .. import parameters
-from ..conditions import choose, given, optional, switched_on
+from ..conditions import choose, given, switched_on
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 
@@ -55,12 +55,15 @@ def table(
             "PointInTimeRecoverySpecification": dynamodb.PointInTimeRecoverySpecification(
                 PointInTimeRecoveryEnabled=True
             ),
-            # Without a key of the user's the table is encrypted all the same, under a key that AWS owns.
-            "SSESpecification": optional(
-                own_key, dynamodb.SSESpecification(KMSMasterKeyId=key_arn, SSEEnabled=True, SSEType="KMS")
+            # Without a key of the user's the table is encrypted all the same, under a key that AWS owns. Both sides are
+            # written out, since an update may take a property that is gone for one that should stay as it is.
+            "SSESpecification": choose(
+                own_key,
+                dynamodb.SSESpecification(KMSMasterKeyId=key_arn, SSEEnabled=True, SSEType="KMS"),
+                dynamodb.SSESpecification(SSEEnabled=False),
             ),
             "TimeToLiveSpecification": dynamodb.TimeToLiveSpecification(AttributeName=expires, Enabled=True),
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
         },
     )

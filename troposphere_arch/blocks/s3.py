@@ -14,7 +14,8 @@ from ..template import Node, ScenarioTemplate
 
 # Multipart uploads that nobody completed are billed until they are removed.
 INCOMPLETE_UPLOAD_DAYS = 7
-CORS_METHODS = ["GET", "PUT", "DELETE", "HEAD"]
+# POST begins and completes multipart uploads.
+CORS_METHODS = ["GET", "PUT", "POST", "DELETE", "HEAD"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def private_bucket(t: ScenarioTemplate, title: str, *, when: str | None = None, 
                 BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
             ),
             "VersioningConfiguration": s3.VersioningConfiguration(Status="Enabled"),
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
         },
     )

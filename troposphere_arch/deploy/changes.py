@@ -23,7 +23,7 @@ _REVIEW = "REVIEW_IN_PROGRESS"
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 _CANNOT_BE_UPDATED = {
-    "ROLLBACK_COMPLETE": "its creation failed and nothing is left in it: delete it, then create it again",
+    "ROLLBACK_COMPLETE": "its creation failed: delete it, then create it again",
     "CREATE_FAILED": "its creation failed: delete it, then create it again",
     "ROLLBACK_FAILED": "its creation failed, and so did the clearing up: delete it, then create it again",
     "DELETE_FAILED": "its deletion failed half way: delete it again",

@@ -45,7 +45,7 @@ def build() -> ScenarioTemplate:
     files = s3.private_bucket(t, "Files", when=switched_on(t, parameters.FILE_STORAGE))
     api = apigateway.rest_api(t, "Api", users=users, stage="v1")
     read_todos = awslambda.function(
-        t, "ReadTodos", code="todo/read_todos.py", Description="Lists to-dos page by page, and gets one."
+        t, "ReadTodos", code="todo/read_todos.py", Description="Lists to-dos page by page, and gets one.", Timeout=15
     )
     write_todos = awslambda.function(
         t,

@@ -30,7 +30,9 @@ from botocore.exceptions import ClientError
 Json = dict[str, Any]
 TABLE = os.environ["TODOS_TABLE"]
 APP_CLIENT = os.environ["APP_CLIENT_ID"]
-CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+# DynamoDB answers in milliseconds. Who waits longer than this does better to ask again.
+CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+RESERVE_MS = 6000  # one more call may take this long, with its retry: begin none when there is less time left
 FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
 # 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
 # to-dos have lower-case ids: no request can name them, and no list from FIRST to LAST holds them.
@@ -64,6 +66,10 @@ class Refusal(Exception):
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: Json):
         super().__init__(code)
         self.answer = Answer(status, {"error": code, "message": message, **more}, headers)
+
+
+def short_of_time(call: Call) -> bool:
+    return bool(call.context.get_remaining_time_in_millis() < RESERVE_MS)
 
 
 def connect() -> Any:
@@ -174,7 +180,8 @@ def handler(event: Json, context: Any) -> Json:
         raise RuntimeError("The request failed; the log line before this one says where.")
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if origin := inside(event, "stageVariables").get("origin"):
-        headers |= {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        exposed = "Location,Retry-After"
+        headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": exposed, "Vary": "Origin"}
     body = "" if answer.body is None else json.dumps(answer.body)
     return {"statusCode": answer.status, "headers": headers | (answer.headers or {}), "body": body}
 
@@ -186,19 +193,19 @@ BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TOKEN, CLOSED = "token#", "closed"
 DAY = 24 * 60 * 60  # no token of a user pool lives longer, so none outlives the record that its account was deleted
 BODY_LIMIT = 16 * 1024
-ATTEMPTS = 5
-RESERVE_MS = 3000  # DELETE /me stops when less time than this is left
+ATTEMPTS = 8
 BATCH = 25  # as many as one batch write takes
 
 
 @functools.cache
 def users() -> Any:
     """The client for the user pool: made when first used, as nearly no request needs it."""
-    return boto3.client("cognito-idp", config=CONFIG)
+    # Slower than a table, and rarely asked: it gets more time.
+    return boto3.client("cognito-idp", config=CONFIG.merge(Config(read_timeout=3)))
 
 
 def pause(attempt: int) -> None:
-    time.sleep(secrets.randbelow(50 << min(attempt, 6)) / 1000)
+    time.sleep(secrets.randbelow(50 << min(attempt, 4)) / 1000)
 
 
 def wrong(name: str, problem: str, allowed: str) -> Refusal:
@@ -261,7 +268,8 @@ def content_of(values: Json) -> Json:
 
 
 def made(status: int, item: Json) -> Answer:
-    return Answer(status, shown(item), {"Location": f"/todos/{item['id']['S']}"})
+    # Relative, since the path may begin with the stage's name.
+    return Answer(status, shown(item), {"Location": f"todos/{item['id']['S']}"})
 
 
 def create(call: Call) -> Answer:
@@ -273,6 +281,10 @@ def create(call: Call) -> Answer:
         raise wrong("clientToken", f"is {told(token)}", "8 to 64 letters, digits, - and _")
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     for attempt in range(ATTEMPTS):
+        if attempt:
+            pause(attempt)
+            if short_of_time(call):
+                break
         now = time.time()
         number = int(now * 1000) << 80 | secrets.randbits(80)
         name = "".join(BASE_32[number >> shift & 31] for shift in range(125, -1, -5))
@@ -305,7 +317,6 @@ def create(call: Call) -> Answer:
             raise Refusal(401, "AccountDeleted", "This account was deleted; sign up again to keep a to-do list.")
         if failed[2:] == [True] and (answer := replay(call.owner, token, digest)):
             return answer
-        pause(attempt)
     raise busy()
 
 
@@ -348,6 +359,9 @@ def replace(call: Call) -> Answer:
         current = find(call.owner, name, consistent=True)
         if current is None:
             raise missing() from None
+        if int(current["version"]["N"]) == version + 1 and content.items() <= current.items():
+            # The answer to the same request was lost, and this is its retry.
+            return Answer(200, shown(current))
         problem = f"The to-do is at version {current['version']['N']}, not {version}; decide from `item` and try again."
         raise Refusal(409, "VersionConflict", problem, item=shown(current)) from None
     return Answer(200, shown(item))
@@ -371,9 +385,6 @@ def delete_account(call: Call) -> Answer:
     if not isinstance(username, str) or not username:
         raise Refusal(401, "Unauthorized", "The ID token names no user; sign in again.")
 
-    def short_of_time() -> Any:
-        return call.context.get_remaining_time_in_millis() < RESERVE_MS
-
     later = Answer(202, {"message": "Not everything is deleted yet; call again to go on."})
     # From here on no POST can succeed, not even one that runs now: its transaction checks for this record. So what the
     # reads below see (consistent ones: they miss nothing) is all there will ever be.
@@ -382,13 +393,13 @@ def delete_account(call: Call) -> Answer:
         for at in range(0, len(keys), BATCH):
             left = {TABLE: [{"DeleteRequest": {"Key": one}} for one in keys[at : at + BATCH]]}
             for attempt in itertools.count():
-                if short_of_time():
+                if short_of_time(call):
                     return later
                 left = table.batch_write_item(RequestItems=left).get("UnprocessedItems")
                 if not left:
                     break
                 pause(attempt)
-    if short_of_time():
+    if short_of_time(call):
         return later
     try:
         # In a pool whose users sign in by e-mail address, this name is a UUID that nobody else will ever get.
