@@ -12,7 +12,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ class Result:
     findings: tuple[Any, ...] = ()
     diff: str = ""
     cached: bool = False
-    content: dict[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def build(templates: Path, *, write: bool) -> Result:
@@ -49,19 +48,20 @@ def build(templates: Path, *, write: bool) -> Result:
     content = catalogue.contents()
     made = {path: _sha(data) for path, data in content.items()}
     changed = tuple(path for path in content if _sha_of(templates / path) != made[path])
-    findings = tuple(
-        lint.lint(
-            {path: data for path, data in content.items() if catalogue.is_template(path)},
-            exemptions=EXEMPTIONS,
-            cache=places.cache() / "lint",
-        )
+    cache = places.cache() / "lint"
+    templates_ = {path: data for path, data in content.items() if catalogue.is_template(path)}
+    # A part of a template, which need not be readable in the console by itself.
+    parts = {path: data for path, data in content.items() if catalogue.is_part(path)}
+    findings = (
+        *lint.lint(templates_, exemptions=EXEMPTIONS, cache=cache),
+        *lint.lint(parts, house=False, cache=cache),
     )
     if not findings:
         if write:
             _write_all(templates, {path: content[path] for path in changed})
         _remember(key, made)
     diff = "" if write else _diff(templates, {path: content[path] for path in changed})
-    return Result(made, changed, _strangers(templates, made), findings, diff, content=content)
+    return Result(made, changed, _strangers(templates, made), findings, diff)
 
 
 def _sources() -> str:

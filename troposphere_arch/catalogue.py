@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from . import scenarios
@@ -53,7 +53,7 @@ def contents() -> dict[str, bytes]:
 
 
 def _preset(parameters: dict[str, Any], chosen: dict[str, str]) -> bytes:
-    """A parameter file as `create-stack --parameters` and `deploy --parameter-overrides` take it."""
+    """A parameter file as `create-stack --parameters` and `create-change-set --parameters` take it."""
     unknown = sorted(chosen.keys() - parameters.keys())
     if unknown:
         raise ValueError(f"the preset chooses {', '.join(unknown)}, which is no parameter of the template")
@@ -71,5 +71,10 @@ def read_index(templates: Path) -> list[dict[str, Any]]:
 
 
 def is_template(path: str) -> bool:
-    """Whether a file of the catalogue is a template (and not a preset or the index)."""
-    return PurePosixPath(path).name.endswith(".template.json")
+    """Whether a file of the catalogue is a whole template."""
+    return path.endswith(".template.json")
+
+
+def is_part(path: str) -> bool:
+    """Whether a file of the catalogue is the part of a template that outlives its stacks."""
+    return path.endswith(".retained.json")

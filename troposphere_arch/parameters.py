@@ -315,26 +315,32 @@ def interface(t: Template) -> dict[str, Any]:
     }
 
 
-def both_or_neither(t: Template, one: Spec, other: Spec) -> None:
-    """Refuse, before anything is created, a stack that has one of two parameters that belong together.
+def needs(t: Template, one: Spec, other: Spec) -> None:
+    """Refuse, before anything is created, a stack that has `one` parameter without the `other` that it needs.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
     """
-    for given, missing in ((one, other), (other, one)):
-        parameter(t, given)
-        parameter(t, missing)
-        t.add_rule(
-            f"{given.name}Needs{missing.name}",
-            {
-                "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": given.name}, given.default]}]},
-                "Assertions": [
-                    {
-                        "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": missing.name}, missing.default]}]},
-                        "AssertDescription": f"{given.name} needs {missing.name}: give both, or neither.",
-                    }
-                ],
-            },
-        )
+    parameter(t, one)
+    parameter(t, other)
+    t.add_rule(
+        f"{one.name}Needs{other.name}",
+        {
+            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": one.name}, one.default]}]},
+            "Assertions": [
+                {
+                    "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": other.name}, other.default]}]},
+                    "AssertDescription": f"{one.name} needs {other.name}: give both, or leave {one.name} at "
+                    f"{one.default}.",
+                }
+            ],
+        },
+    )
+
+
+def both_or_neither(t: Template, one: Spec, other: Spec) -> None:
+    """Refuse a stack that has only one of two parameters that belong together."""
+    needs(t, one, other)
+    needs(t, other, one)
 
 
 def only_elsewhere(t: Template, spec: Spec, what: str, regions: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from troposphere import BaseAWSObject, Ref, Template
+from troposphere import Ref, Template
 
 from . import outputs
 from .conditions import all_of
@@ -74,10 +74,4 @@ def actor(t: ScenarioTemplate, title: str) -> Node:
     return Node(t, title)
 
 
-def definition(resource: BaseAWSObject) -> dict[str, Any]:
-    """The plain JSON value of one resource, for hashing."""
-    value: dict[str, Any] = resource.to_dict()
-    return value
-
-
-__all__ = ["Arrow", "Node", "ScenarioTemplate", "actor", "definition", "scenario_template"]
+__all__ = ["Arrow", "Node", "ScenarioTemplate", "actor", "scenario_template"]

@@ -58,8 +58,15 @@ def test_an_environment_that_lacks_them_too_does_not_loop(checkout: Path) -> Non
 
 
 def test_the_installed_command_needs_no_checkout(build: Shell, tmp_path: Path) -> None:
-    """As a wheel has it: the package alone, away from build.py and setup.cfg."""
-    shutil.copytree(ROOT / "troposphere_arch", tmp_path / "site/troposphere_arch")
+    """`pip install .` without extras, of a copy, so that no build directory is left in the checkout."""
+    source = tmp_path / "source"
+    shutil.copytree(
+        ROOT / "troposphere_arch", source / "troposphere_arch", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "site", source]
+    subprocess.run(pip, check=True, capture_output=True)
     done = subprocess.run(
         [sys.executable, "-m", "troposphere_arch", "build", "--output", "out"],
         cwd=tmp_path,

@@ -153,6 +153,12 @@ CHANGES: dict[str, tuple[dict[str, str], Look, Any, Any]] = {
         None,
         "todo@example.com",
     ),
+    "MailFrom, MailIdentity back": (
+        {"MailFrom": "none", "MailIdentity": "none"},
+        lambda s, p: pool(s).get("EmailConfiguration", {}).get("From"),
+        "todo@example.com",
+        None,
+    ),
     "DeletionProtection": (
         {"DeletionProtection": "on"},
         lambda s, p: (table(s)["DeletionProtectionEnabled"], pool(s)["DeletionProtection"]),
@@ -229,10 +235,18 @@ def test_an_own_key_encrypts_and_its_users_may_use_it(patched: Emulator) -> None
                 iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"]
                 for p in iam.list_role_policies(RoleName=name)["PolicyNames"]
             ]
-            [use] = [s for d in held for s in d["Statement"] if "kms:Decrypt" in s["Action"]]
-            assert use["Resource"] == [key]
+            [use] = [s for d in held for s in d["Statement"] if s["Resource"] == [key]]
             assert use["Condition"] == {"StringEquals": {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}}
-        assert signed_in(stack).call("POST", "/todos", {"title": "x"}).status == 201
+        # What was written under the key stays readable when the key is another one, or none.
+        mina = signed_in(stack)
+        made = mina.call("POST", "/todos", {"title": "x"})
+        bucket, note = stack.outputs["FilesBucket"], f"{mina.identity()}/note.txt"
+        mina.files().put_object(Bucket=bucket, Key=note, Body=b"hello")
+        stack.update(KmsKeyArn="none")
+        assert bucket_rules(stack)["encryption"] == "AES256"
+        assert table(stack).get("SSEDescription", {}).get("Status", "DISABLED") == "DISABLED"
+        assert mina.call("GET", "/todos").json()["items"] == [made.json()]
+        assert mina.files().get_object(Bucket=bucket, Key=note)["Body"].read() == b"hello"
     finally:
         stack.delete()
 
@@ -252,6 +266,9 @@ def test_an_own_domain_name(patched: Emulator) -> None:
         assert "api.example.com." in [r["Name"] for r in records if r["Type"] == "A"]
         domain = patched.client("apigateway").get_domain_name(domainName="api.example.com")
         assert domain["securityPolicy"] == "TLS_1_2"
+        stack.update(DomainName="none", DomainCertificateArn="none", HostedZoneId="none")
+        assert "execute-api" in stack.outputs["ApiUrl"]
+        assert patched.client("apigateway").get_domain_names().get("items", []) == []
     finally:
         stack.delete()
 
@@ -267,10 +284,13 @@ def test_a_web_acl(stack: Stack, phone: Phone) -> None:
     assert web_acl(stack, phone) is None
     stack.update(WebAclArn=acl)
     assert web_acl(stack, phone) == "acl"
+    stack.update(WebAclArn="none")
+    assert web_acl(stack, phone) is None
 
 
 REFUSED = {
     "MailFromNeedsMailIdentity": ({"MailFrom": "todo@example.com"}, "MailFrom needs MailIdentity"),
+    "HostedZoneIdNeedsDomainName": ({"HostedZoneId": "Z0123456789"}, "HostedZoneId needs DomainName"),
     "MailIdentityNeedsMailFrom": ({"MailIdentity": "example.com"}, "MailIdentity needs MailFrom"),
     "DomainNameNeedsDomainCertificateArn": ({"DomainName": "api.example.com"}, "DomainName needs DomainCertificateArn"),
     "MonthlyBudgetNeedsBudgetEmail": ({"MonthlyBudget": "10"}, "MonthlyBudget needs BudgetEmail"),

@@ -16,8 +16,8 @@ from troposphere import GetAtt, If, Ref, Sub, apigateway, route53
 
 from .. import outputs, parameters
 from ..conditions import all_of, given, optional, switched_on
-from ..parameters import both_or_neither, parameter
-from ..template import Node, ScenarioTemplate, definition
+from ..parameters import both_or_neither, needs, parameter
+from ..template import Node, ScenarioTemplate
 from .awslambda import Function, source
 from .cognito import UserPool
 from .logs import log_group
@@ -64,7 +64,7 @@ class RestApi(Node):
         for old in [n for n, r in self.t.resources.items() if isinstance(r, apigateway.Deployment)]:
             if old.startswith(f"{self.title}Deployment"):
                 del self.t.resources[old]
-        everything = {title: definition(r) for title, r in sorted(self.frozen.items())}
+        everything = {title: r.to_dict() for title, r in sorted(self.frozen.items())}
         digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:10]
         waits_for = [n for n, r in sorted(self.frozen.items()) if not isinstance(r, apigateway.RestApi)]
         deployment = apigateway.Deployment(
@@ -172,6 +172,7 @@ def _custom_domain(api: RestApi) -> None:
     """The API under the user's own domain name, when one is given; its DNS record too, when the zone is given."""
     t, title = api.t, f"{api.title}Domain"
     both_or_neither(t, parameters.DOMAIN_NAME, parameters.DOMAIN_CERTIFICATE)
+    needs(t, parameters.HOSTED_ZONE, parameters.DOMAIN_NAME)
     named = given(t, parameters.DOMAIN_NAME)
     domain = t.put(
         apigateway.DomainName(
