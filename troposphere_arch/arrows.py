@@ -7,6 +7,8 @@ arrow sees everything.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from troposphere import Ref, Sub, awslambda
@@ -22,6 +24,12 @@ from .blocks.s3 import Bucket
 from .conditions import all_of, given, optional
 from .parameters import parameter
 from .template import Node, ScenarioTemplate
+
+
+def _is(node: Node, kind: type[Node], arrow: str) -> None:
+    """Say which end of an arrow is wrong, before it fails somewhere inside."""
+    if not isinstance(node, kind):
+        raise TypeError(f"{arrow}: {node.title} is a {type(node).__name__}, where a {kind.__name__} belongs")
 
 
 def _tell(function: Function, variable: str, value: Any, when: str | None) -> None:
@@ -71,6 +79,9 @@ def route(
     https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
     """
     verb, _, path = route.partition(" ")
+    if not re.fullmatch(r"(GET|HEAD|POST|PUT|PATCH|DELETE) (/([A-Za-z0-9._-]+|\{[A-Za-z0-9_]+\}))+", route):
+        raise ValueError(f"{route!r} is no route: write a verb and a path, such as GET /todos/{{id}}")
+    _is(function, Function, route)
     if function.when:
         raise ValueError(
             f"{route} -> {function.title}: the function is there only when {function.when}, but a deployment of "
@@ -99,15 +110,18 @@ def accepts(function: Function, app: AppClient) -> None:
 
 def reads(function: Function, table: Table) -> None:
     """The function gets items and queries partitions of the table. It cannot write."""
-    _uses_table(function, table, "reads", f"Read{table.title}", grants.read_items(table.resource))
+    _uses_table(function, table, "reads", grants.read_items, f"Read{table.title}")
 
 
 def writes(function: Function, table: Table) -> None:
     """The function creates, changes and deletes items of the table, and looks before it does."""
-    _uses_table(function, table, "writes", f"Write{table.title}", grants.write_items(table.resource))
+    _uses_table(function, table, "writes", grants.write_items, f"Write{table.title}")
 
 
-def _uses_table(function: Function, table: Table, verb: str, name: str, statements: list[Any]) -> None:
+def _uses_table(function: Function, table: Table, verb: str, allows: Callable[[Any], list[Any]], name: str) -> None:
+    _is(function, Function, verb)
+    _is(table, Table, verb)
+    statements = allows(table.resource)
     grant(function.role, name, statements, when=table.when)
     _uses_key(function.t, function.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
     _tell(function, _variable(table, "TABLE"), Ref(table.resource), table.when)

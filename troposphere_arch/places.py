@@ -14,6 +14,11 @@ def checkout() -> Path | None:
     return root if (root / "build.py").is_file() and (root / "setup.cfg").is_file() else None
 
 
+def command() -> str:
+    """What a user types to run us."""
+    return "troposphere-arch" if checkout() is None else "python build.py"
+
+
 def templates() -> Path:
     """Where `templates/` is: in the checkout, from whatever directory one calls; else in the current directory."""
     return (checkout() or Path.cwd()) / "templates"

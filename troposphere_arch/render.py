@@ -63,6 +63,7 @@ def retained(t: ScenarioTemplate) -> bytes:
         {
             "AWSTemplateFormatVersion": value["AWSTemplateFormatVersion"],
             "Description": f"What a {t.scenario} stack leaves, to be imported into a new one ({t.scenario_version})",
+            "Metadata": {"Template": {"Id": t.scenario, "Version": t.scenario_version}},
             "Parameters": _sorted(parameters_),
             "Conditions": _sorted(conditions),
             "Resources": _resources(kept),

@@ -33,7 +33,7 @@ from troposphere_arch.deploy import (
     target_of,
 )
 from troposphere_arch.deploy.parameters import check_parameters
-from troposphere_arch.errors import UserError
+from troposphere_arch.errors import Stopped, UserError
 from troposphere_arch.local import Emulator
 
 
@@ -192,7 +192,7 @@ def test_stack_that_is_busy_and_watching_it_until_ctrl_c(target: Target, name: s
     def ctrl_c(event: Event) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(UserError, match=f"stopped watching: the creation of stack {name} goes on in the account"):
+    with pytest.raises(Stopped, match=f"stopped watching: the creation of stack {name} goes on without us"):
         execute(plan(target, name, body, {}), ctrl_c)
     with pytest.raises(UserError, match=f"stack {name} is in CREATE_IN_PROGRESS: wait"):
         plan(target, name, queue(), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, iam, logs
@@ -42,12 +43,16 @@ class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
         }
 
 
-def source(path: str) -> str:
-    """The text of a handler under `handlers/`, such as `todo/read_todos.py`."""
+def source(path: str | Path) -> str:
+    """The text of a handler: one of ours by its name under `handlers/`, such as `todo/read_todos.py`, or any `Path`."""
+    if isinstance(path, Path):
+        return path.read_text(encoding="utf-8")
     return files("troposphere_arch").joinpath("handlers", *path.split("/")).read_text(encoding="utf-8")
 
 
-def function(t: ScenarioTemplate, title: str, *, code: str, when: str | None = None, **properties: Any) -> Function:
+def function(
+    t: ScenarioTemplate, title: str, *, code: str | Path, when: str | None = None, **properties: Any
+) -> Function:
     """A Python function on arm64 that runs the handler file `code`, inlined as it is.
 
     Makes `<title>`, `<title>Role` and `<title>Logs`. It is traced, logs JSON, and may do nothing else until an arrow

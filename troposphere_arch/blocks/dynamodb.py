@@ -28,17 +28,18 @@ def table(
     *,
     partition: str,
     sort: str,
-    expires: str,
+    expires: str | None = None,
     when: str | None = None,
     **properties: Any,
 ) -> Table:
     """An on-demand table keyed by two strings, restorable to any second of the last 35 days, retained on deletion.
 
-    `expires` is the attribute that holds the time, in seconds since 1970, after which DynamoDB removes an item.
+    `expires`, if any, is the attribute that holds the second since 1970 after which DynamoDB removes an item.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html
     """
     own_key = given(t, parameters.KMS_KEY)
     key_arn = Ref(parameter(t, parameters.KMS_KEY))
+    life = dynamodb.TimeToLiveSpecification(AttributeName=expires or "", Enabled=True)
     resource = dynamodb.Table(
         title,
         **{
@@ -62,7 +63,7 @@ def table(
                 dynamodb.SSESpecification(KMSMasterKeyId=key_arn, SSEEnabled=True, SSEType="KMS"),
                 dynamodb.SSESpecification(SSEEnabled=False),
             ),
-            "TimeToLiveSpecification": dynamodb.TimeToLiveSpecification(AttributeName=expires, Enabled=True),
+            **({"TimeToLiveSpecification": life} if expires else {}),
             "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
         },

@@ -20,9 +20,13 @@ COMMANDS = {
 
 def main(argv=None):  # type: ignore[no-untyped-def]  # annotations of today would stop an older Python here
     """Run one command. Gives the exit code: 0 done, 1 not as it should be, 2 cannot be done as asked, 130 Ctrl-C."""
-    from .bootstrap import ensure_packages
+    try:
+        from .bootstrap import ensure_packages
 
-    ensure_packages()  # type: ignore[no-untyped-call]  # as above
-    from .run import run
+        ensure_packages()  # type: ignore[no-untyped-call]  # as above
+        from .run import run
 
-    return run(list(sys.argv[1:] if argv is None else argv))
+        return run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .. import building, places
+from ..errors import UserError
 from .table import as_json
 
 
@@ -21,6 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build. Gives 1 when lint finds something, or with --check when a file is not what the sources make."""
+    if args.output is not None and not str(args.output).strip("."):
+        raise UserError("--output names no directory: give one, such as --output out")
     templates = args.output or places.templates()
     result = building.build(templates, write=not args.check)
     bad = bool(result.findings) or (args.check and bool(result.changed or result.strangers))
@@ -33,12 +36,15 @@ def run(args: argparse.Namespace) -> int:
             print(result.diff)
         for path in result.strangers:
             print(f"{templates / path}: no source makes this file; remove it")
+        todo = "mend what lint found" if result.findings else f"run `{places.command()}` and commit the result"
         for path in result.changed:
-            print(f"{templates / path}: not what the sources make; run `python build.py` and commit the result")
+            print(f"{templates / path}: not what the sources make; {todo}")
     if bad:
         return 1
     for path in result.changed:
         print(f"wrote {_shown(templates / path)}")
+    for path in result.strangers:
+        print(f"{_shown(templates / path)}: no source makes this file")
     n = len(result.made)
     print(f"{n} files are as the sources make them, lint is clean" + (" (nothing changed)" if result.cached else ""))
     return 0
@@ -48,7 +54,7 @@ def _findings(result: building.Result) -> None:
     for f in result.findings:
         print(f, file=sys.stderr)
     if result.findings:
-        print(f"{len(result.findings)} findings: nothing was written", file=sys.stderr)
+        print(f"{len(result.findings)} findings, so nothing was written", file=sys.stderr)
 
 
 def _shown(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .. import scenarios
+from .. import places, scenarios
 from ..errors import UserError
 from .table import as_json
 from .where import running
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = [s for s in deploy.stacks(deploy.target_of(emulator.client)) if s.name == name]
     if not found:
-        raise UserError(f"stack {name} is not up: deploy it with `python build.py up {args.scenario}`")
+        raise UserError(f"stack {name} is not up: deploy it with `{places.command()} up {args.scenario}`")
     if found[0].template != args.scenario:
         raise UserError(f"stack {name} was made from {found[0].template}, not from {args.scenario}")
     steps = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from .table import table
-from .where import account, account_options, agreed, in_account, say
+from .where import account, account_options, agreed, in_account, say, scenario_of
 
 if TYPE_CHECKING:
     from ..deploy import Target
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("stack", nargs="?", help="a stack; without it everything in the emulator, and the emulator")
+    parser.add_argument("--stack-name", metavar="N", dest="named", help="the same as STACK")
     parser.add_argument("--purge", action="store_true", help="in an account: remove the retained data as well")
     parser.add_argument("--confirm", metavar="STACK", help="in an account: the stack's name, instead of typing it")
     account_options(parser)
@@ -27,6 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Delete."""
+    if args.named and args.stack not in (None, args.named):
+        raise UserError(f"two stacks are named, {args.stack} and {args.named}: name one")
+    args.stack = args.stack or args.named
     if in_account(args):
         return _in_account(args)
     if args.purge or args.confirm:
@@ -35,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     emulator = local.find()
     if emulator is None:
+        local.tidy()
         print("no emulator is running, so nothing is up")
         return 0
     if args.stack:
@@ -77,15 +82,18 @@ def _in_account(args: argparse.Namespace) -> int:
 
 
 def _retained(target: Target, stack: str) -> list[Any]:
-    """What the stack's own template, as it was deployed, retains."""
+    """What the stack's own template, as it was deployed, retains. Refuses stacks that are none of ours."""
     import json
 
     from .. import deploy
 
+    scenario = scenario_of(target, stack)
+    if scenario is None:
+        raise UserError(f"there is no stack {stack} in {target.region}")
+    if not scenario:
+        raise UserError(
+            f"stack {stack} is none of ours, and what it would take with it is unknown: nothing was deleted"
+        )
     with deploy.aws_errors():
         body = target.client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    try:
-        template = json.loads(body) if isinstance(body, str) else body
-    except ValueError:
-        raise UserError(f"stack {stack} was not made from a template of ours: its template is no JSON") from None
-    return deploy.retained(target, stack, template)
+    return deploy.retained(target, stack, json.loads(body) if isinstance(body, str) else body)

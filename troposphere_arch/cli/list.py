@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the index of `templates/`."""
     entries = catalogue.read_index(places.templates())
     if not entries:
-        raise UserError(f"there is no {places.templates() / catalogue.INDEX} yet: run `python build.py` first")
+        raise UserError(f"there is no {places.templates() / catalogue.INDEX} yet: run `{places.command()} build` first")
     if args.json:
         print(as_json(entries))
         return 0

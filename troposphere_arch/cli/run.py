@@ -6,10 +6,19 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 from .. import __version__
-from ..errors import UserError
+from ..errors import Stopped, UserError
 from . import COMMANDS
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but one line for what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what `run` prints."""
+        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def run(argv: list[str]) -> int:
@@ -25,16 +34,13 @@ def run(argv: list[str]) -> int:
         if name not in COMMANDS:
             raise UserError(f"unknown command {name!r}: there is {', '.join(COMMANDS)}")
         command = import_module(f"{__package__}.{name}")
-        parser = argparse.ArgumentParser(prog=f"{_program()} {name}", description=command.__doc__)
+        parser = Parser(prog=f"{_program()} {name}", description=command.__doc__)
         command.arguments(parser)
         code: int = command.run(parser.parse_args(rest))
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+        return 130 if isinstance(error, Stopped) else 2
     except BrokenPipeError:
         # Whoever read our output went away; what is left in the buffer has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

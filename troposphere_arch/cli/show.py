@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections import Counter
 from typing import Any
 
@@ -42,8 +43,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(f"{value['Description']}\n{size} bytes, {len(value['Resources'])} resources\n")
     declared = [(spec.name, value["Parameters"].get(spec.name)) for spec in parameters.ALL]
-    rows = [[name, p["Default"], _limits(p), p["Description"]] for name, p in declared if p]
-    print(table(["parameter", "default", "allowed", "description"], rows) + "\n")
+    for name, p in declared:
+        if p:
+            print(f"{name} = {p['Default']}   {_limits(p)}")
+            print(textwrap.indent(textwrap.fill(p["Description"], 100), "    "))
+    print()
     outputs = [[n, o.get("Condition", ""), o["Description"]] for n, o in value["Outputs"].items()]
     print(table(["output", "when", "description"], outputs) + "\n")
     print(table(["resource", "number"], sorted(kinds.items())) + "\n")
@@ -54,8 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _limits(parameter: dict[str, Any]) -> str:
     if "AllowedValues" in parameter:
-        values = parameter["AllowedValues"]
-        return " ".join(values) if len(values) < 6 else f"{values[0]} {values[1]} ... {values[-1]}"
+        return f"({', '.join(parameter['AllowedValues'])})"
     if "MinValue" in parameter:
-        return f"{parameter['MinValue']}..{parameter['MaxValue']}"
-    return "pattern" if "AllowedPattern" in parameter else ""
+        return f"({parameter['MinValue']} to {parameter['MaxValue']})"
+    return ""

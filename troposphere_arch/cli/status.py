@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from .table import as_json, table
-from .where import account, account_options, in_account
+from .where import about, account, account_options, in_account
+
+if TYPE_CHECKING:
+    from ..deploy import StackInfo
+    from ..local import Emulator
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,26 +23,44 @@ def run(args: argparse.Namespace) -> int:
     """Print the stacks that say which template they were made from."""
     from .. import deploy, local
 
-    about = ""
+    title, emulator = "", None
     if in_account(args):
         target = account(args)
-        about = f"account {target.account}, region {target.region}"
+        title = f"account {target.account}, region {target.region}"
     else:
         emulator = local.find()
         if emulator is None:
             print(as_json([]) if args.json else "no emulator is running, so nothing is up; start with `up todo`")
             return 0
         target = deploy.target_of(emulator.client)
-        patches = ", ".join(p.name for p in emulator.patches) or "no patches"
-        kind = "patched" if emulator.patched else "unmodified"
-        about = f"emulator ministack {local.EMULATOR_VERSION} on {emulator.url}, {kind}: {patches}"
+        local.wait(emulator)
+        title = about(emulator)
     found = deploy.stacks(target)
     if args.json:
-        rows = [{"name": s.name, "status": s.status, "template": s.template, "version": s.version} for s in found]
-        print(as_json([{**row, "outputs": dict(s.outputs)} for row, s in zip(rows, found, strict=True)]))
+        print(as_json([{**_plain(s), **_here(s, emulator)} for s in found]))
         return 0
-    print(about)
+    print(title)
     columns = ["stack", "template", "version", "status", "since"]
     shown = [[s.name, s.template, s.version, s.status, f"{s.updated or s.created:%Y-%m-%d %H:%M}"] for s in found]
     print(table(columns, shown) if shown else "no stack of ours is up")
     return 0
+
+
+def _plain(stack: StackInfo) -> dict[str, Any]:
+    return {
+        "name": stack.name,
+        "status": stack.status,
+        "template": stack.template,
+        "version": stack.version,
+        "outputs": dict(stack.outputs),
+    }
+
+
+def _here(stack: StackInfo, emulator: Emulator | None) -> dict[str, str]:
+    """Where the stack is on this machine: its outputs hold AWS's own addresses, as they must."""
+    if emulator is None:
+        return {}
+    from ..local.addresses import plain_address
+
+    url = stack.outputs.get("ApiUrl")
+    return {"emulator": emulator.url, **({"here": plain_address(url, emulator.port)} if url else {})}

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import scenarios
-from ..errors import UserError
+from .. import places, scenarios
+from ..errors import Stopped, UserError
 from .table import as_json, table
-from .where import account, account_options, agreed, in_account, say
+from .where import about, account, account_options, agreed, in_account, say, scenario_of
 
 if TYPE_CHECKING:
     from ..deploy import Plan, Target
@@ -27,12 +27,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stack-name", metavar="N", help="instead of the scenario's name")
     parser.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter (repeatable)")
     parser.add_argument("--parameters", metavar="FILE", type=Path, help="a parameter file, as create-stack takes it")
-    parser.add_argument("--port", metavar="N", type=int, help="the emulator's port (4580)")
+    parser.add_argument("--port", metavar="N", type=_port, help="the emulator's port (4580)")
     parser.add_argument("--stock", action="store_true", help="the unmodified emulator, without our patches")
     parser.add_argument("--s3-bucket", metavar="B", help="upload the template here, not to a bucket made for that")
     parser.add_argument("--yes", action="store_true", help="in an account: deploy without asking")
     parser.add_argument("--json", action="store_true", help="print changes and outputs as JSON")
     account_options(parser)
+
+
+def _port(text: str) -> int:
+    """A port as typed."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,24 +71,32 @@ def run(args: argparse.Namespace) -> int:
         _same_template(target, name, args.scenario)
         plan = deploy.plan(target, name, body, parameters)
         outputs = deploy.execute(plan, say)
-    except BaseException:
+    except BaseException as error:
         if started:  # nothing was deployed, so nothing stays behind; also on Ctrl-C
             emulator.stop()
+            if isinstance(error, Stopped):
+                raise KeyboardInterrupt from None
         raise
-    _report(args, plan, outputs, _local(emulator, name, args.scenario, outputs))
+    print(about(emulator), file=sys.stderr)
+    from ..local.addresses import plain_address
+
+    here = plain_address(outputs["ApiUrl"], emulator.port)
+    _report(args, plan, outputs, _local(emulator, name, args.scenario, here, outputs["Region"]), here)
     return 0
 
 
 def _template(scenario: str) -> bytes:
     """The very bytes of the catalogue, brought up to date first when this is a checkout."""
-    from .. import building, catalogue, places
+    from .. import building, catalogue
 
     path = catalogue.template_path(scenario, scenarios.page(scenario).VERSION)
     if places.checkout() is None:
         return catalogue.contents()[path]
     result = building.build(places.templates(), write=True)
+    for changed in result.changed:
+        print(f"wrote {places.templates() / changed}, which was not what the sources make", file=sys.stderr)
     if result.findings:
-        raise UserError(f"the template has {len(result.findings)} lint findings: see `python build.py`")
+        raise UserError(f"the template has {len(result.findings)} lint findings: see `{places.command()} build`")
     return (places.templates() / path).read_bytes()
 
 
@@ -91,7 +106,7 @@ def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
     if file is not None:
         try:
             entries = json.loads(file.read_text())
-            values = {entry["ParameterKey"]: str(entry["ParameterValue"]) for entry in entries}
+            values = {entry["ParameterKey"]: _text(entry["ParameterValue"]) for entry in entries}
         except OSError as error:
             raise UserError(f"cannot read the parameter file {file}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError):
@@ -105,35 +120,43 @@ def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
     return values
 
 
+def _text(value: object) -> str:
+    """A parameter's value as CloudFormation takes it: always text, and true in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _emulator(args: argparse.Namespace) -> tuple[Emulator, bool]:
     """The emulator that runs, or a new one; and whether it is new."""
     from .. import local
 
     emulator = local.find()
     if emulator is None:
-        return local.start(args.port or local.DEFAULT_PORT, patched=not args.stock), True
+        port = local.DEFAULT_PORT if args.port is None else args.port
+        return local.start(port, patched=not args.stock), True
     if args.stock == emulator.patched:
         kind = "patched" if emulator.patched else "unmodified"
         raise UserError(f"the emulator that runs on port {emulator.port} is the {kind} one: `down` it first")
     if args.port not in (None, emulator.port):
         raise UserError(f"the emulator runs on port {emulator.port}, not {args.port}: `down` it first")
+    local.wait(emulator)
     return emulator, False
 
 
 def _same_template(target: Target, stack: str, scenario: str) -> None:
     """Refuse to turn a stack of another template into this one: that would delete what the other made."""
-    from .. import deploy
-
-    other = [s.template for s in deploy.stacks(target) if s.name == stack and s.template != scenario]
-    if other:
-        raise UserError(f"stack {stack} was made from {other[0]}, not from {scenario}: choose another --stack-name")
+    other = scenario_of(target, stack)
+    if other not in (None, scenario):
+        made = f"was made from {other}, not from {scenario}" if other else "is none of ours"
+        raise UserError(f"stack {stack} {made}: choose another --stack-name")
 
 
 def _may_deploy(plan: Plan, yes: bool) -> bool:
     """Show what will change and ask. A plan that is not agreed to is taken back."""
     from .. import deploy
 
-    rows = [[c.action, c.logical_id, c.type, c.replacement] for c in plan.changes]
+    # What may lose something comes first.
+    gravest = sorted(plan.changes, key=lambda c: (c.action != "Remove", c.replacement in ("", "False"), c.logical_id))
+    rows = [[c.action, c.logical_id, c.type, c.replacement] for c in gravest]
     print(table(["change", "resource", "type", "replacement"], rows) if rows else "nothing changes", file=sys.stderr)
     if not rows or yes:
         return True
@@ -147,7 +170,7 @@ def _may_deploy(plan: Plan, yes: bool) -> bool:
     raise UserError("nothing was deployed: there is no terminal to ask at; add --yes to deploy these changes")
 
 
-def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries: list[str]) -> None:
+def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries: list[str], here: str = "") -> None:
     if args.json:
         from dataclasses import asdict
 
@@ -156,23 +179,20 @@ def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries
         return
     print(f"stack {plan.stack_name}: {len(plan.changes)} changes" if plan.changes else "nothing changed")
     print(table(["output", "value"], sorted(outputs.items())))
+    if here:
+        print(f"\non this machine the API is at {here}")
     print("\nto try:")
     for line in tries:
         print(f"  {line}")
 
 
-def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str]) -> list[str]:
-    from ..local.addresses import local_address
-
-    there = local_address(f"{outputs['ApiUrl']}/todos", emulator.port)
-    headers = " ".join(f"-H '{k}: {v}'" for k, v in there.headers.items())
-    keys = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={outputs['Region']}"
-    env = f"AWS_ENDPOINT_URL={emulator.url} {keys}"
+def _local(emulator: Emulator, name: str, scenario: str, here: str, region: str) -> list[str]:
+    keys = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={region}"
     named = "" if name == scenario else f" --stack-name {name}"
     return [
-        f"python build.py demo {scenario}{named}",
-        f"curl -i {headers} {emulator.url}{there.target}   # 401: nobody gets in without a token",
-        f"{env} aws cloudformation describe-stack-resources --stack-name {name} --output table",
+        f"{places.command()} demo {scenario}{named}",
+        f"curl -i {here}/todos   # 401: nobody gets in without a token",
+        f"AWS_ENDPOINT_URL={emulator.url} {keys} aws cloudformation describe-stack-resources --stack-name {name}",
     ]
 
 
@@ -181,5 +201,5 @@ def _in_account(target: Target, outputs: dict[str, str]) -> list[str]:
     return [
         f"curl -i {outputs.get('ApiUrl', '')}/todos   # 401: nobody gets in without a token",
         f"aws cognito-idp sign-up --region {region} --client-id {client} --username ADDRESS --password PASSWORD",
-        f"python build.py status --region {region}",
+        f"{places.command()} status --region {region}",
     ]

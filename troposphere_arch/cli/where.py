@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from .. import places
 from ..errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def running() -> Emulator:
 
     emulator = local.find()
     if emulator is None:
-        raise UserError("no emulator is running: start one with `python build.py up todo`")
+        raise UserError(f"no emulator is running: start one with `{places.command()} up todo`")
+    local.wait(emulator)
     return emulator
 
 
@@ -66,3 +68,30 @@ def agreed(question: str, *, wanted: str = "y") -> bool:
         return False
     print(question, end=" ", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == wanted
+
+
+def about(emulator: Emulator) -> str:
+    """One line on the emulator: version, address, and whether it is patched."""
+    from ..local import EMULATOR_VERSION
+
+    kind = "patched: " + ", ".join(p.name for p in emulator.patches) if emulator.patched else "unmodified: no patches"
+    return f"emulator ministack {EMULATOR_VERSION} on {emulator.url}, {kind}"
+
+
+def scenario_of(target: Target, stack: str) -> str | None:
+    """The scenario that a stack was made from, by its own template: empty for none of ours, None for no stack."""
+    import json
+
+    from ..deploy import aws_errors, describe
+
+    with aws_errors():
+        if describe(target, stack) is None:
+            return None
+        body = target.client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    try:
+        template = json.loads(body) if isinstance(body, str) else body
+    except ValueError:
+        return ""
+    output = template.get("Outputs", {}).get("TemplateId", {}).get("Value", "")
+    # A stack that took over what another retained is known by the metadata of that template.
+    return str(output or template.get("Metadata", {}).get("Template", {}).get("Id", ""))

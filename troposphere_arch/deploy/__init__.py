@@ -12,7 +12,7 @@ from .changes import Change, Plan, discard, execute, plan
 from .events import Event
 from .failures import aws_errors
 from .retained import Resource, purge, retained
-from .stacks import StackInfo, delete, stacks
+from .stacks import StackInfo, delete, describe, stacks
 from .target import Target, connect, target_of
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "aws_errors",
     "connect",
     "delete",
+    "describe",
     "discard",
     "ensure_bucket",
     "execute",

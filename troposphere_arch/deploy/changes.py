@@ -118,7 +118,7 @@ def execute(plan: Plan, progress: Progress = lambda event: None) -> dict[str, st
     """Do what was planned and give the stack's outputs, calling `progress` for each event on the way.
 
     Raises UserError when it fails (naming the first resource that did, why, and the state the stack is left in), and
-    on Ctrl-C (CloudFormation goes on).
+    Stopped on Ctrl-C (CloudFormation goes on).
     """
     cloudformation = plan.target.client("cloudformation")
     if plan.change_set is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..errors import UserError
+from ..errors import Stopped
 from .failures import one_line
 
 SHORTEST_WAIT, LONGEST_WAIT = 0.05, 3.0
@@ -54,7 +54,7 @@ def last_event(cloudformation: Any, stack_id: str) -> str:
 def follow(cloudformation: Any, stack_id: str, after: str, progress: Progress, doing: str) -> tuple[str, Event | None]:
     """Call `progress` for each event until the stack comes to rest; its last status, and the first failure if any.
 
-    Raises UserError on Ctrl-C: `doing` says what goes on without us.
+    Raises Stopped on Ctrl-C: `doing` says what goes on without us.
     """
     first_failure: Event | None = None
     try:
@@ -75,7 +75,7 @@ def follow(cloudformation: Any, stack_id: str, after: str, progress: Progress, d
                 if raw.get("PhysicalResourceId") == stack_id and not event.status.endswith("_IN_PROGRESS"):
                     return event.status, first_failure
     except KeyboardInterrupt:
-        raise UserError(f"stopped watching: {doing} goes on in the account") from None
+        raise Stopped(f"stopped watching: {doing} goes on without us") from None
     raise AssertionError("unreachable: waits() never ends")
 
 

@@ -42,7 +42,7 @@ def delete(target: Target, stack_name: str, progress: Progress = lambda event: N
     """Delete a stack and wait until it is gone, calling `progress` for each event.
 
     What its template retains stays: ask `retained` before. Raises UserError when there is no such stack, when its
-    deletion fails (naming the first resource that did), and on Ctrl-C (it goes on in the account).
+    deletion fails (naming the first resource that did), and Stopped on Ctrl-C (it goes on without us).
     """
     cloudformation = target.client("cloudformation")
     stack = describe(target, stack_name)

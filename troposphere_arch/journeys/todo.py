@@ -134,7 +134,7 @@ def play(emulator: Emulator, outputs: Mapping[str, str]) -> Iterator[Step]:
     if "FilesBucket" in outputs:
         yield from _files(mina, joon)
     else:
-        yield Step("files", "off", "files are opt-in: `python build.py up todo --parameter FileStorage=on`")
+        yield Step("files", "off", "files are opt-in: `up todo --parameter FileStorage=on`")
 
     gone = mina.call("DELETE", "/me")
     expect("204", gone.status == 204, gone.text())

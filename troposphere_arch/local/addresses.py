@@ -30,6 +30,18 @@ class LocalAddress:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def plain_address(url: str, port: int) -> str:
+    """The same place as one plain address, which needs no header: for people, and for curl.
+
+    For a REST API only; any other address is given back as `local_address` has it.
+    """
+    parts = urlsplit(url)
+    api = _REST_API.fullmatch((parts.hostname or "").lower())
+    if api:
+        return f"http://{LOOPBACK}:{port}/_aws/execute-api/{api['api']}{parts.path}"
+    return f"http://{LOOPBACK}:{port}{local_address(url, port).target}"
+
+
 def local_address(url: str, port: int) -> LocalAddress:
     """The emulator's form of `url`, which is an address from a stack's outputs or one of the emulator's own.
 

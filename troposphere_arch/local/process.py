@@ -63,7 +63,7 @@ def start(port: int = DEFAULT_PORT, *, patched: bool = True, home: Path | None =
 
 
 def find(home: Path | None = None) -> Emulator | None:
-    """The running emulator of ours for that home, or None."""
+    """The running emulator of ours for that home, or None. It may be one that another command is only starting."""
     home = home or _default_home()
     if not _is_locked(home):
         return None
@@ -89,13 +89,30 @@ def stop(emulator: Emulator) -> None:
         child.poll()
     if running not in (None, emulator):
         return  # this one ended by itself, and another has taken its place
+    tidy(emulator.home)
+
+
+def wait(emulator: Emulator) -> None:
+    """Wait until an emulator that was found answers. Raises UserError when it ends, or does not in time."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_healthy(emulator.port):
+        if find(emulator.home) != emulator or time.monotonic() > deadline:
+            raise UserError(f"the emulator on port {emulator.port} does not answer: `down` it, then try again")
+        time.sleep(0.05)
+
+
+def tidy(home: Path | None = None) -> None:
+    """Remove what an emulator left that ended without `stop`. One that runs is left alone."""
+    home = home or _default_home()
+    if not home.is_dir():
+        return
     try:
-        lock = _take_lock(emulator.home)
+        lock = _take_lock(home)
     except UserError:
         return
     try:
-        _remove_files(emulator.home)
-        _lock_file(emulator.home).unlink(missing_ok=True)
+        _remove_files(home)
+        _lock_file(home).unlink(missing_ok=True)
     finally:
         os.close(lock)
 
@@ -229,6 +246,8 @@ def _environment(port: int, home: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "SFTP_ENABLED": "0",
+        # Keys of user pools, which would stay in a directory that all users of the machine share.
+        "STATE_DIR": str(home / _TMP / "state"),
         "TMPDIR": str(home / _TMP),
     }
 

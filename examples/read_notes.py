@@ -1,0 +1,23 @@
+"""`GET /notes`: the caller's notes."""
+
+import json
+import os
+
+import boto3
+
+table = boto3.client("dynamodb")
+
+
+def handler(event, context):
+    """One request; the owner is the verified caller, never anything in the request."""
+    claims = event["requestContext"]["authorizer"]["claims"]
+    if claims.get("token_use") != "id" or claims.get("aud") != os.environ["APP_CLIENT_ID"]:
+        return {"statusCode": 401, "body": json.dumps({"error": "Unauthorized", "message": "Sign in."})}
+    found = table.query(
+        TableName=os.environ["NOTES_TABLE"],
+        KeyConditionExpression="#o = :o",
+        ExpressionAttributeNames={"#o": "owner"},
+        ExpressionAttributeValues={":o": {"S": claims["sub"]}},
+        Limit=100,
+    )["Items"]
+    return {"statusCode": 200, "body": json.dumps({"notes": [item["id"]["S"] for item in found]})}
