@@ -34,8 +34,9 @@ down: $(VENV)/.local  ## delete what is in the emulator, and end it
 bench: $(VENV)/.local  ## measure: cold build, build with nothing changed, up to the first answer
 	$(BIN)/python -m benchmarks
 
-requirements: $(VENV)/.test  ## write docs/requirements.md from what the tests register
+requirements: $(VENV)/.test  ## write docs/requirements.md and docs/house-rules.md from tests and rules
 	$(BIN)/python -m tests.evidence --write
+	$(BIN)/python -m tests.house_rules --write
 
 clean:  ## remove what make made here (never templates/)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,10 +1,11 @@
-"""docs/requirements.md says what the tests register, no more and no less."""
+"""The generated pages say what the tests register and what the rules are, no more and no less."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from tests import house_rules
 from tests.evidence import PAGE, page, registered
 from tests.requirements import REQUIREMENTS
 
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "run `make requirements` and commit the result"
+    assert house_rules.PAGE.read_text() == house_rules.page(), "run `make requirements` and commit the result"
 
 
 def test_every_id_is_known_and_what_the_todo_list_promises_is_shown() -> None:
