@@ -41,7 +41,11 @@ ACCESS_LOG = {
 
 @dataclass(frozen=True)
 class RestApi(Node):
-    """A REST API. `frozen` holds the resources whose state a deployment freezes, `bodies` what each route takes."""
+    """A REST API, and what its routes add to it one after the other.
+
+    `frozen` are the resources whose state a deployment freezes, `verbs` the methods of each path, `bodies` what each
+    route's body is, in words.
+    """
 
     resource: apigateway.RestApi
     stage: apigateway.Stage
@@ -49,18 +53,22 @@ class RestApi(Node):
     validator: apigateway.RequestValidator
     bad_body: apigateway.GatewayResponse
     frozen: dict[str, Any] = field(default_factory=dict, repr=False)
+    verbs: dict[str, set[str]] = field(default_factory=dict, repr=False)
     bodies: list[str] = field(default_factory=list, repr=False)
 
     def freeze(self, resource: Any) -> Any:
         """Add a resource that belongs to the deployment, unless it is there already, and renew the deployment."""
         if resource.title not in self.frozen:
             self.frozen[resource.title] = self.t.put(resource)
-        self._renew_deployment()
+        self.renew_deployment()
         return self.frozen[resource.title]
 
-    def _renew_deployment(self) -> None:
-        # A deployment is a snapshot, and CloudFormation makes a new one only for a new logical id: so the id carries
-        # a hash of everything that the snapshot holds, and the one before is taken out again.
+    def renew_deployment(self) -> None:
+        """Put in the deployment of all that is frozen now, in place of the one before.
+
+        A deployment is a snapshot, and CloudFormation makes a new one only for a new logical id: so the id carries a
+        hash of everything that the snapshot holds.
+        """
         for old in [n for n, r in self.t.resources.items() if isinstance(r, apigateway.Deployment)]:
             if old.startswith(f"{self.title}Deployment"):
                 del self.t.resources[old]
@@ -287,11 +295,8 @@ def _model(api: RestApi, route: str, path: str) -> Any:
 
 def _preflight(api: RestApi, path: str, resource: Any, verb: str) -> None:
     """The OPTIONS method of a path, which answers a browser's CORS preflight for all of the path's methods."""
-    title = f"{api.title}Options{_title(path)}"
-    old = api.frozen.get(title)
-    verbs = {verb, "OPTIONS"}
-    if old is not None:
-        verbs |= set(_headers(old)["Access-Control-Allow-Methods"].strip("'").split(","))
+    verbs = api.verbs.setdefault(path, {"OPTIONS"})
+    verbs.add(verb)
     headers = {
         "Access-Control-Allow-Headers": f"'{ALLOWED_HEADERS}'",
         "Access-Control-Allow-Methods": f"'{','.join(sorted(verbs))}'",
@@ -300,20 +305,11 @@ def _preflight(api: RestApi, path: str, resource: Any, verb: str) -> None:
         "Vary": "'Origin'",
     }
     mapped = {f"method.response.header.{name}": value for name, value in headers.items()}
-    if old is not None:
-        old.Integration.IntegrationResponses[0].ResponseParameters = mapped
-        api.freeze(old)
-        return
-    api.freeze(
+    method = api.freeze(
         apigateway.Method(
-            title,
+            f"{api.title}Options{_title(path)}",
             AuthorizationType="NONE",  # a preflight carries no token
             HttpMethod="OPTIONS",
-            Integration=apigateway.Integration(
-                IntegrationResponses=[apigateway.IntegrationResponse(ResponseParameters=mapped, StatusCode="204")],
-                RequestTemplates={"application/json": '{"statusCode": 204}'},
-                Type="MOCK",
-            ),
             MethodResponses=[
                 apigateway.MethodResponse(ResponseParameters=dict.fromkeys(mapped, False), StatusCode="204")
             ],
@@ -321,8 +317,10 @@ def _preflight(api: RestApi, path: str, resource: Any, verb: str) -> None:
             RestApiId=Ref(api.resource),
         )
     )
-
-
-def _headers(preflight: apigateway.Method) -> dict[str, str]:
-    mapped = preflight.Integration.IntegrationResponses[0].ResponseParameters
-    return {name.rpartition(".")[2]: value for name, value in mapped.items()}
+    answer = apigateway.IntegrationResponse(ResponseParameters=mapped, StatusCode="204")
+    method.Integration = apigateway.Integration(
+        IntegrationResponses=[answer],
+        RequestTemplates={"application/json": '{"statusCode": 204}'},
+        Type="MOCK",
+    )
+    api.renew_deployment()
