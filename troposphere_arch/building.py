@@ -10,9 +10,9 @@ import hashlib
 import json
 import os
 import sys
-import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,11 @@ def build(templates: Path, *, write: bool) -> Result:
 def _sources() -> str:
     """A hash of everything that the output depends on: our files, Python, and the versions of the libraries."""
     digest = hashlib.sha256(sys.version.encode())
-    site = Path(sysconfig.get_paths()["purelib"])
+    specs = [find_spec(name) for name in ("troposphere", "awacs", "cfnlint")]
+    sites = {Path(spec.origin).parents[1] for spec in specs if spec and spec.origin}
     # Directory names tell versions without the cost of importing importlib.metadata.
     tools = ("troposphere-", "awacs-", "cfn_lint-")
-    for name in sorted(e.name for e in os.scandir(site) if e.name.startswith(tools)):
+    for name in sorted(e.name for site in sites for e in os.scandir(site) if e.name.startswith(tools)):
         digest.update(name.encode())
     for path in sorted(_files(places.PACKAGE)):
         digest.update(path.encode() + b"\0" + Path(path).read_bytes())

@@ -91,13 +91,13 @@ class Stack:
         stack: dict[str, Any] = self.cloudformation.describe_stacks(StackName=name or self.name)["Stacks"][0]
         return stack
 
+    def events(self) -> list[dict[str, Any]]:
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
+        return [event for page in pages for event in page["StackEvents"]]
+
     def failures(self) -> list[str]:
-        events = self.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
-        return [
-            f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}"
-            for e in events
-            if "FAILED" in e["ResourceStatus"]
-        ]
+        failed = [e for e in self.events() if "FAILED" in e["ResourceStatus"]]
+        return [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in failed]
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -116,6 +116,37 @@ def aws(emulator: Emulator, *arguments: str) -> str:
     done = subprocess.run([sys.executable, cli, *arguments], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}"
     return done.stdout + done.stderr
+
+
+def everything_named(emulator: Emulator, stack: str) -> list[str]:
+    """What there is in the account that carries the stack's name, by the services' own lists."""
+
+    def listed(service: str, call: str, key: str, name: str, identifier: str = "", **arguments: int) -> list[str]:
+        found = getattr(emulator.client(service), call)(**arguments)[key]
+        found = [{name: one} if isinstance(one, str) else one for one in found]
+        return [one[identifier or name] for one in found if stack in one[name]]
+
+    return sorted(
+        [
+            *listed("apigateway", "get_rest_apis", "items", "name"),
+            *listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+            *listed("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+            *listed(
+                "cognito-identity",
+                "list_identity_pools",
+                "IdentityPools",
+                "IdentityPoolName",
+                "IdentityPoolId",
+                MaxResults=60,
+            ),
+            *listed("cognito-idp", "list_user_pools", "UserPools", "Name", "Id", MaxResults=60),
+            *listed("dynamodb", "list_tables", "TableNames", "TableName"),
+            *listed("iam", "list_roles", "Roles", "RoleName"),
+            *listed("lambda", "list_functions", "Functions", "FunctionName"),
+            *listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
+            *listed("s3", "list_buckets", "Buckets", "Name"),
+        ]
+    )
 
 
 def _list(parameters: Mapping[str, str]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
-from tests.journeys.stack import BUCKET, Stack, aws, preset, template_url
+from tests.journeys.stack import BUCKET, Stack, aws, everything_named, preset, template_url
 from troposphere_arch.local import Emulator
 
 TEMPLATE = Path(__file__).parents[2] / "templates/todo/1.0.0/todo.template.json"
@@ -62,37 +62,6 @@ def test_create_stack_from_its_address(stock: Emulator) -> None:
     assert (outputs["TemplateId"], outputs["TemplateVersion"]) == ("todo", "1.0.0")
     assert signed_in(Stack(stock, "by-url")).call("GET", "/todos").json() == {"items": []}
     Stack(stock, "by-url").delete()
-
-
-def everything_named(emulator: Emulator, stack: str) -> list[str]:
-    """What there is in the account that carries the stack's name, by the services' own lists."""
-
-    def listed(service: str, call: str, key: str, name: str, identifier: str = "", **arguments: int) -> list[str]:
-        found = getattr(emulator.client(service), call)(**arguments)[key]
-        found = [{name: one} if isinstance(one, str) else one for one in found]
-        return [one[identifier or name] for one in found if stack in one[name]]
-
-    return sorted(
-        [
-            *listed("apigateway", "get_rest_apis", "items", "name"),
-            *listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-            *listed("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
-            *listed(
-                "cognito-identity",
-                "list_identity_pools",
-                "IdentityPools",
-                "IdentityPoolName",
-                "IdentityPoolId",
-                MaxResults=60,
-            ),
-            *listed("cognito-idp", "list_user_pools", "UserPools", "Name", "Id", MaxResults=60),
-            *listed("dynamodb", "list_tables", "TableNames", "TableName"),
-            *listed("iam", "list_roles", "Roles", "RoleName"),
-            *listed("lambda", "list_functions", "Functions", "FunctionName"),
-            *listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
-            *listed("s3", "list_buckets", "Buckets", "Name"),
-        ]
-    )
 
 
 def resources(emulator: Emulator, stack: str) -> list[dict[str, str]]:

@@ -1,13 +1,15 @@
-"""The table is lost: a new stack takes over what the old one retained, as docs/todo.md's runbook says."""
+"""The table is lost, or the first deployment fails: what stays, and what a new stack makes of it (docs/todo.md)."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+import pytest
+
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
-from tests.journeys.stack import BUCKET, Stack, template_url
+from tests.journeys.stack import BUCKET, Stack, everything_named, template_url
 from troposphere_arch import catalogue
 from troposphere_arch.lint import lint
 from troposphere_arch.local import Emulator
@@ -99,3 +101,16 @@ def test_the_template_to_import_is_whole() -> None:
     whole = json.loads(catalogue.contents()["todo/1.0.0/todo.template.json"])
     assert all(r == whole["Resources"][name] for name, r in value["Resources"].items())
     assert lint({"retained": body}, house=False) == []
+
+
+@shows("REQ-D5", how="patched")
+def test_a_failed_first_deployment_leaves_nothing(patched: Emulator) -> None:
+    stack = Stack(patched, "todo-failed")
+    acl = "arn:aws:wafv2:us-east-1:000000000000:regional/webacl/none/00000000-0000-0000-0000-000000000000"
+    # The association is the last to be made: by then all that would be retained is there.
+    with pytest.raises(AssertionError, match="ROLLBACK"):
+        stack.create(template_url(patched, "todo"), FileStorage="on", WebAclArn=acl)
+    stack.wait("ROLLBACK_COMPLETE")
+    made = {e["LogicalResourceId"] for e in stack.events() if e["ResourceStatus"] == "CREATE_COMPLETE"}
+    assert {"App", "Files", "Identities", "Todos", "Users"} <= made
+    assert everything_named(patched, stack.name) == []

@@ -51,13 +51,13 @@ def run(args: argparse.Namespace) -> int:
     name = args.stack_name or args.scenario
     if in_account(args):
         target = account(args, args.s3_bucket)
+        _same_template(target, name, args.scenario)
         if not args.s3_bucket:
             print(
                 f"The template goes through the bucket {target.bucket}, made when missing: private, TLS only.",
                 file=sys.stderr,
             )
             deploy.ensure_bucket(target)
-        _same_template(target, name, args.scenario)
         plan = deploy.plan(target, name, body, parameters)
         if not _may_deploy(plan, args.yes):
             return 1
