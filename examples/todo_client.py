@@ -7,6 +7,7 @@ Against AWS itself drop the lines marked LOCAL, and read the confirmation code f
 """
 
 import json
+import secrets
 import subprocess
 import sys
 import urllib.request
@@ -15,10 +16,13 @@ from pathlib import Path
 import boto3
 from pycognito.aws_srp import AWSSRP
 
-EMAIL, PASSWORD = "mina@example.com", "Correct-horse-7-battery"
+EMAIL, PASSWORD = f"mina-{secrets.token_hex(3)}@example.com", "Correct-horse-7-battery"
 ROOT = Path(__file__).resolve().parents[1]
 
-[stack] = json.loads(subprocess.check_output([sys.executable, ROOT / "build.py", "status", "--json"]))
+stacks = json.loads(subprocess.check_output([sys.executable, ROOT / "build.py", "status", "--json"]))
+stack = next((one for one in stacks if one["name"] == "todo"), None)
+if stack is None:
+    raise SystemExit("stack todo is not up: python build.py up todo")
 out = stack["outputs"]
 endpoint, api = stack["emulator"], stack["here"]  # LOCAL: AWS's own endpoints, and out["ApiUrl"]
 

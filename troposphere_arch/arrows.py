@@ -45,16 +45,21 @@ def _variable(node: Node, what: str) -> str:
 
 def signs_in(source: Node, app: AppClient) -> None:
     """`source` proves who it is to the user pool, and holds an id token from then on."""
+    _is(app, AppClient, "signs in")
     source.t.record(source, "signs in", app)
 
 
 def exchanges_token(app: AppClient, identities: IdentityPool) -> None:
     """The id token buys short-lived AWS credentials from STS."""
+    _is(app, AppClient, "exchanges token")
+    _is(identities, IdentityPool, "exchanges token")
     app.t.record(app, "exchanges token", identities, "STS")
 
 
 def owns_prefix(identities: IdentityPool, bucket: Bucket) -> None:
     """Signed-in users read, write, list and delete under their own prefix of the bucket, and nobody else's."""
+    _is(identities, IdentityPool, "own prefix")
+    _is(bucket, Bucket, "own prefix")
     t = identities.t
     for issuer, where in issuers(t):
         statements = grants.own_prefix(bucket.resource, issuer)
@@ -66,6 +71,7 @@ def owns_prefix(identities: IdentityPool, bucket: Bucket) -> None:
 
 def calls(source: Node, api: RestApi) -> None:
     """`source` calls the API over HTTPS with its id token."""
+    _is(api, RestApi, "calls")
     source.t.record(source, "calls", api, "HTTPS")
 
 
@@ -81,6 +87,7 @@ def route(
     verb, _, path = route.partition(" ")
     if not re.fullmatch(r"(GET|HEAD|POST|PUT|PATCH|DELETE) (/([A-Za-z0-9._-]+|\{[A-Za-z0-9_]+\}))+", route):
         raise ValueError(f"{route!r} is no route: write a verb and a path, such as GET /todos/{{id}}")
+    _is(api, RestApi, route)
     _is(function, Function, route)
     if function.when:
         raise ValueError(
@@ -104,6 +111,8 @@ def route(
 
 def accepts(function: Function, app: AppClient) -> None:
     """The function accepts id tokens of this app only: it compares their audience with the app's id."""
+    _is(function, Function, "accepts tokens of")
+    _is(app, AppClient, "accepts tokens of")
     _tell(function, _variable(app, "CLIENT_ID"), Ref(app.resource), app.when)
     function.t.record(function, "accepts tokens of", app)
 
@@ -130,6 +139,8 @@ def _uses_table(function: Function, table: Table, verb: str, allows: Callable[[A
 
 def deletes_users(function: Function, users: UserPool) -> None:
     """The function deletes users of the pool, at their own request."""
+    _is(function, Function, "deletes user")
+    _is(users, UserPool, "deletes user")
     grant(function.role, f"Delete{users.title}", grants.delete_users(users.resource), when=users.when)
     _tell(function, _variable(users, "POOL_ID"), Ref(users.resource), users.when)
     function.t.record(function, "deletes user", users)

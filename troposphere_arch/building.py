@@ -11,17 +11,15 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import places
 from .errors import UserError
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):  # importing dataclasses would take as long as all the rest of a build that changes nothing
     """What a build found: files as they should be, those that are not so on disk, and what lint says."""
 
     made: dict[str, str]  # relative path -> SHA-256
@@ -120,7 +118,10 @@ def _remember(key: str, made: dict[str, str]) -> None:
 def _strangers(templates: Path, made: Iterable[str]) -> tuple[str, ...]:
     if not templates.is_dir():
         return ()
-    there = {p.relative_to(templates).as_posix() for p in templates.rglob("*") if p.is_file()}
+    # Only below the scenarios' own folders: what else stands beside them is not ours to judge.
+    folders = {path.partition("/")[0] for path in made if "/" in path}
+    files = (p for folder in folders for p in (templates / folder).rglob("*") if p.is_file())
+    there = {p.relative_to(templates).as_posix() for p in files if not p.name.startswith(".")}
     return tuple(sorted(there - set(made)))
 
 
@@ -131,7 +132,7 @@ def _diff(templates: Path, changed: dict[str, bytes]) -> str:
     lines: list[str] = []
     for path, data in changed.items():
         on_disk = templates / path
-        old = on_disk.read_text().splitlines() if on_disk.is_file() else []
+        old = on_disk.read_text(errors="replace").splitlines() if on_disk.is_file() else []
         name = f"templates/{path}"
         lines += difflib.unified_diff(
             old, data.decode().splitlines(), name, name + " (as the sources make it)", lineterm=""

@@ -13,7 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import scenarios
+from . import places, scenarios
+from .errors import UserError
 from .render import render, retained, text
 
 INDEX = "index.json"
@@ -67,6 +68,8 @@ def read_index(templates: Path) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = json.loads((templates / INDEX).read_text())["templates"]
     except FileNotFoundError:
         return []
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{templates / INDEX} is damaged: make it anew with `{places.command()} build`") from None
     return entries
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from .errors import UserError
 
-# One region of each kind: where everything is, where most is, where DAX is not, and another partition.
+# One region of each kind: where everything is, where most is, where some services are not, and another partition.
 REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-2", "us-gov-west-1")
 
 UNUSED_EXEMPTION = "E9000"

@@ -322,8 +322,11 @@ def needs(t: Template, one: Spec, other: Spec) -> None:
     """
     parameter(t, one)
     parameter(t, other)
+    name = f"{one.name}Needs{other.name}"
+    if name in t.rules:
+        return
     t.add_rule(
-        f"{one.name}Needs{other.name}",
+        name,
         {
             "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": one.name}, one.default]}]},
             "Assertions": [

@@ -1,4 +1,4 @@
-"""Where things are: the checkout this package runs from, if it does, and the user's cache and state directories."""
+"""Where things are: the checkout this package runs from, if it does, and the user's cache directory."""
 
 from __future__ import annotations
 
@@ -27,8 +27,3 @@ def templates() -> Path:
 def cache() -> Path:
     """Where results that can be made again are kept. https://specifications.freedesktop.org/basedir-spec/latest/"""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "troposphere-arch"
-
-
-def state() -> Path:
-    """Where the running emulator's state is kept."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "troposphere-arch"

@@ -94,15 +94,22 @@ def test_a_clean_clone_stays_clean(build: Shell, tmp_path: Path) -> None:
     for name in ("setup.cfg", "build.py", "troposphere_arch", "templates"):
         source, target = ROOT / name, clone / name
         if source.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
+            shutil.rmtree(target)
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    before = {p: p.read_bytes() for p in (clone / "templates").rglob("*") if p.is_file()}
+
+    def status() -> str:
+        git = ["git", "-C", str(clone), "status", "--porcelain"]
+        return subprocess.run(git, check=True, capture_output=True, text=True).stdout
+
+    before = status()
     done = Shell(tmp_path, root=clone)()
     assert done.code == 0, done.err
-    assert {p: p.read_bytes() for p in (clone / "templates").rglob("*") if p.is_file()} == before
-    assert {"setup.cfg", "troposphere_arch", "templates", "build.py", "tests"} <= {p.name for p in clone.iterdir()}
+    assert status() == before
+    tracked = subprocess.run(["git", "-C", str(clone), "ls-files"], check=True, capture_output=True, text=True).stdout
+    top = {line.partition("/")[0] for line in tracked.splitlines()}
+    assert {"setup.cfg", "troposphere_arch", "templates", "build.py", "tests"} <= top
 
 
 def test_it_works_from_any_directory(build: Shell, tmp_path: Path) -> None:
@@ -127,6 +134,22 @@ def test_nothing_is_half_written(build: Shell, tmp_path: Path) -> None:
     for path in out.rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (whole / path.relative_to(out)).read_bytes()
+
+
+def test_files_that_are_no_text(build: Shell, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(ROOT / "templates", out)
+    (out / TEMPLATE).write_bytes(b"\xff\xfe{")
+    (out / "notes.txt").write_text("beside the templates, and nobody's business")
+    done = build("--check", "--output", out)
+    assert (done.code, "Traceback" in done.err, "notes.txt" in done.out) == (1, False, False)
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "troposphere_arch", checkout / "troposphere_arch")
+    shutil.copytree(ROOT / "templates", checkout / "templates")
+    for name in ("build.py", "setup.cfg"):
+        shutil.copy(ROOT / name, checkout)
+    (checkout / "templates/index.json").write_text("[")
+    refused(Shell(tmp_path, root=checkout)("list"), "index.json is damaged")
 
 
 def test_list_and_show(build: Shell) -> None:

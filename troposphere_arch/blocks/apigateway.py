@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,8 +44,8 @@ ACCESS_LOG = {
 class RestApi(Node):
     """A REST API, and what its routes add to it one after the other.
 
-    `frozen` are the resources whose state a deployment freezes, `verbs` the methods of each path, `bodies` what each
-    route's body is, in words.
+    `frozen` are the resources whose state a deployment freezes, `paths` the resource of each path, `preflights` the
+    OPTIONS method of each, `verbs` its methods, `models` the model of each schema, `bodies` what each route takes.
     """
 
     resource: apigateway.RestApi
@@ -53,15 +54,21 @@ class RestApi(Node):
     validator: apigateway.RequestValidator
     bad_body: apigateway.GatewayResponse
     frozen: dict[str, Any] = field(default_factory=dict, repr=False)
+    paths: dict[str, apigateway.Resource] = field(default_factory=dict, repr=False)
+    preflights: dict[str, apigateway.Method] = field(default_factory=dict, repr=False)
     verbs: dict[str, set[str]] = field(default_factory=dict, repr=False)
+    models: dict[str, apigateway.Model] = field(default_factory=dict, repr=False)
     bodies: list[str] = field(default_factory=list, repr=False)
 
     def freeze(self, resource: Any) -> Any:
-        """Add a resource that belongs to the deployment, unless it is there already, and renew the deployment."""
-        if resource.title not in self.frozen:
-            self.frozen[resource.title] = self.t.put(resource)
+        """Add a resource that belongs to the deployment, and renew the deployment. One twice is an error."""
+        if resource.title in self.frozen:
+            raise ValueError(
+                f"{self.title} has two different things with the logical id {resource.title}; rename a path"
+            )
+        self.frozen[resource.title] = self.t.put(resource)
         self.renew_deployment()
-        return self.frozen[resource.title]
+        return resource
 
     def renew_deployment(self) -> None:
         """Put in the deployment of all that is frozen now, in place of the one before.
@@ -82,7 +89,10 @@ class RestApi(Node):
 
 
 def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **properties: Any) -> RestApi:
-    """A regional REST API whose callers are users of a pool, with CORS, JSON errors, validation, throttling, tracing.
+    """A regional REST API whose callers are users of a pool: preflights, JSON errors, validation, throttling, tracing.
+
+    Answers of a function carry the header that lets a browser read them only when the function sets it: it finds the
+    origin in `event["stageVariables"]["origin"]`.
 
     Makes `<title>`, `<title>Stage`, `<title>Deployment<hash>`, `<title>Authorizer`, `<title>Validator`, one gateway
     response for each kind of refusal, and `<title>AccessLogs` when `AccessLogs` is on. Routes come by `arrows.route`.
@@ -92,8 +102,11 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
     access_logs = log_group(t, f"{title}AccessLogs", when=logs_on)
     api = apigateway.RestApi(
         title,
-        Name=Ref("AWS::StackName"),  # a display name: not unique, not a physical id
-        **{**properties, "EndpointConfiguration": apigateway.EndpointConfiguration(Types=["REGIONAL"])},
+        **{
+            **properties,
+            "EndpointConfiguration": apigateway.EndpointConfiguration(Types=["REGIONAL"]),
+            "Name": Ref("AWS::StackName"),  # a display name: not unique, not a physical id; alarms go by it
+        },
     )
     authorizer = apigateway.Authorizer(
         f"{title}Authorizer",
@@ -258,8 +271,8 @@ def route(api: RestApi, verb: str, path: str, function: Function, *, query: tupl
 
 
 def _title(path: str) -> str:
-    """`/todos/{id}` -> `TodosId`."""
-    return "".join(part.strip("{}").capitalize() for part in path.split("/") if part)
+    """`/todos/{id}` -> `TodosId`. Logical ids are letters and digits."""
+    return "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", path) if word)
 
 
 def _resource(api: RestApi, path: str) -> Any:
@@ -267,13 +280,14 @@ def _resource(api: RestApi, path: str) -> Any:
     parts = path.strip("/").split("/")
     parent: Any = GetAtt(api.resource, "RootResourceId")
     for depth, part in enumerate(parts, 1):
-        made = apigateway.Resource(
-            f"{api.title}{_title('/'.join(parts[:depth]))}",
-            ParentId=parent,
-            PathPart=part,
-            RestApiId=Ref(api.resource),
-        )
-        parent = Ref(api.freeze(made))
+        above = "/".join(parts[:depth])
+        if above not in api.paths:
+            api.paths[above] = api.freeze(
+                apigateway.Resource(
+                    f"{api.title}{_title(above)}", ParentId=parent, PathPart=part, RestApiId=Ref(api.resource)
+                )
+            )
+        parent = Ref(api.paths[above])
     return parent
 
 
@@ -286,11 +300,12 @@ def _model(api: RestApi, route: str, path: str) -> Any:
     api.bad_body.ResponseTemplates = {
         "application/json": json.dumps({"error": "BadRequestBody", "message": message}),
     }
-    return api.freeze(
-        apigateway.Model(
+    if path not in api.models:
+        model = apigateway.Model(
             f"{api.title}{name}", ContentType="application/json", RestApiId=Ref(api.resource), Schema=schema
         )
-    )
+        api.models[path] = api.freeze(model)
+    return api.models[path]
 
 
 def _preflight(api: RestApi, path: str, resource: Any, verb: str) -> None:
@@ -305,20 +320,21 @@ def _preflight(api: RestApi, path: str, resource: Any, verb: str) -> None:
         "Vary": "'Origin'",
     }
     mapped = {f"method.response.header.{name}": value for name, value in headers.items()}
-    method = api.freeze(
-        apigateway.Method(
-            f"{api.title}Options{_title(path)}",
-            AuthorizationType="NONE",  # a preflight carries no token
-            HttpMethod="OPTIONS",
-            MethodResponses=[
-                apigateway.MethodResponse(ResponseParameters=dict.fromkeys(mapped, False), StatusCode="204")
-            ],
-            ResourceId=resource,
-            RestApiId=Ref(api.resource),
+    if path not in api.preflights:
+        api.preflights[path] = api.freeze(
+            apigateway.Method(
+                f"{api.title}Options{_title(path)}",
+                AuthorizationType="NONE",  # a preflight carries no token
+                HttpMethod="OPTIONS",
+                MethodResponses=[
+                    apigateway.MethodResponse(ResponseParameters=dict.fromkeys(mapped, False), StatusCode="204")
+                ],
+                ResourceId=resource,
+                RestApiId=Ref(api.resource),
+            )
         )
-    )
     answer = apigateway.IntegrationResponse(ResponseParameters=mapped, StatusCode="204")
-    method.Integration = apigateway.Integration(
+    api.preflights[path].Integration = apigateway.Integration(
         IntegrationResponses=[answer],
         RequestTemplates={"application/json": '{"statusCode": 204}'},
         Type="MOCK",

@@ -16,7 +16,7 @@ from ..template import Node, ScenarioTemplate
 from .iam import grant, role
 from .logs import log_group
 
-# The newest runtime on which the handlers and every library that we put into a layer have been run.
+# The newest runtime that the handlers have been run on.
 PYTHON_RUNTIME = "python3.13"
 ARCHITECTURE = "arm64"
 DEFAULTS = {"Timeout": 10}
@@ -58,6 +58,8 @@ def function(
     Makes `<title>`, `<title>Role` and `<title>Logs`. It is traced, logs JSON, and may do nothing else until an arrow
     grants it. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
     """
+    if "Environment" in properties:
+        raise ValueError(f"{title}: variables come from arrows, which also grant what they point at; draw an arrow")
     own_logs = log_group(t, f"{title}Logs", when=when)
     own_role = role(t, f"{title}Role", grants.trust_lambda(), when=when)
     grant(own_role, "WriteLog", grants.write_log(own_logs))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from awacs.aws import PolicyDocument, Statement
 from troposphere import Ref, iam
 
 from .. import grants, parameters
@@ -32,10 +31,10 @@ def role(t: ScenarioTemplate, title: str, trust: Any, *, when: str | None = None
     return made
 
 
-def grant(role: iam.Role, name: str, statements: list[Statement], *, when: str | None = None) -> None:
+def grant(role: iam.Role, name: str, statements: list[Any], *, when: str | None = None) -> None:
     """Give the role these statements as an inline policy called `name`, under a condition if there is one.
 
     A policy for each grant, so that a grant that a parameter switches off leaves no empty policy behind.
     """
-    document: PolicyDocument = grants.document(*statements)
-    role.Policies.append(optional(when, iam.Policy(PolicyName=name, PolicyDocument=document)))
+    policy = iam.Policy(PolicyName=name, PolicyDocument=grants.document(*statements))
+    role.Policies.append(optional(when, policy))

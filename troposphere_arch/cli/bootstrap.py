@@ -29,6 +29,7 @@ def ensure_packages():  # type: ignore[no-untyped-def]  # annotations of today w
         os.environ[GUARD] = "1"
         os.execv(python, [python, script] + sys.argv[1:])
     what = "Python 3.11 or newer" if sys.version_info < (3, 11) else ", ".join(missing)
-    how = "make -C %s" % root if checkout else "%s -m pip install troposphere-arch" % sys.executable
+    packages = "troposphere awacs cfn-lint boto3"
+    how = "make -C %s" % root if checkout else "%s -m pip install %s" % (sys.executable, packages)
     sys.stderr.write("error: this Python (%s) lacks %s; type: %s\n" % (sys.executable, what, how))
     raise SystemExit(2)

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from .. import building, places
-from ..errors import UserError
 from .table import as_json
 
 
@@ -16,14 +15,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 with a diff if anything is not as made"
     )
-    parser.add_argument("--output", metavar="DIR", type=Path, help="write below DIR instead of templates/")
+    parser.add_argument("--output", metavar="DIR", type=_directory, help="write below DIR instead of templates/")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _directory(text: str) -> Path:
+    """A directory as typed; nothing typed is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("names no directory")
+    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
     """Build. Gives 1 when lint finds something, or with --check when a file is not what the sources make."""
-    if args.output is not None and not str(args.output).strip("."):
-        raise UserError("--output names no directory: give one, such as --output out")
     templates = args.output or places.templates()
     result = building.build(templates, write=not args.check)
     bad = bool(result.findings) or (args.check and bool(result.changed or result.strangers))

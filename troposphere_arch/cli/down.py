@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from .table import table
-from .where import account, account_options, agreed, in_account, say, scenario_of
+from .where import account, account_options, agreed, in_account, others_here, say, scenario_of
 
 if TYPE_CHECKING:
     from ..deploy import Target
@@ -45,12 +45,13 @@ def run(args: argparse.Namespace) -> int:
     if args.stack:
         from .. import deploy
 
+        local.wait(emulator)
         target = deploy.target_of(emulator.client)
         kept = _retained(target, args.stack)
         deploy.delete(target, args.stack, say)
         deploy.purge(target, kept)
         print(f"stack {args.stack} and the {len(kept)} resources that it retained are gone")
-        if deploy.stacks(target):
+        if others_here(target):
             return 0
     emulator.stop()
     print("the emulator has ended; nothing is left of it")
@@ -70,9 +71,13 @@ def _in_account(args: argparse.Namespace) -> int:
         f"Deletes stack {args.stack} in account {target.account}, region {target.region}; this {fate}:", file=sys.stderr
     )
     print(table(["resource", "type", "name"], rows), file=sys.stderr)
-    if args.confirm != args.stack and not agreed("Type the stack's name to go on:", wanted=args.stack):
-        if args.confirm is None and not sys.stdin.isatty():
-            raise UserError(f"nothing was deleted: there is no terminal to ask at; add --confirm {args.stack}")
+    if args.purge:
+        deploy.check_purge(kept)
+    if args.confirm is None:
+        sure = agreed("Type the stack's name to go on:", wanted=args.stack, otherwise=f"--confirm {args.stack}")
+    else:
+        sure = args.confirm == args.stack
+    if not sure:
         raise UserError("nothing was deleted: that is not the stack's name")
     deploy.delete(target, args.stack, say)
     if args.purge:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from .table import as_json, table
-from .where import about, account, account_options, in_account
+from .where import about, account, account_options, here_of, in_account
 
 if TYPE_CHECKING:
     from ..deploy import StackInfo
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
         if emulator is None:
             print(as_json([]) if args.json else "no emulator is running, so nothing is up; start with `up todo`")
             return 0
-        target = deploy.target_of(emulator.client)
         local.wait(emulator)
+        target = deploy.target_of(emulator.client)
         title = about(emulator)
     found = deploy.stacks(target)
     if args.json:
@@ -60,7 +60,4 @@ def _here(stack: StackInfo, emulator: Emulator | None) -> dict[str, str]:
     """Where the stack is on this machine: its outputs hold AWS's own addresses, as they must."""
     if emulator is None:
         return {}
-    from ..local.addresses import plain_address
-
-    url = stack.outputs.get("ApiUrl")
-    return {"emulator": emulator.url, **({"here": plain_address(url, emulator.port)} if url else {})}
+    return {"emulator": emulator.url, "here": here_of(stack.outputs.get("ApiUrl", ""), emulator)}

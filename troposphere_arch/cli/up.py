@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .. import places, scenarios
 from ..errors import Stopped, UserError
 from .table import as_json, table
-from .where import about, account, account_options, agreed, in_account, say, scenario_of
+from .where import about, account, account_options, agreed, here_of, in_account, others_here, say, scenario_of
 
 if TYPE_CHECKING:
     from ..deploy import Plan, Target
@@ -50,20 +50,11 @@ def run(args: argparse.Namespace) -> int:
     parameters = _parameters(args.parameters, args.parameter)
     name = args.stack_name or args.scenario
     if in_account(args):
-        target = account(args, args.s3_bucket)
-        _same_template(target, name, args.scenario)
-        if not args.s3_bucket:
-            print(
-                f"The template goes through the bucket {target.bucket}, made when missing: private, TLS only.",
-                file=sys.stderr,
-            )
-            deploy.ensure_bucket(target)
-        plan = deploy.plan(target, name, body, parameters)
-        if not _may_deploy(plan, args.yes):
-            return 1
-        outputs = deploy.execute(plan, say)
-        _report(args, plan, outputs, _in_account(target, outputs))
-        return 0
+        _without(args.port, "--port", "the emulator")
+        _without(args.stock, "--stock", "the emulator")
+        return _up_in_account(args, name, body, parameters)
+    _without(args.s3_bucket, "--s3-bucket", "an account")
+    _without(args.yes, "--yes", "an account")
     emulator, started = _emulator(args)
     try:
         target = deploy.target_of(emulator.client)
@@ -72,32 +63,71 @@ def run(args: argparse.Namespace) -> int:
         plan = deploy.plan(target, name, body, parameters)
         outputs = deploy.execute(plan, say)
     except BaseException as error:
-        if started:  # nothing was deployed, so nothing stays behind; also on Ctrl-C
-            emulator.stop()
+        if started and not _in_use(emulator, but=name):
+            emulator.stop()  # nothing was deployed, so nothing stays behind; also on Ctrl-C
             if isinstance(error, Stopped):
                 raise KeyboardInterrupt from None
         raise
     print(about(emulator), file=sys.stderr)
-    from ..local.addresses import plain_address
-
-    here = plain_address(outputs["ApiUrl"], emulator.port)
+    here = here_of(outputs.get("ApiUrl", ""), emulator)
     _report(args, plan, outputs, _local(emulator, name, args.scenario, here, outputs["Region"]), here)
     return 0
 
 
+def _without(value: object, option: str, where: str) -> None:
+    """Refuse an option that would be passed over without a word."""
+    if value:
+        raise UserError(f"{option} is for {where} only")
+
+
+def _in_use(emulator: Emulator, *, but: str) -> bool:
+    """Whether another command is using the emulator that this one started."""
+    from .. import deploy
+
+    try:
+        return others_here(deploy.target_of(emulator.client), but=but)
+    except UserError:
+        return False  # it does not answer any more
+
+
+def _up_in_account(args: argparse.Namespace, name: str, body: bytes, parameters: dict[str, str]) -> int:
+    from .. import deploy
+
+    target = account(args, args.s3_bucket)
+    _same_template(target, name, args.scenario)
+    if not args.s3_bucket:
+        how = "made when missing: private, TLS only"
+        print(f"The template goes through the bucket {target.bucket}, {how}.", file=sys.stderr)
+        deploy.ensure_bucket(target)
+    plan = deploy.plan(target, name, body, parameters)
+    try:
+        go = _may_deploy(plan, args.yes)
+    except BaseException:  # no terminal, or Ctrl-C at the question
+        deploy.discard(plan)
+        raise
+    if not go:
+        deploy.discard(plan)
+        print("nothing was deployed", file=sys.stderr)
+        return 1
+    outputs = deploy.execute(plan, say)
+    _report(args, plan, outputs, _in_account(target, outputs))
+    return 0
+
+
 def _template(scenario: str) -> bytes:
-    """The very bytes of the catalogue, brought up to date first when this is a checkout."""
+    """The very bytes of the catalogue: in a checkout the file below templates/, if it is as the sources make it."""
     from .. import building, catalogue
 
     path = catalogue.template_path(scenario, scenarios.page(scenario).VERSION)
     if places.checkout() is None:
         return catalogue.contents()[path]
-    result = building.build(places.templates(), write=True)
-    for changed in result.changed:
-        print(f"wrote {places.templates() / changed}, which was not what the sources make", file=sys.stderr)
+    file = places.templates() / path
+    result = building.build(places.templates(), write=not file.exists())
+    if path in result.changed and file.exists() and file.read_bytes() != catalogue.contents()[path]:
+        raise UserError(f"{file} is not what the sources make: run `{places.command()}` first, or undo the change")
     if result.findings:
         raise UserError(f"the template has {len(result.findings)} lint findings: see `{places.command()} build`")
-    return (places.templates() / path).read_bytes()
+    return file.read_bytes()
 
 
 def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
@@ -151,23 +181,14 @@ def _same_template(target: Target, stack: str, scenario: str) -> None:
 
 
 def _may_deploy(plan: Plan, yes: bool) -> bool:
-    """Show what will change and ask. A plan that is not agreed to is taken back."""
-    from .. import deploy
-
+    """Show what will change, and ask."""
     # What may lose something comes first.
     gravest = sorted(plan.changes, key=lambda c: (c.action != "Remove", c.replacement in ("", "False"), c.logical_id))
     rows = [[c.action, c.logical_id, c.type, c.replacement] for c in gravest]
     print(table(["change", "resource", "type", "replacement"], rows) if rows else "nothing changes", file=sys.stderr)
-    if not rows or yes:
-        return True
     where = f"account {plan.target.account}, region {plan.target.region}"
-    if agreed(f"Deploy these {len(rows)} changes to stack {plan.stack_name} in {where}? [y/N]"):
-        return True
-    deploy.discard(plan)
-    if sys.stdin.isatty():
-        print("nothing was deployed", file=sys.stderr)
-        return False
-    raise UserError("nothing was deployed: there is no terminal to ask at; add --yes to deploy these changes")
+    question = f"Deploy these {len(rows)} changes to stack {plan.stack_name} in {where}? [y/N]"
+    return not rows or yes or agreed(question, otherwise="--yes to deploy these changes")
 
 
 def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries: list[str], here: str = "") -> None:
@@ -191,7 +212,7 @@ def _local(emulator: Emulator, name: str, scenario: str, here: str, region: str)
     named = "" if name == scenario else f" --stack-name {name}"
     return [
         f"{places.command()} demo {scenario}{named}",
-        f"curl -i {here}/todos   # 401: nobody gets in without a token",
+        f"curl -i {here or emulator.url}/todos   # 401: nobody gets in without a token",
         f"AWS_ENDPOINT_URL={emulator.url} {keys} aws cloudformation describe-stack-resources --stack-name {name}",
     ]
 

@@ -28,19 +28,9 @@ def in_account(args: argparse.Namespace) -> bool:
 
 def account(args: argparse.Namespace, bucket: str | None = None) -> Target:
     """The account that the options choose. Raises `UserError` without credentials, region or answer."""
-    import functools
-
     from .. import deploy
 
-    with deploy.aws_errors():
-        if not args.endpoint_url:
-            return deploy.connect(profile=args.profile, region=args.region, bucket=bucket)
-        import boto3
-
-        session = boto3.Session(profile_name=args.profile, region_name=args.region)
-        if not session.region_name:
-            raise UserError("no AWS region: set AWS_REGION, or name one with --region")
-        return deploy.target_of(functools.partial(session.client, endpoint_url=args.endpoint_url), bucket=bucket)
+    return deploy.connect(profile=args.profile, region=args.region, endpoint_url=args.endpoint_url, bucket=bucket)
 
 
 def running() -> Emulator:
@@ -62,12 +52,29 @@ def say(event: Event) -> None:
     print(f"  {event.status:30} {event.logical_id}{reason}", file=sys.stderr)
 
 
-def agreed(question: str, *, wanted: str = "y") -> bool:
-    """Ask the person at the terminal. Without a terminal nobody can answer, and nobody is asked: False."""
+def agreed(question: str, *, otherwise: str, wanted: str = "y") -> bool:
+    """Ask the person at the terminal. Without one nobody can answer: then `UserError` with what to add `otherwise`."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+        raise UserError(f"nothing was changed: there is no terminal to ask at; add {otherwise}")
     print(question, end=" ", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == wanted
+
+
+def others_here(target: Target, *, but: str = "") -> bool:
+    """Whether any stack is in the emulator, ours or not, done or under way; `but` one of this name."""
+    pages = target.client("cloudformation").get_paginator("describe_stacks").paginate()
+    stacks = [stack for page in pages for stack in page["Stacks"]]
+    return any(s["StackName"] != but and s["StackStatus"] != "DELETE_COMPLETE" for s in stacks)
+
+
+def here_of(url: str, emulator: Emulator) -> str:
+    """Where the API of `url` is on this machine; empty when it has a domain name of its own, which is not here."""
+    from ..local.addresses import plain_address
+
+    try:
+        return plain_address(url, emulator.port)
+    except UserError:
+        return ""
 
 
 def about(emulator: Emulator) -> str:
@@ -82,16 +89,20 @@ def scenario_of(target: Target, stack: str) -> str | None:
     """The scenario that a stack was made from, by its own template: empty for none of ours, None for no stack."""
     import json
 
+    from .. import scenarios
     from ..deploy import aws_errors, describe
 
     with aws_errors():
-        if describe(target, stack) is None:
+        found = describe(target, stack)
+        # A stack under review is only a change set that nobody has executed.
+        if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
             return None
         body = target.client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     try:
         template = json.loads(body) if isinstance(body, str) else body
     except ValueError:
         return ""
-    output = template.get("Outputs", {}).get("TemplateId", {}).get("Value", "")
+    outputs = template.get("Outputs", {})
     # A stack that took over what another retained is known by the metadata of that template.
-    return str(output or template.get("Metadata", {}).get("Template", {}).get("Id", ""))
+    named = outputs.get("TemplateId", {}).get("Value") or template.get("Metadata", {}).get("Template", {}).get("Id")
+    return named if named in scenarios.NAMES else ""

@@ -11,7 +11,7 @@ from .bucket import ensure_bucket
 from .changes import Change, Plan, discard, execute, plan
 from .events import Event
 from .failures import aws_errors
-from .retained import Resource, purge, retained
+from .retained import Resource, check_purge, purge, retained
 from .stacks import StackInfo, delete, describe, stacks
 from .target import Target, connect, target_of
 
@@ -23,6 +23,7 @@ __all__ = [
     "StackInfo",
     "Target",
     "aws_errors",
+    "check_purge",
     "connect",
     "delete",
     "describe",

@@ -84,5 +84,5 @@ def _answered(error: Exception) -> str:
         named = re.search(r"perform: (\S+)", message)
         return f"these AWS credentials are not allowed to do {named[1] if named else operation}: {message}"
     if missing := re.fullmatch(r"Stack (?:with id |\[)?(\S+?)\]? does not exist", message):
-        return f"there is no stack {missing[1]}"
+        return f"there is no stack {missing[1]}, or no longer: somebody else may be at work on it; try again"
     return f"AWS refused {operation} ({code}): {message}"

@@ -77,10 +77,8 @@ def _pattern(text: str) -> re.Pattern[str] | None:
 
 
 def _number(value: str) -> float | None:
-    try:
-        return float(value)
-    except ValueError:
-        return None
+    """The number that CloudFormation reads in `value`, if it reads one: Python's `1_0` and `nan` are none there."""
+    return float(value) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value, re.ASCII) else None
 
 
 def _text(value: Any) -> str:

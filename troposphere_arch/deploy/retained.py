@@ -47,25 +47,33 @@ def retained(target: Target, stack_name: str, template: Mapping[str, Any]) -> li
 def purge(target: Target, resources: Sequence[Resource]) -> None:
     """Remove resources for good, with all data in them, and switch off what protects them from it.
 
-    One that is gone already counts as removed. Raises UserError, before anything is removed, for a type that this
-    function does not know.
+    One that is gone already counts as removed. Raises UserError as `check_purge` does, before anything is removed.
     """
-    removers: dict[str, Callable[[Target, str], None]] = {
+    check_purge(resources)
+    removers = _removers()
+    for resource in resources:
+        if resource.type in removers:
+            with _gone_is_done():
+                removers[resource.type](target, resource.physical_id)
+
+
+def check_purge(resources: Sequence[Resource]) -> None:
+    """Raises UserError when `purge` does not know how to remove one of the resources."""
+    types = {resource.type for resource in resources}
+    # An app client goes with its pool, whose id it does not tell.
+    with_pool = {"AWS::Cognito::UserPoolClient"} if "AWS::Cognito::UserPool" in types else set()
+    if unknown := [r for r in resources if r.type not in _removers().keys() | with_pool]:
+        named = ", ".join(f"{resource.logical_id} ({resource.type} {resource.physical_id})" for resource in unknown)
+        raise UserError(f"nothing was removed, since these must be removed by hand first: {named}")
+
+
+def _removers() -> dict[str, Callable[[Target, str], None]]:
+    return {
         "AWS::DynamoDB::Table": _remove_table,
         "AWS::S3::Bucket": _remove_bucket,
         "AWS::Cognito::UserPool": _remove_user_pool,
         "AWS::Cognito::IdentityPool": _remove_identity_pool,
     }
-    types = {resource.type for resource in resources}
-    # An app client goes with its pool, whose id it does not tell.
-    with_pool = {"AWS::Cognito::UserPoolClient"} if "AWS::Cognito::UserPool" in types else set()
-    if unknown := [r for r in resources if r.type not in removers.keys() | with_pool]:
-        named = ", ".join(f"{resource.logical_id} ({resource.type} {resource.physical_id})" for resource in unknown)
-        raise UserError(f"nothing was removed, since these must be removed by hand first: {named}")
-    for resource in resources:
-        if resource.type not in with_pool:
-            with _gone_is_done():
-                removers[resource.type](target, resource.physical_id)
 
 
 @contextlib.contextmanager

@@ -38,8 +38,14 @@ def target_of(client: Callable[[str], Any], *, bucket: str | None = None) -> Tar
 
 
 @aws_errors()
-def connect(*, profile: str | None = None, region: str | None = None, bucket: str | None = None) -> Target:
-    """The AWS account of the user's own configuration, or of `profile`.
+def connect(
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    bucket: str | None = None,
+) -> Target:
+    """The AWS account of the user's own configuration, or of `profile`; at `endpoint_url` in place of AWS's own.
 
     Raises UserError when the profile is unknown, and when there is no region or there are no credentials.
     """
@@ -48,5 +54,5 @@ def connect(*, profile: str | None = None, region: str | None = None, bucket: st
     session = boto3.Session(profile_name=profile, region_name=region)
     if not session.region_name:
         raise UserError("no AWS region: set AWS_REGION, or name one")
-    make: Any = session.client
+    make: Any = functools.partial(session.client, endpoint_url=endpoint_url)
     return target_of(make, bucket=bucket)

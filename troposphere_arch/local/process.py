@@ -175,7 +175,7 @@ def _take_lock(home: Path) -> int:
                 if running is None:
                     raise UserError(f"an emulator is being started or ended (state in {home}); try again") from None
                 where = f"on port {running.port} (process {running.pid})"
-                raise UserError(f"an emulator runs already {where}; end it first: troposphere-arch down") from None
+                raise UserError(f"an emulator runs already {where}; `down` it first") from None
             time.sleep(0.05)
         except FileNotFoundError:
             pass
@@ -185,7 +185,7 @@ def _take_lock(home: Path) -> int:
 def _is_locked(home: Path) -> bool:
     try:
         lock = os.open(_lock_file(home), os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -9,7 +9,7 @@ from troposphere_arch.errors import UserError
 EMULATOR_VERSION = "1.5.33"
 """Pinned exactly: the patches name its insides."""
 
-_INSTALL = "pip install 'troposphere-arch[local]'"
+_INSTALL = f"type `make` in the checkout, or pip install ministack=={EMULATOR_VERSION} pycognito"
 
 
 def check_version() -> None:

@@ -10,7 +10,7 @@ from ._template import Resource, View, is_true, values
 
 
 class ApiMethods(HouseRule):
-    """Every method of a REST API asks who calls and checks what is sent before anything runs.
+    """Every method of a REST API asks who calls before anything runs, and one with models has a validator for them.
 
     OPTIONS is the exception: a browser asks it without credentials, and it is answered without running anything.
     """

@@ -11,7 +11,7 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 
 
 class Functions(HouseRule):
-    """Every function is traced, logs JSON into a log group of the template that forgets, and runs on our one platform.
+    """Every function is traced and logs JSON into a log group of the template that forgets; Python has one runtime.
 
     A log group that Lambda makes itself never expires and is not in the stack; two runtimes are two sets of tests.
     """

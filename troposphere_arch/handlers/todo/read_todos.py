@@ -2,9 +2,9 @@
 
 The function's role needs dynamodb:GetItem and dynamodb:Query on the table, and nothing that writes.
 
-All reads are eventually consistent: they cost half as much, and are the only ones that DAX answers from its cache. So
-an answer may be a moment old. A client does not have to read what it just wrote (the answer to a write is the item),
-and a change made from an old copy is refused, because it names the version it was made from.
+All reads are eventually consistent, which costs half as much. So an answer may be a moment old. A client does not have
+to read what it just wrote (the answer to a write is the item), and a change made from an old copy is refused, because
+it names the version it was made from.
 """
 
 import base64
@@ -27,7 +27,7 @@ TABLE = os.environ["TODOS_TABLE"]
 APP_CLIENT = os.environ["APP_CLIENT_ID"]
 # DynamoDB answers in milliseconds. Who waits longer than this does better to ask again.
 CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
-RESERVE_MS = 6000  # one more call may take this long, with its retry: begin none when there is less time left
+RESERVE_MS = 8000  # one more call may take this long, with its retry: begin none when there is less time left
 FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
 # 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
 # to-dos have lower-case ids: no request can name them, and no list from FIRST to LAST holds them.
@@ -68,7 +68,7 @@ def short_of_time(call: Call) -> bool:
 
 
 def connect() -> Any:
-    """The client for every call on the table; one with the same methods, such as DAX's, can stand in."""
+    """The client for every call on the table; one with the same methods can stand in."""
     return boto3.client("dynamodb", config=CONFIG)
 
 
@@ -205,7 +205,7 @@ def position(value: object) -> str:
 
 
 def page(call: Call) -> Answer:
-    # A parameter that is not known is ignored, as it is in the key of the API's cache.
+    # A parameter that is not known is ignored.
     given = inside(call.event, "queryStringParameters")
     wanted, done, after = given.get("limit", "25"), given.get("done"), given.get("next")
     if not isinstance(wanted, str) or not re.fullmatch(r"[1-9][0-9]?|100", wanted):

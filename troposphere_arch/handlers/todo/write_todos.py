@@ -32,7 +32,7 @@ TABLE = os.environ["TODOS_TABLE"]
 APP_CLIENT = os.environ["APP_CLIENT_ID"]
 # DynamoDB answers in milliseconds. Who waits longer than this does better to ask again.
 CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
-RESERVE_MS = 6000  # one more call may take this long, with its retry: begin none when there is less time left
+RESERVE_MS = 8000  # one more call may take this long, with its retry: begin none when there is less time left
 FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
 # 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
 # to-dos have lower-case ids: no request can name them, and no list from FIRST to LAST holds them.
@@ -73,7 +73,7 @@ def short_of_time(call: Call) -> bool:
 
 
 def connect() -> Any:
-    """The client for every call on the table; one with the same methods, such as DAX's, can stand in."""
+    """The client for every call on the table; one with the same methods can stand in."""
     return boto3.client("dynamodb", config=CONFIG)
 
 
@@ -201,7 +201,7 @@ BATCH = 25  # as many as one batch write takes
 def users() -> Any:
     """The client for the user pool: made when first used, as nearly no request needs it."""
     # Slower than a table, and rarely asked: it gets more time.
-    return boto3.client("cognito-idp", config=CONFIG.merge(Config(read_timeout=3)))
+    return boto3.client("cognito-idp", config=CONFIG.merge(Config(read_timeout=2)))
 
 
 def pause(attempt: int) -> None:
@@ -355,7 +355,7 @@ def replace(call: Call) -> Answer:
     except ClientError as error:
         if code_of(error) != "ConditionalCheckFailedException":
             raise
-        # Not by ReturnValuesOnConditionCheckFailure, which the clients for DAX do not know.
+        # Read, not returned with the refusal: what a client of a cache may not offer is not relied on.
         current = find(call.owner, name, consistent=True)
         if current is None:
             raise missing() from None
