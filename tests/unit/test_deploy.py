@@ -503,7 +503,7 @@ def test_endpoint_that_does_not_answer() -> None:
 ANSWERS = [
     ("ExpiredToken", "The token is old", "credentials have expired: sign in again"),
     ("AccessDenied", "Access Denied", "not allowed to do PutObject: Access Denied"),
-    ("ValidationError", "Stack with id abc does not exist", "^there is no stack abc$"),
+    ("ValidationError", "Stack with id abc does not exist", "^there is no stack abc, or no longer"),
     ("Throttling", "Rate\nexceeded", r"^AWS refused PutObject \(Throttling\): Rate exceeded$"),
     ("ValidationError", "x" * 100_000, r"^.{1,700}$"),
 ]

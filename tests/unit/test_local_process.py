@@ -109,7 +109,7 @@ def test_other_version_is_refused(tmp_path: Path) -> None:
     fake.mkdir(parents=True)
     (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: ministack\nVersion: 9.9.9\n")
     done = run_start(tmp_path / "home", PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), str(ROOT)]))
-    assert "ministack 9.9.9 is installed, but the emulator must be 1.5.33: pip install" in done.stderr
+    assert "ministack 9.9.9 is installed, but the emulator must be 1.5.33: type `make`" in done.stderr
     assert not (tmp_path / "home").exists()
 
 

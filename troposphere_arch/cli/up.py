@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .. import places, scenarios
 from ..errors import Stopped, UserError
 from .table import as_json, table
-from .where import about, account, account_options, agreed, here_of, in_account, others_here, say, scenario_of
+from .where import about, account, account_options, agreed, here_of, in_account, say, scenario_of
 
 if TYPE_CHECKING:
     from ..deploy import Plan, Target
@@ -44,8 +44,6 @@ def _port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Deploy, and print the outputs and what to try next."""
-    from .. import deploy
-
     body = _template(args.scenario)
     parameters = _parameters(args.parameters, args.parameter)
     name = args.stack_name or args.scenario
@@ -55,6 +53,15 @@ def run(args: argparse.Namespace) -> int:
         return _up_in_account(args, name, body, parameters)
     _without(args.s3_bucket, "--s3-bucket", "an account")
     _without(args.yes, "--yes", "an account")
+    from .. import local
+
+    with local.turn():
+        return _up_here(args, name, body, parameters)
+
+
+def _up_here(args: argparse.Namespace, name: str, body: bytes, parameters: dict[str, str]) -> int:
+    from .. import deploy
+
     emulator, started = _emulator(args)
     try:
         target = deploy.target_of(emulator.client)
@@ -63,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
         plan = deploy.plan(target, name, body, parameters)
         outputs = deploy.execute(plan, say)
     except BaseException as error:
-        if started and not _in_use(emulator, but=name):
-            emulator.stop()  # nothing was deployed, so nothing stays behind; also on Ctrl-C
+        if started:  # nothing was deployed, so nothing stays behind; also on Ctrl-C
+            emulator.stop()
             if isinstance(error, Stopped):
                 raise KeyboardInterrupt from None
         raise
@@ -78,16 +85,6 @@ def _without(value: object, option: str, where: str) -> None:
     """Refuse an option that would be passed over without a word."""
     if value:
         raise UserError(f"{option} is for {where} only")
-
-
-def _in_use(emulator: Emulator, *, but: str) -> bool:
-    """Whether another command is using the emulator that this one started."""
-    from .. import deploy
-
-    try:
-        return others_here(deploy.target_of(emulator.client), but=but)
-    except UserError:
-        return False  # it does not answer any more
 
 
 def _up_in_account(args: argparse.Namespace, name: str, body: bytes, parameters: dict[str, str]) -> int:

@@ -60,11 +60,10 @@ def agreed(question: str, *, otherwise: str, wanted: str = "y") -> bool:
     return sys.stdin.readline().strip() == wanted
 
 
-def others_here(target: Target, *, but: str = "") -> bool:
-    """Whether any stack is in the emulator, ours or not, done or under way; `but` one of this name."""
+def others_here(target: Target) -> bool:
+    """Whether any stack is in the emulator, ours or not, done or under way."""
     pages = target.client("cloudformation").get_paginator("describe_stacks").paginate()
-    stacks = [stack for page in pages for stack in page["Stacks"]]
-    return any(s["StackName"] != but and s["StackStatus"] != "DELETE_COMPLETE" for s in stacks)
+    return any(stack["StackStatus"] != "DELETE_COMPLETE" for page in pages for stack in page["Stacks"])
 
 
 def here_of(url: str, emulator: Emulator) -> str:

@@ -7,7 +7,7 @@ Everything listens on loopback, nothing is taken from the user's AWS configurati
 """
 
 from troposphere_arch.local.emulator import DEFAULT_REGION, Emulator, PatchInfo, Response
-from troposphere_arch.local.process import DEFAULT_PORT, find, start, tidy, wait
+from troposphere_arch.local.process import DEFAULT_PORT, find, start, tidy, turn, wait
 from troposphere_arch.local.version import EMULATOR_VERSION
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "find",
     "start",
     "tidy",
+    "turn",
     "wait",
 ]

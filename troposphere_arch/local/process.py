@@ -6,6 +6,7 @@ starter takes the lock, the launcher inherits it, and the kernel lets go of it w
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import http.client
 import json
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from troposphere_arch.errors import UserError
@@ -90,6 +92,17 @@ def stop(emulator: Emulator) -> None:
     if running not in (None, emulator):
         return  # this one ended by itself, and another has taken its place
     tidy(emulator.home)
+
+
+@contextlib.contextmanager
+def turn(home: Path | None = None) -> Iterator[None]:
+    """Take turns: of two commands that deploy into the same emulator, the second waits until the first has ended."""
+    lock = os.open(_make_home(home), os.O_RDONLY)  # the directory itself, so that no file is left
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def wait(emulator: Emulator) -> None:
