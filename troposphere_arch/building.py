@@ -47,13 +47,9 @@ def build(templates: Path, *, write: bool) -> Result:
     made = {path: _sha(data) for path, data in content.items()}
     changed = tuple(path for path in content if _sha_of(templates / path) != made[path])
     cache = places.cache() / "lint"
-    templates_ = {path: data for path, data in content.items() if catalogue.is_template(path)}
-    # A part of a template, which need not be readable in the console by itself.
-    parts = {path: data for path, data in content.items() if catalogue.is_part(path)}
-    findings = (
-        *lint.lint(templates_, exemptions=EXEMPTIONS, cache=cache),
-        *lint.lint(parts, house=False, cache=cache),
-    )
+    parts = [path for path in content if catalogue.is_part(path)]
+    linted = {path: data for path, data in content.items() if catalogue.is_template(path) or path in parts}
+    findings = tuple(lint.lint(linted, parts=parts, exemptions=EXEMPTIONS, cache=cache))
     if not findings:
         if write:
             _write_all(templates, {path: content[path] for path in changed})

@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -24,6 +24,7 @@ from .errors import UserError
 # One region of each kind: where everything is, where most is, where some services are not, and another partition.
 REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-2", "us-gov-west-1")
 
+HOUSE = "E90"
 UNUSED_EXEMPTION = "E9000"
 # Below so many bytes of templates, two workers take longer than one: each must load the schemas of the resources.
 FORK_FROM_BYTES = 150_000
@@ -78,6 +79,7 @@ def lint(
     *,
     regions: Sequence[str] = REGIONS,
     house: bool = True,
+    parts: Collection[str] = (),
     exemptions: Iterable[Exemption] = (),
     cache: str | os.PathLike[str] | None = None,
     jobs: int = 2,
@@ -86,7 +88,8 @@ def lint(
 
     `templates` maps names to bytes, or lists files; JSON or YAML. Rules of every level are on, informational ones too,
     and no `.cfnlintrc` is read. With `house`, the house rules are on as well, and a template cannot switch a rule off
-    for itself (`Metadata: cfn-lint`); only an `Exemption` can.
+    for itself (`Metadata: cfn-lint`); only an `Exemption` can. `parts` names templates that are parts of others (one
+    for an import, say): to them house rules do not apply.
 
     `cache` is a directory of marks: a template that was clean under the same bytes, rules, regions and exemptions is
     not linted again, and when all are, cfn-lint is not even imported.
@@ -95,12 +98,14 @@ def lint(
     """
     sources = _read(templates)
     exempt = list(exemptions)
-    marks = {name: _mark(cache, content, regions, house, exempt, name) for name, content in sources.items()}
+    ruled = {name: house and name not in parts for name in sources}
+    marks = {name: _mark(cache, content, regions, ruled[name], exempt, name) for name, content in sources.items()}
     todo = {name: content for name, content in sources.items() if not _is_marked(marks[name])}
     raw = _run(todo, tuple(regions), house, jobs) if todo else []
 
     findings: list[Finding] = []
     for name, found in zip(todo, raw, strict=True):
+        found = [f for f in found if ruled[name] or not f.rule.startswith(HOUSE)]
         own = [e for e in exempt if e.is_about(name)]
         left = [f for f in found if not any(e.covers(f) for e in own)]
         left += [_unused(e, name) for e in own if not any(e.covers(f) for f in found)]

@@ -325,3 +325,12 @@ def test_two_workers_find_what_one_does(tmp_path: Path) -> None:
     for file, content in zip(files, (CLEAN, as_bytes(BAD), b"{"), strict=True):
         file.write_bytes(content)
     assert run_python(WORKERS, "-", *files) == "True ['E0000', 'E9010', 'I3011'] True"
+
+
+def test_parts_of_a_template_are_linted_without_house_rules(tmp_path: Path) -> None:
+    bucket = json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}).encode()
+    wrong = json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"Nme": "x"}}}}).encode()
+    found = lint({"whole": bucket, "part": bucket, "wrong": wrong}, parts=["part", "wrong"], cache=tmp_path)
+    assert any(f.rule.startswith("E90") for f in found if f.template == "whole")
+    assert [f.rule for f in found if f.template == "part" and f.level == "error"] == []
+    assert [f.rule for f in found if f.template == "wrong" and f.level == "error"] == ["E3002"]
