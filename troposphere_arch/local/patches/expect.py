@@ -27,5 +27,5 @@ def expect_keys(module: Any, name: str, *keys: str) -> Any:
 def _unexpected(module: Any, name: str) -> UserError:
     return UserError(
         f"{module.__name__}.{name} is not what our patches were written for: reinstall the emulator unchanged "
-        "(pip install --force-reinstall 'troposphere-arch[local]'), or start it without the patches"
+        "(pip install --force-reinstall ministack), or start it without the patches (`up --stock`)"
     )

@@ -166,7 +166,7 @@ def run_start(home: Path, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def test_changed_insides_are_refused_by_name() -> None:
-    with pytest.raises(UserError, match=r"test_local_process\.processes_of is not what our patches were written for"):
+    with pytest.raises(UserError, match=r"test_process\.processes_of is not what our patches were written for"):
         expect.expect_function(sys.modules[__name__], "processes_of", "emulator", "more")
     with pytest.raises(UserError, match=r"\.gone is not what"):
         expect.expect_function(sys.modules[__name__], "gone")
