@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from troposphere_arch.errors import UserError
+from troposphere_arch.local.version import EMULATOR_VERSION
 
 
 def expect_function(module: Any, name: str, *parameters: str) -> Any:
@@ -27,5 +28,5 @@ def expect_keys(module: Any, name: str, *keys: str) -> Any:
 def _unexpected(module: Any, name: str) -> UserError:
     return UserError(
         f"{module.__name__}.{name} is not what our patches were written for: reinstall the emulator unchanged "
-        "(pip install --force-reinstall ministack), or start it without the patches (`up --stock`)"
+        f"(pip install --force-reinstall ministack=={EMULATOR_VERSION}), or start it without the patches (`up --stock`)"
     )
