@@ -298,14 +298,14 @@ def test_a_missing_or_other_emulator(build: Shell, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seen", ["emulator.json", "CREATE_COMPLETE  "])
-def test_ctrl_c_leaves_no_process(build: Shell, seen: str) -> None:
+def test_ctrl_c_leaves_no_process(local: Shell, seen: str) -> None:
     """At two moments: when the emulator is starting, and when resources are being made."""
-    build()  # so that `up` goes straight to the emulator
-    err = build.home / "err"
+    local()  # so that `up` goes straight to the emulator
+    err = local.home / "err"
     with err.open("w") as stderr:
         process = subprocess.Popen(
             [sys.executable, ROOT / "build.py", "up", "todo", "--port", free_port()],
-            env=build.environment(),
+            env=local.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -313,7 +313,7 @@ def test_ctrl_c_leaves_no_process(build: Shell, seen: str) -> None:
         )
         until = time.monotonic() + 60
         while time.monotonic() < until and process.poll() is None:
-            if seen in err.read_text() or list((build.home / "state").rglob(seen)):
+            if seen in err.read_text() or list((local.home / "state").rglob(seen)):
                 break
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
@@ -321,6 +321,6 @@ def test_ctrl_c_leaves_no_process(build: Shell, seen: str) -> None:
     assert "Traceback" not in err.read_text()
     if b"to try:" not in out:  # all was made before the signal came: then it stays up, as it should
         assert process.returncode == 130, err.read_text()
-        assert processes_below(build.home) == []
-    assert build("down").code == 0
-    assert processes_below(build.home) == []
+        assert processes_below(local.home) == []
+    assert local("down").code == 0
+    assert processes_below(local.home) == []
