@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import termios
 import time
 import urllib.error
@@ -295,6 +296,19 @@ def test_a_missing_or_other_emulator(build: Shell, tmp_path: Path) -> None:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ministack\nVersion: 9.9.9\n")
     refused(build("up", "todo", "--port", free_port(), PYTHONPATH=str(site)), "9.9.9", "1.5.33")
+
+
+def test_no_emulator_installed(build: Shell, tmp_path: Path) -> None:
+    """A Python that has all that this one has, but for the emulator."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for entry in Path(sysconfig.get_paths()["purelib"]).iterdir():
+        if not entry.name.startswith("ministack"):
+            (site / entry.name).symlink_to(entry)
+    up = [sys.executable, "-S", ROOT / "build.py", "up", "todo", "--port", free_port()]
+    env = build.environment({"PYTHONPATH": str(site)})
+    done = subprocess.run(up, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    refused(Done(done.returncode, done.stdout, done.stderr), "ministack 1.5.33", "is not installed", "make")
 
 
 @pytest.mark.parametrize("seen", ["emulator.json", "CREATE_COMPLETE  "])

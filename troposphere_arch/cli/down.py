@@ -15,6 +15,7 @@ from .where import account, account_options, agreed, in_account, others_here, sa
 
 if TYPE_CHECKING:
     from ..deploy import Target
+    from ..local import Emulator
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,15 +43,20 @@ def run(args: argparse.Namespace) -> int:
         local.tidy()
         print("no emulator is running, so nothing is up")
         return 0
-    if args.stack:
-        from .. import deploy
+    with local.turn():  # an `up` that is under way comes to its end first
+        return _down_here(emulator, args.stack)
 
+
+def _down_here(emulator: Emulator, stack: str | None) -> int:
+    from .. import deploy, local
+
+    if stack:
         local.wait(emulator)
         target = deploy.target_of(emulator.client)
-        kept = _retained(target, args.stack)
-        deploy.delete(target, args.stack, say)
+        kept = _retained(target, stack)
+        deploy.delete(target, stack, say)
         deploy.purge(target, kept)
-        print(f"stack {args.stack} and the {len(kept)} resources that it retained are gone")
+        print(f"stack {stack} and the {len(kept)} resources that it retained are gone")
         if others_here(target):
             return 0
     emulator.stop()
