@@ -40,8 +40,8 @@ def _text(value: Any) -> str:
 
 
 def given(t: Template, spec: Spec) -> str:
-    """`Has<Parameter>`: the user gave a value in place of `none`, or of 0 for a number."""
-    nothing = "0" if spec.type == "Number" else NONE
+    """`Has<Parameter>`: the user gave a value in place of `none` or `off`, or of 0 for a number."""
+    nothing = "0" if spec.type == "Number" else "off" if "off" in spec.allowed else NONE
     return condition(t, f"Has{spec.name}", Not(Equals(Ref(parameter(t, spec)), nothing)))
 
 

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import awacs.cognito_idp as cognito_idp
+import awacs.dax as dax
 import awacs.dynamodb as dynamodb
+import awacs.ec2 as ec2
 import awacs.kms as kms
 import awacs.logs as logs
 import awacs.s3 as s3
@@ -20,6 +22,7 @@ import awacs.xray as xray
 from awacs.aws import (
     Action,
     Allow,
+    ArnLike,
     Bool,
     Condition,
     Deny,
@@ -37,14 +40,30 @@ from troposphere import GetAtt, Sub
 READ_ITEMS = [dynamodb.GetItem, dynamodb.Query]
 # A transaction is authorised by the actions of its parts, a batch by its own.
 WRITE_ITEMS = [
-    dynamodb.BatchWriteItem,
     dynamodb.ConditionCheckItem,
     dynamodb.DeleteItem,
     dynamodb.GetItem,
     dynamodb.PutItem,
+    dynamodb.UpdateItem,
+]
+CLEAR_PARTITIONS = [dynamodb.BatchWriteItem, dynamodb.PutItem, dynamodb.Query]
+READ_THROUGH = [dax.GetItem, dax.Query]
+WRITE_THROUGH = [dax.DeleteItem, dax.UpdateItem]
+# What a cluster does on its own account, and what of the two above it passes on.
+SERVE_ITEMS = [
+    dynamodb.DeleteItem,
+    dynamodb.DescribeTable,
+    dynamodb.GetItem,
     dynamodb.Query,
     dynamodb.UpdateItem,
 ]
+KEEP_INTERFACES = [
+    ec2.AssignPrivateIpAddresses,
+    ec2.CreateNetworkInterface,
+    ec2.DeleteNetworkInterface,
+    ec2.UnassignPrivateIpAddresses,
+]
+SEE_INTERFACES = [ec2.DescribeNetworkInterfaces, ec2.DescribeSubnets]
 OWN_OBJECTS = [s3.DeleteObject, s3.GetObject, s3.PutObject]
 
 
@@ -63,8 +82,61 @@ def read_items(table: Any) -> list[Statement]:
 
 
 def write_items(table: Any) -> list[Statement]:
-    """Create, change and delete items, and look before doing so; no scan, nothing about the table itself."""
+    """Create, change and delete single items, and look before doing so; no list, nothing about the table itself."""
     return [_allow(WRITE_ITEMS, [GetAtt(table, "Arn")])]
+
+
+def clear_partitions(table: Any) -> list[Statement]:
+    """List partitions, delete what is in them, and leave a mark."""
+    return [_allow(CLEAR_PARTITIONS, [GetAtt(table, "Arn")])]
+
+
+def read_through(cluster: Any) -> list[Statement]:
+    """Get one item and query one partition through this DAX cluster; no write.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DAX.access-control.html
+    """
+    return [_allow(READ_THROUGH, [GetAtt(cluster, "Arn")])]
+
+
+def write_through(cluster: Any) -> list[Statement]:
+    """Change and delete single items through this DAX cluster; no read."""
+    return [_allow(WRITE_THROUGH, [GetAtt(cluster, "Arn")])]
+
+
+def serve_items(table: Any) -> list[Statement]:
+    """What a DAX cluster does on the table for its users, and reading the key schema, which it needs for that."""
+    return [_allow(SERVE_ITEMS, [GetAtt(table, "Arn")])]
+
+
+def through_endpoint(table: Any) -> list[Statement]:
+    """Let whoever is in the network, and may do it anyway, read and write items of this table; no other table.
+
+    The policy of an endpoint grants nothing: it limits what passes.
+    https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+    """
+    actions = sorted({*READ_ITEMS, *WRITE_ITEMS, *CLEAR_PARTITIONS}, key=str)
+    return [_allow(actions, [GetAtt(table, "Arn")], Principal=Principal("*"))]
+
+
+def have_interfaces() -> list[Statement]:
+    """Let Lambda keep network interfaces for a function; the function's own code may not.
+
+    Lambda checks before it attaches a function that it may do so with any interface, hence the `*`; to look around is
+    possible on `*` only. https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    """
+    here = "${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
+    by_code = ArnLike("lambda:SourceFunctionArn", Sub("arn:" + here % ("lambda", "function:*")))
+    return [
+        _allow(KEEP_INTERFACES, [Sub("arn:" + here % ("ec2", "*/*"))]),
+        _allow(SEE_INTERFACES, ["*"]),
+        Statement(
+            Effect=Deny,
+            Action=[*KEEP_INTERFACES, *SEE_INTERFACES],
+            Resource=["*"],
+            Condition=Condition(by_code),
+        ),
+    ]
 
 
 def delete_users(pool: Any) -> list[Statement]:
@@ -129,6 +201,16 @@ def decrypt_objects(bucket: Any) -> list[Statement]:
 def trust_lambda() -> Policy:
     """Lambda may assume the role."""
     return get_lambda_assumerole_policy()
+
+
+def trust_dax() -> PolicyDocument:
+    """DAX may assume the role.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DAX.access-control.html
+    """
+    return document(
+        Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", "dax.amazonaws.com"))
+    )
 
 
 def trust_signed_in(identity_pool_id: Any, issuer: str) -> PolicyDocument:

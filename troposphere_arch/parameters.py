@@ -187,6 +187,120 @@ KMS_KEY = Spec(
     pattern=r"none|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
     constraint="KmsKeyArn is none or the ARN of a KMS key (not of an alias).",
 )
+RESPONSE_CACHE = Spec(
+    "ResponseCache",
+    "Caches",
+    "Response cache (GB)",
+    "off, or the size in GB of a cache in which API Gateway keeps the answers to GET, apart for each user, path and "
+    "query. 0.5 GB cost about 15 USD a month, 237 GB about 2800. Another size empties the cache for some minutes.",
+    "off",
+    allowed=("off", "0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"),
+    constraint="ResponseCache is off or one of API Gateway's sizes: 0.5, 1.6, 6.1, 13.5, 28.4, 58.2, 118, 237.",
+)
+RESPONSE_CACHE_SECONDS = Spec(
+    "ResponseCacheSeconds",
+    "Caches",
+    "Seconds to keep a response",
+    "So long an answer may be repeated: a user may not see a change in what GET answers for so many seconds.",
+    "30",
+    "Number",
+    minimum=1,
+    maximum=3600,
+    constraint="ResponseCacheSeconds is a number of seconds from 1 to 3600.",
+)
+READ_CACHE = Spec(
+    "ReadCache",
+    "Caches",
+    "Read cache of the table",
+    "dax puts a DynamoDB Accelerator cluster in front of the table, billed by node and hour, and the functions into "
+    "the network. Needs ArtifactBucket. DAX is not in every region.",
+    NONE,
+    allowed=(NONE, "dax"),
+    constraint="ReadCache is none or dax.",
+)
+READ_CACHE_NODES = Spec(
+    "ReadCacheNodes",
+    "Caches",
+    "Nodes of the read cache",
+    "Nodes of the DAX cluster, over two zones. AWS advises three or more; with one, reads fail while it is replaced.",
+    "3",
+    "Number",
+    minimum=1,
+    maximum=11,
+    constraint="ReadCacheNodes is a number of nodes from 1 to 11.",
+)
+READ_CACHE_NODE_TYPE = Spec(
+    "ReadCacheNodeType",
+    "Caches",
+    "Node type of the read cache",
+    "Each node costs about 29 USD a month as dax.t3.small and 186 as dax.r5.large (us-east-1). Another type replaces "
+    "the cluster: the new one starts empty.",
+    "dax.t3.small",
+    pattern=r"dax\.[a-z][a-z0-9]*\.[a-z0-9]+",
+    constraint="ReadCacheNodeType is a DAX node type such as dax.t3.small, dax.t3.medium or dax.r5.large.",
+)
+READ_CACHE_ITEM_SECONDS = Spec(
+    "ReadCacheItemSeconds",
+    "Caches",
+    "Seconds to keep an item",
+    "So long the read cache keeps an item. Changes through the API reach it at once; a change made on the table "
+    "itself is seen after so many seconds.",
+    "300",
+    "Number",
+    minimum=1,
+    maximum=86400,
+    constraint="ReadCacheItemSeconds is a number of seconds from 1 to 86400.",
+)
+READ_CACHE_LIST_SECONDS = Spec(
+    "ReadCacheListSeconds",
+    "Caches",
+    "Seconds to keep a list",
+    "So long the read cache keeps a page of a list. Changes do not reach it: a list may be so many seconds old.",
+    "10",
+    "Number",
+    minimum=1,
+    maximum=86400,
+    constraint="ReadCacheListSeconds is a number of seconds from 1 to 86400.",
+)
+ARTIFACT_BUCKET = Spec(
+    "ArtifactBucket",
+    "Caches",
+    "Bucket of the layers",
+    "Bucket of this region that holds the layer with the DAX client (`python build.py package`), or none.",
+    NONE,
+    pattern=r"none|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    constraint="ArtifactBucket is none or the name of a bucket.",
+)
+VPC_ID = Spec(
+    "VpcId",
+    "Network",
+    "Existing VPC",
+    "Id of a VPC of yours for the read cache and the functions, or none for a VPC of the stack's own, which costs "
+    "nothing. Needs SubnetIds. Switch ReadCache off before you change it.",
+    NONE,
+    pattern=r"none|vpc-[0-9a-f]{8,17}",
+    constraint="VpcId is none or the id of a VPC such as vpc-0123456789abcdef0.",
+)
+SUBNETS = Spec(
+    "SubnetIds",
+    "Network",
+    "Subnets of the existing VPC",
+    "Ids of at least two private subnets of VpcId in different zones, separated by commas, or none. They need a way "
+    "to DynamoDB: a gateway endpoint. Others replace the read cache.",
+    NONE,
+    pattern=r"none|subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17})+",
+    constraint="SubnetIds is none or at least two ids of subnets, separated by commas without blanks.",
+)
+ZONES = Spec(
+    "Zones",
+    "Network",
+    "Zones of the own VPC",
+    "Two availability zones such as us-east-1b,us-east-1c, or none for the first two of the region. Name them when "
+    "Lambda or DAX is not in one of these; others replace the subnets, so switch ReadCache off before.",
+    NONE,
+    pattern=r"none|[a-z]{2}[a-z0-9-]*[0-9][a-z0-9-]*,[a-z]{2}[a-z0-9-]*[0-9][a-z0-9-]*",
+    constraint="Zones is none or two availability zones, separated by a comma without a blank.",
+)
 ALARM_TOPIC = Spec(
     "AlarmTopicArn",
     "Watching",
@@ -349,8 +463,11 @@ def both_or_neither(t: Template, one: Spec, other: Spec) -> None:
 def only_elsewhere(t: Template, spec: Spec, what: str, regions: tuple[str, ...]) -> None:
     """Refuse the parameter, in plain words, in the regions that lack what it asks for."""
     parameter(t, spec)
+    name = f"{spec.name}Region"
+    if name in t.rules:
+        return
     t.add_rule(
-        f"{spec.name}Region",
+        name,
         {
             "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]},
             "Assertions": [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ HANDLERS = Path(__file__).parents[2] / "troposphere_arch" / "handlers" / "todo"
 APP_CLIENT = "app-client-of-the-tests"
 TABLE = "todos-of-the-handler-tests"
 ORIGIN = "https://todo.example.com"
+TOKEN = "phone-1_token"
 
 
 @dataclass
@@ -55,16 +57,19 @@ class Reply(NamedTuple):
 
 @dataclass
 class World:
-    """The two handlers, and what they work on."""
+    """The handlers, and what they work on."""
 
     read: ModuleType
     write: ModuleType
+    delete: ModuleType
     dynamodb: Any
     cognito: Any
     pool: str
 
     def send(self, event: dict[str, Any], context: Context | None = None) -> Reply:
         module = self.read if event["httpMethod"] == "GET" else self.write
+        if event["resource"] == "/me":
+            module = self.delete
         answer = module.handler(event, context or Context())
         assert set(answer) == {"statusCode", "headers", "body"}
         return Reply(answer["statusCode"], answer["headers"], answer["body"])
@@ -197,6 +202,30 @@ def todo(owner: str, number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def kinds(person: Person) -> list[str]:
+    """What a partition holds: "todo", "token" or "closed", in order."""
+    names = [item["id"]["S"] for item in person.stored]
+    return ["todo" if name[0].isdigit() else name.split("#")[0] for name in names]
+
+
+def make(person: Person, **fields: Any) -> dict[str, Any]:
+    reply = person.post(**{"title": "Milk"} | fields)
+    assert reply.status == 201
+    item: dict[str, Any] = reply.body
+    return item
+
+
+def expire(person: Person, name: str) -> None:
+    """Make a record one that expired a second ago, which DynamoDB has not removed yet."""
+    person.world.dynamodb.update_item(
+        TableName=TABLE,
+        Key={"owner": {"S": person.sub}, "id": {"S": name}},
+        UpdateExpression="SET expires = :past",
+        ConditionExpression="attribute_exists(expires)",
+        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
+    )
+
+
 def load(name: str) -> ModuleType:
     """A handler's file as a module of its own, as Lambda loads it."""
     spec = importlib.util.spec_from_file_location(name, HANDLERS / f"{name}.py")
@@ -222,9 +251,7 @@ def world(stock: local.Emulator) -> World:
         patch.setenv("TODOS_TABLE", TABLE)
         patch.setenv("APP_CLIENT_ID", APP_CLIENT)
         patch.setenv("USERS_POOL_ID", pool)
-        world = World(load("read_todos"), load("write_todos"), dynamodb, cognito, pool)
-        world.write.users()  # while the environment points at the emulator; the table's clients were made on loading
-    return world
+        return World(load("read_todos"), load("write_todos"), load("delete_accounts"), dynamodb, cognito, pool)
 
 
 @dataclass

@@ -1,8 +1,9 @@
-"""Both to-do handlers: the part they share is the same, and each is fit to be inlined into a template."""
+"""The to-do handlers: the parts they share are the same, and each is fit to be inlined into a template."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 
 import pytest
@@ -10,43 +11,47 @@ import pytest
 from tests.evidence import shows
 from tests.handlers.conftest import HANDLERS, Person
 
-BEGIN, END = "# ---- Same in both handlers, begin", "# ---- Same in both handlers, end"
-NAMES = ("read_todos", "write_todos")
+NAMES = ("read_todos", "write_todos", "delete_accounts")
 
 
 def source(name: str) -> str:
     return (HANDLERS / f"{name}.py").read_text(encoding="utf-8")
 
 
-def shared(name: str) -> str:
-    text = source(name)
-    assert text.count(BEGIN) == text.count(END) == 1
-    return text[text.index(BEGIN) : text.index(END)]
+def shared(name: str, among: str) -> str:
+    text, begin, end = source(name), f"# ---- Same in {among}, begin", f"# ---- Same in {among}, end"
+    assert text.count(begin) == text.count(end) == 1
+    return text[text.index(begin) : text.index(end)]
 
 
-def test_the_shared_part_is_the_same_in_both() -> None:
-    assert shared("read_todos") == shared("write_todos")
-    assert "def handler(" in shared("read_todos")
+def test_the_shared_parts_are_the_same() -> None:
+    assert len({shared(name, "all handlers") for name in NAMES}) == 1
+    assert "def handler(" in shared(NAMES[0], "all handlers")
+    assert len({shared(name, "the reader and the writer") for name in NAMES[:2]}) == 1
+    assert "def cache(" in shared(NAMES[0], "the reader and the writer")
 
 
 @shows("REQ-T7", how="static")
 @pytest.mark.parametrize("name", NAMES)
-def test_a_handler_is_one_ascii_file_on_the_standard_library_and_boto3(name: str) -> None:
+def test_a_handler_is_one_ascii_file_on_the_standard_library_boto3_and_its_layer(name: str) -> None:
     text = source(name)
     assert text.isascii()
     tree = ast.parse(text, feature_version=(3, 11))
     assert ast.get_docstring(tree)
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     modules = {alias.name for node in imports if isinstance(node, ast.Import) for alias in node.names}
+    layer = {"amazondax"} if name != "delete_accounts" else set()
     modules |= {node.module or "" for node in imports if isinstance(node, ast.ImportFrom)}
-    assert {module.split(".")[0] for module in modules} <= sys.stdlib_module_names | {"boto3", "botocore"}
+    assert {module.split(".")[0] for module in modules} <= sys.stdlib_module_names | {"boto3", "botocore"} | layer
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_handler_reads_only_the_variables_that_its_template_sets(name: str) -> None:
-    reads = [line for line in source(name).splitlines() if "environ" in line]
-    expected = ["TODOS_TABLE", "APP_CLIENT_ID"] + (["USERS_POOL_ID"] if name == "write_todos" else [])
-    assert [line.split('"')[1] for line in reads] == expected
+    expected = {"TODOS_TABLE", "APP_CLIENT_ID"}
+    # AWS_REGION is Lambda's own.
+    expected |= {"USERS_POOL_ID"} if name == "delete_accounts" else {"TODOS_CACHE", "AWS_REGION"}
+    assert set(re.findall(r"environ(?:\.get\(|\[)\"(\w+)\"", source(name))) == expected
+    assert source(name).count("environ") == len(expected)
 
 
 BAD_CLAIMS = {

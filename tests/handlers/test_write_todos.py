@@ -1,4 +1,4 @@
-"""`POST /todos`, `PUT /todos/{id}`, `DELETE /todos/{id}` and `DELETE /me`."""
+"""`POST /todos`, `PUT /todos/{id}` and `DELETE /todos/{id}`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.evidence import shows
-from tests.handlers.conftest import APP_CLIENT, TABLE, Context, Faulty, Person, Reply, World, deploy, fault, load, todo
+from tests.handlers.conftest import (
+    APP_CLIENT,
+    TABLE,
+    TOKEN,
+    Context,
+    Faulty,
+    Person,
+    Reply,
+    World,
+    deploy,
+    expire,
+    fault,
+    kinds,
+    make,
+    todo,
+)
 from troposphere_arch import local
 
 UNKNOWN = "01JGFJJ" + "0" * 19
 FIELDS = ["id", "title", "notes", "done", "version", "createdAt", "updatedAt"]
-TOKEN = "phone-1_token"
 CONFLICT = fault("TransactionCanceledException", "TransactionConflict", "None", "None")
-
-
-def kinds(person: Person) -> list[str]:
-    """What a partition holds: "todo", "token" or "closed", in order."""
-    names = [item["id"]["S"] for item in person.stored]
-    return ["todo" if name[0].isdigit() else name.split("#")[0] for name in names]
-
-
-def make(person: Person, **fields: Any) -> dict[str, Any]:
-    reply = person.post(**{"title": "Milk"} | fields)
-    assert reply.status == 201
-    item: dict[str, Any] = reply.body
-    return item
 
 
 # ---- POST /todos
@@ -145,17 +146,6 @@ def test_two_users_may_use_the_same_token(me: Person, other: Person) -> None:
     mine, theirs = make(me, clientToken=TOKEN), make(other, title="Beer", clientToken=TOKEN)
     assert mine["id"] != theirs["id"]
     assert me.items() == [mine]
-
-
-def expire(person: Person, name: str) -> None:
-    """Make a record one that expired a second ago, which DynamoDB has not removed yet."""
-    person.world.dynamodb.update_item(
-        TableName=TABLE,
-        Key={"owner": {"S": person.sub}, "id": {"S": name}},
-        UpdateExpression="SET expires = :past",
-        ConditionExpression="attribute_exists(expires)",
-        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
-    )
 
 
 def test_an_expired_token_counts_as_absent(me: Person) -> None:
@@ -515,183 +505,6 @@ def test_any_text_is_kept_as_it_is_or_refused(world: World, title: str, notes: s
         assert person.stored == []
 
 
-# ---- DELETE /me
-
-
-def account(world: World) -> Person:
-    """A person with an account in the user pool."""
-    person = Person(world)
-    user = world.cognito.admin_create_user(UserPoolId=world.pool, Username=f"{person.sub}@example.com")["User"]
-    return Person(world, person.sub, user["Username"])
-
-
-@pytest.fixture
-def member(world: World) -> Person:
-    return account(world)
-
-
-def has_account(person: Person) -> bool:
-    users = person.world.cognito.get_paginator("list_users").paginate(UserPoolId=person.world.pool)
-    return person.username in [user["Username"] for page in users for user in page["Users"]]
-
-
-@shows("REQ-T5", how="stock")
-def test_an_account_is_deleted_with_all_that_it_owns(member: Person, other: Person) -> None:
-    member.world.put(*(todo(member.sub, n) for n in range(130)))
-    make(member, clientToken=TOKEN)
-    theirs = make(other, clientToken=TOKEN)
-    assert has_account(member)
-    reply = member.delete_account()
-    assert (reply.status, reply.text) == (204, "")
-    (mark,) = member.stored
-    assert set(mark) == {"owner", "id", "expires"}
-    assert abs(int(mark["expires"]["N"]) - time.time() - 24 * 3600) < 60
-    assert not has_account(member)
-    assert member.items() == []
-    assert other.items() == [theirs]
-    assert member.delete_account().status == 204
-
-
-@shows("REQ-T5", how="stock")
-def test_after_that_a_phone_that_still_has_a_token_cannot_write(member: Person) -> None:
-    item = make(member, clientToken=TOKEN)
-    assert member.delete_account().status == 204
-    for fields in (
-        {"title": "Beer"},
-        {"title": "Milk", "clientToken": TOKEN},
-        {"title": "x", "clientToken": "other-one"},
-    ):
-        assert member.post(**fields).error == (401, "AccountDeleted")
-    assert member.put(item["id"], title="Back", done=False, version=1).error == (404, "NotFound")
-    assert member.delete(item["id"]).error == (404, "NotFound")
-    assert kinds(member) == ["closed"]
-
-
-def test_an_expired_mark_counts_as_absent(member: Person) -> None:
-    assert member.delete_account().status == 204
-    expire(member, "closed")
-    make(member)
-    assert kinds(member) == ["todo", "closed"]
-
-
-def test_deleting_goes_on_where_it_ran_short_of_time(member: Person) -> None:
-    member.world.put(*(todo(member.sub, n) for n in range(80)))
-    reply = member.delete_account(Context([29_000, 29_000, 2_999]))
-    assert reply.status == 202
-    assert "call again" in reply.body["message"]
-    assert len(member.items()) == 30
-    assert has_account(member)
-    assert member.post(title="Milk").error == (401, "AccountDeleted")
-    assert member.delete_account(Context([29_000, 29_000, 100])).status == 202  # all items, but not the account
-    assert kinds(member) == ["closed"]
-    assert has_account(member)
-    assert member.delete_account(Context([100])).status == 202
-    assert has_account(member)
-    assert member.delete_account().status == 204
-    assert not has_account(member)
-
-
-def test_the_mark_comes_first_and_the_account_last(member: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    member.world.put(*(todo(member.sub, n) for n in range(30)))
-    write = member.world.write
-    left: list[list[str]] = []
-
-    def note(method: Callable[..., Any], request: dict[str, Any]) -> Any:
-        left.append(kinds(member))
-        return method(**request)
-
-    table, users = Faulty(write.table), Faulty(write.users(), admin_delete_user=[note])
-    monkeypatch.setattr(write, "table", table)
-    monkeypatch.setattr(write, "users", lambda: users)
-    assert member.delete_account().status == 204
-    names = [name for name, _ in table.calls]
-    assert names == ["put_item", "query", "batch_write_item", "batch_write_item", "query"]
-    assert all(request["ConsistentRead"] for name, request in table.calls if name == "query")
-    assert left == [["closed"]]
-    assert users.calls == [("admin_delete_user", {"UserPoolId": member.world.pool, "Username": member.username})]
-
-
-def test_what_a_batch_leaves_out_is_tried_again(member: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    member.world.put(*(todo(member.sub, n) for n in range(30)))
-
-    def half(method: Callable[..., Any], request: dict[str, Any]) -> Any:
-        requests = request["RequestItems"][TABLE]
-        method(RequestItems={TABLE: requests[::2]})
-        return {"UnprocessedItems": {TABLE: requests[1::2]}}
-
-    def nothing(method: Callable[..., Any], request: dict[str, Any]) -> Any:
-        return {"UnprocessedItems": request["RequestItems"]}
-
-    table = Faulty(member.world.write.table, batch_write_item=[half, nothing, half])
-    monkeypatch.setattr(member.world.write, "table", table)
-    assert member.delete_account().status == 204
-    assert kinds(member) == ["closed"]
-    sizes = [len(request["RequestItems"][TABLE]) for name, request in table.calls if name == "batch_write_item"]
-    assert sizes == [25, 12, 12, 6, 5]
-
-
-def test_batches_that_stay_unprocessed_end_in_time(member: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    member.world.put(todo(member.sub, 1))
-    never = [lambda method, request: {"UnprocessedItems": request["RequestItems"]}] * 9
-    monkeypatch.setattr(member.world.write, "table", Faulty(member.world.write.table, batch_write_item=never))
-    assert member.delete_account(Context([9000, 6000, 3000, 2000])).status == 202
-    assert kinds(member) == ["todo", "closed"]
-
-
-def test_nothing_is_left_by_writes_that_run_at_the_same_time(member: Person) -> None:
-    member.world.put(*(todo(member.sub, n) for n in range(50)))
-
-    def write(number: int) -> int:
-        status = member.post(title=f"Late {number}", clientToken=f"{TOKEN}{number}").status
-        assert status in (201, 401)
-        return status
-
-    with ThreadPoolExecutor(4) as pool:
-        before = [pool.submit(write, number) for number in range(10)]
-        deleted = pool.submit(member.delete_account)
-        after = [pool.submit(write, number) for number in range(10, 40)]
-        assert deleted.result().status == 204
-        statuses = [future.result() for future in before + after]
-    assert 401 in statuses
-    assert kinds(member) == ["closed"]
-
-
-@pytest.mark.parametrize("name", [None, "", 5])
-def test_a_token_without_a_user_name_deletes_nothing(me: Person, name: object) -> None:
-    make(me)
-    event = me.event("DELETE", "/me")
-    event["requestContext"]["authorizer"]["claims"]["cognito:username"] = name
-    assert me.world.send(event).error == (401, "Unauthorized")
-    assert kinds(me) == ["todo"]
-
-
-def test_a_body_or_an_id_cannot_choose_whose_account_goes(me: Person, member: Person) -> None:
-    make(member)
-    event = me.event("DELETE", "/me", {"owner": member.sub, "username": member.username})
-    event |= {"pathParameters": {"id": member.sub}, "queryStringParameters": {"username": member.username}}
-    assert me.world.send(event).status == 204
-    assert has_account(member)
-    assert kinds(member) == ["todo"]
-
-
-def test_when_the_user_pool_fails_the_account_can_be_deleted_later(
-    member: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make(member)
-    faults = [fault("TooManyRequestsException"), fault("NotAuthorizedException")]
-    users = Faulty(member.world.write.users(), admin_delete_user=faults)
-    monkeypatch.setattr(member.world.write, "users", lambda: users)
-    assert member.delete_account().error == (503, "Busy")
-    capsys.readouterr()
-    with pytest.raises(RuntimeError):
-        member.delete_account()
-    logged = json.loads(capsys.readouterr().out)
-    assert (logged["level"], logged["error"]) == ("ERROR", "ClientError NotAuthorizedException")
-    assert logged["at"].endswith(":delete_account")
-    assert member.delete_account().status == 204
-    assert not has_account(member)
-
-
 # ---- Failures, logs, rights
 
 
@@ -707,11 +520,10 @@ def test_when_the_user_pool_fails_the_account_can_be_deleted_later(
 )
 def test_a_throttled_write_asks_to_come_back(me: Person, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     item = make(me)
-    operations = ("transact_write_items", "update_item", "delete_item", "put_item")
+    operations = ("transact_write_items", "update_item", "delete_item")
     faults = {name: [fault(code)] for name in operations}
     monkeypatch.setattr(me.world.write, "table", Faulty(me.world.write.table, **faults))
-    replies = [me.post(title="Beer"), me.put(item["id"], title="Beer", done=True, version=1), me.delete(item["id"])]
-    for reply in [*replies, me.delete_account()]:
+    for reply in [me.post(title="Beer"), me.put(item["id"], title="Beer", done=True, version=1), me.delete(item["id"])]:
         assert reply.error == (503, "Busy")
         assert int(reply.headers["Retry-After"]) > 0
     assert me.items() == [item]
@@ -742,12 +554,11 @@ def test_one_line_is_logged_per_request_and_nothing_personal(me: Person, capsys:
     me.put(item, title="Secret-third", done=True, version=1)
     me.delete("Secret-id")
     me.delete(item)
-    me.delete_account()
     output = capsys.readouterr()
     assert output.err == ""
     lines = [json.loads(line) for line in output.out.splitlines()]
-    statuses = [201, 200, 409, 400, 400, 200, 409, 404, 204, 204]
-    routes = ["POST /todos"] * 5 + ["PUT /todos/{id}"] * 2 + ["DELETE /todos/{id}"] * 2 + ["DELETE /me"]
+    statuses = [201, 200, 409, 400, 400, 200, 409, 404, 204]
+    routes = ["POST /todos"] * 5 + ["PUT /todos/{id}"] * 2 + ["DELETE /todos/{id}"] * 2
     assert [line["status"] for line in lines] == statuses
     assert [line["message"] for line in lines] == [f"{r} {s}" for r, s in zip(routes, statuses, strict=True)]
     for line in lines:
@@ -770,47 +581,32 @@ def test_a_change_whose_answer_was_lost_may_be_sent_again(me: Person) -> None:
     assert me.put(item, title="Beer", notes="cold", done=True, version=1).status == 409  # and it was changed since
 
 
-def test_the_user_pool_is_not_on_the_way_of_a_write(
-    me: Person, stock: local.Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    variables = {"TODOS_TABLE": TABLE, "APP_CLIENT_ID": APP_CLIENT, "USERS_POOL_ID": me.world.pool}
-    for name, value in {**stock.environment(), **variables}.items():
-        monkeypatch.setenv(name, value)
-    module = load("write_todos")
-    assert module.handler(me.event("POST", "/todos", {"title": "Milk"}), Context())["statusCode"] == 201
-    assert module.users.cache_info().currsize == 0
-
-
 RIGHTS = {
     # What cannot be done without: the places in the list of statuses below.
     "dynamodb:GetItem": {1, 3},
-    "dynamodb:Query": {5},
-    "dynamodb:PutItem": {0, 1, 5},
+    "dynamodb:PutItem": {0, 1},
     "dynamodb:UpdateItem": {2, 3},
     "dynamodb:DeleteItem": {4},
-    "dynamodb:BatchWriteItem": {5},
     "dynamodb:ConditionCheckItem": {0, 1},
-    "cognito-idp:AdminDeleteUser": {5},
 }
 
 
 @shows("REQ-T5", "REQ-T7", how="stock")
 def test_deployed_inline_it_needs_each_of_its_rights_and_no_other(stock: local.Emulator, world: World) -> None:
-    variables = {"TODOS_TABLE": TABLE, "APP_CLIENT_ID": APP_CLIENT, "USERS_POOL_ID": world.pool}
-    function = deploy(stock, "write_todos", variables)
+    function = deploy(stock, "write_todos", {"TODOS_TABLE": TABLE, "APP_CLIENT_ID": APP_CLIENT})
 
     def served() -> list[int | None]:
-        person = account(world)
+        person = Person(world)
         item = todo(person.sub, 1)
         path = f"/todos/{item['id']['S']}"
         world.put(item, todo(person.sub, 2))
         new, change = {"title": "Milk", "clientToken": TOKEN}, {"title": "Beer", "done": True, "version": 1}
         requests: list[tuple[Any, ...]] = [("POST", "/todos", new)] * 2
         requests += [("PUT", path, change), ("PUT", path, {**change, "title": "Wine"})]
-        requests += [("DELETE", path), ("DELETE", "/me")]
+        requests += [("DELETE", path)]
         return [reply and reply.status for reply in (function.invoke(person.event(*request)) for request in requests)]
 
-    expected = [201, 200, 200, 409, 204, 204]
+    expected = [201, 200, 200, 409, 204]
     function.allow(*RIGHTS)
     assert served() == expected
     for missing, failing in RIGHTS.items():

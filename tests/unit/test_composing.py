@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from troposphere_arch import arrows, conditions, parameters
-from troposphere_arch.blocks import apigateway, awslambda, cloudwatch, cognito, dynamodb, s3
+from troposphere_arch.blocks import apigateway, awslambda, cloudwatch, cognito, dax, dynamodb, ec2, s3
 from troposphere_arch.template import ScenarioTemplate, actor, scenario_template
 
 CODE = "todo/read_todos.py"
@@ -30,6 +30,8 @@ class Kit:
         self.read = awslambda.function(self.t, "Read", code=CODE)
         self.table = dynamodb.table(self.t, "Items", partition="owner", sort="id", when=self.when)
         self.files = s3.private_bucket(self.t, "Files", when=self.when)
+        self.network = ec2.private_network(self.t, "Network")
+        self.cache = dax.read_cache(self.t, "Cache", self.network)
 
     def resources(self) -> dict[str, Any]:
         made: dict[str, Any] = self.t.to_dict()["Resources"]
@@ -50,7 +52,8 @@ def test_paths_with_dashes_and_underscores() -> None:
     arrows.route(kit.api, "GET /to-do_lists/{list_id}", kit.read)
     made = kit.resources()
     assert {"ApiToDoLists", "ApiToDoListsListId", "ApiGetToDoListsListId"} <= made.keys()
-    assert made["ApiGetToDoListsListId"]["Properties"]["RequestParameters"] == {"method.request.path.list_id": True}
+    takes = made["ApiGetToDoListsListId"]["Properties"]["RequestParameters"]
+    assert takes == {"method.request.header.Authorization": False, "method.request.path.list_id": True}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,10 @@ WRONG: dict[str, Callable[[Kit], None]] = {
     "accepts tokens of": lambda k: arrows.accepts(k.read, k.users),
     "reads": lambda k: arrows.reads(k.table, k.read),
     "writes": lambda k: arrows.writes(k.read, k.files),
+    "clears": lambda k: arrows.clears(k.read, k.users),
+    "caches": lambda k: arrows.caches(k.cache, k.files),
+    "reads through": lambda k: arrows.reads(k.read, k.table, through=k.table),  # type: ignore[arg-type]
+    "writes through": lambda k: arrows.writes(k.read, k.table, through=k.network),  # type: ignore[arg-type]
     "deletes user": lambda k: arrows.deletes_users(k.read, k.api),
 }
 
@@ -140,3 +147,44 @@ def test_a_condition_is_defined_once() -> None:
     assert conditions.given(t, parameters.KMS_KEY) == conditions.given(t, parameters.KMS_KEY)
     with pytest.raises(ValueError, match="HasKmsKeyArn is defined twice"):
         conditions.equals(t, "HasKmsKeyArn", parameters.KMS_KEY, "something else")
+
+
+def test_what_cannot_be_reached_from_a_network_is_said_when_the_arrow_is_drawn() -> None:
+    inside = Kit()
+    arrows.reads(inside.read, inside.table, through=inside.cache)
+    with pytest.raises(ValueError, match="Read cannot reach Users from inside a network"):
+        arrows.deletes_users(inside.read, inside.users)
+    outside = Kit()
+    arrows.deletes_users(outside.read, outside.users)
+    with pytest.raises(ValueError, match="Read is to be in Network, where it could not reach Users"):
+        arrows.reads(outside.read, outside.table, through=outside.cache)
+
+
+def test_a_function_is_in_one_network() -> None:
+    kit = Kit()
+    other = dax.read_cache(kit.t, "Far", ec2.private_network(kit.t, "Elsewhere"))
+    arrows.reads(kit.read, kit.table, through=kit.cache)
+    with pytest.raises(ValueError, match="Read is in a network already; it cannot be in Elsewhere as well"):
+        arrows.writes(kit.read, kit.table, through=other)
+
+
+def test_one_function_may_read_and_write_through_a_cache() -> None:
+    kit = Kit()
+    arrows.reads(kit.read, kit.table, through=kit.cache)
+    arrows.writes(kit.read, kit.table, through=kit.cache)
+    made = kit.resources()
+    allowed = [
+        made[name]["Properties"]["PolicyDocument"]["Statement"][0]["Action"]
+        for name in ("CacheReadByRead", "CacheWrittenByRead")
+    ]
+    assert allowed == [["dax:GetItem", "dax:Query"], ["dax:DeleteItem", "dax:UpdateItem"]]
+    assert made["CacheClient"]["DependsOn"] == ["CacheReadByRead", "CacheWrittenByRead"]
+    names = [p.get("PolicyName") for p in made["ReadRole"]["Properties"]["Policies"]]
+    assert names.count("HaveInterfacesInNetwork") == 1
+
+
+def test_a_function_that_is_not_always_there_takes_its_rights_along() -> None:
+    kit = Kit(when="FileStorageOn")
+    sometimes = awslambda.function(kit.t, "Sometimes", code=CODE, when=kit.when)
+    arrows.reads(sometimes, kit.table, through=kit.cache)
+    assert str(kit.when) in kit.resources()["CacheReadBySometimes"]["Condition"]

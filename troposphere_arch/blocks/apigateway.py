@@ -16,7 +16,7 @@ from typing import Any
 from troposphere import GetAtt, If, Ref, Sub, apigateway, route53
 
 from .. import outputs, parameters
-from ..conditions import all_of, given, optional, switched_on
+from ..conditions import all_of, choose, given, optional, switched_on
 from ..parameters import both_or_neither, needs, parameter
 from ..template import Node, ScenarioTemplate
 from .awslambda import Function, source
@@ -120,23 +120,16 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
         f"{title}Validator", RestApiId=Ref(api), ValidateRequestBody=True, ValidateRequestParameters=True
     )
     bad_body = _refusal(f"{title}BadBody", api, "BAD_REQUEST_BODY", "BadRequestBody", "")
-    rate, burst = parameter(t, parameters.THROTTLE_RATE), parameter(t, parameters.THROTTLE_BURST)
+    cached = given(t, parameters.RESPONSE_CACHE)
     stage_ = apigateway.Stage(
         f"{title}Stage",
         AccessLogSetting=optional(
             logs_on,
             apigateway.AccessLogSetting(DestinationArn=GetAtt(access_logs, "Arn"), Format=json.dumps(ACCESS_LOG)),
         ),
-        MethodSettings=[
-            apigateway.MethodSetting(
-                HttpMethod="*",
-                ResourcePath="/*",
-                DataTraceEnabled=False,
-                LoggingLevel="OFF",
-                ThrottlingRateLimit=Ref(rate),
-                ThrottlingBurstLimit=Ref(burst),
-            )
-        ],
+        CacheClusterEnabled=choose(cached, True, False),
+        CacheClusterSize=optional(cached, Ref(parameter(t, parameters.RESPONSE_CACHE))),
+        MethodSettings=[_settings(t, "*", "/*", CachingEnabled=False)],
         RestApiId=Ref(api),
         StageName=stage,
         TracingEnabled=True,
@@ -162,6 +155,39 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
     )
     _custom_domain(node)
     return node
+
+
+def _settings(t: ScenarioTemplate, verb: str, path: str, **caching: Any) -> apigateway.MethodSetting:
+    """The settings of a method, or of all: those of one method are complete, they take over nothing from all others."""
+    return apigateway.MethodSetting(
+        HttpMethod=verb,
+        ResourcePath=path,
+        DataTraceEnabled=False,
+        LoggingLevel="OFF",
+        ThrottlingRateLimit=Ref(parameter(t, parameters.THROTTLE_RATE)),
+        ThrottlingBurstLimit=Ref(parameter(t, parameters.THROTTLE_BURST)),
+        **caching,
+    )
+
+
+def _keep_answers(api: RestApi, path: str) -> None:
+    """Let the stage keep what GET of this path answers, when the user switched its cache on.
+
+    A caller's `Cache-Control: max-age=0` is passed over, and the answer carries a warning: that is how API Gateway sets
+    up a stage, and CloudFormation has no property for it.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-caching.html
+    """
+    t = api.t
+    api.stage.MethodSettings.append(
+        _settings(
+            t,
+            "GET",
+            "/" + path.replace("/", "~1"),
+            CacheDataEncrypted=True,
+            CacheTtlInSeconds=Ref(parameter(t, parameters.RESPONSE_CACHE_SECONDS)),
+            CachingEnabled=choose(given(t, parameters.RESPONSE_CACHE), True, False),
+        )
+    )
 
 
 def _refusal(
@@ -242,6 +268,17 @@ def route(api: RestApi, verb: str, path: str, function: Function, *, query: tupl
     """
     resource = _resource(api, path)
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    takes = {
+        **{f"method.request.path.{n}": True for n in names},
+        **{f"method.request.querystring.{n}": False for n in query},
+    }
+    key = {}
+    if verb == "GET":
+        # Whose answer it is, and to what: without any one of them somebody gets what is not for them. The authorizer
+        # has asked for the header before, so it need not be demanded here.
+        takes["method.request.header.Authorization"] = False
+        key = {"CacheKeyParameters": sorted(takes)}
+        _keep_answers(api, path)
     models = {"application/json": Ref(_model(api, f"{verb} {path}", body))} if body else None
     method = apigateway.Method(
         f"{api.title}{verb.title()}{_title(path)}",
@@ -255,11 +292,9 @@ def route(api: RestApi, verb: str, path: str, function: Function, *, query: tupl
                 "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
                 f"${{{function.title}.Arn}}/invocations"
             ),
+            **key,
         ),
-        RequestParameters={
-            **{f"method.request.path.{n}": True for n in names},
-            **{f"method.request.querystring.{n}": False for n in query},
-        },
+        RequestParameters=takes,
         RequestValidatorId=Ref(api.validator),
         ResourceId=resource,
         RestApiId=Ref(api.resource),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, iam, logs
 
-from .. import grants, parameters
-from ..conditions import given, optional
+from .. import grants, layers, parameters
+from ..conditions import choose, given, optional
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
+from .ec2 import Network
 from .iam import grant, role
 from .logs import log_group
 
@@ -24,11 +25,15 @@ DEFAULTS = {"Timeout": 10}
 
 @dataclass(frozen=True)
 class Function(Node):
-    """A function with its own role and its own log group."""
+    """A function with its own role and its own log group.
+
+    `outside` names what it uses that no network of ours has an endpoint for.
+    """
 
     resource: awslambda.Function
     role: iam.Role
     logs: logs.LogGroup
+    outside: list[str] = field(default_factory=list, repr=False)
 
 
 class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
@@ -84,3 +89,47 @@ def function(
     # Past troposphere's type check, which knows the overwritten class only.
     resource.properties["LoggingConfig"] = _JsonLogs(own_logs)
     return Function(t, title, t.put(resource, when=when), own_role, own_logs, when=when)
+
+
+def layer(
+    t: ScenarioTemplate, title: str, name: str, *, description: str, when: str | None = None
+) -> awslambda.LayerVersion:
+    """The layer `name` of this package, from the user's artifact bucket, where `package` and `up` put it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-layerversion.html
+    """
+    made: awslambda.LayerVersion = t.put(
+        awslambda.LayerVersion(
+            title,
+            CompatibleArchitectures=[ARCHITECTURE],
+            CompatibleRuntimes=[PYTHON_RUNTIME],
+            Content=awslambda.Content(S3Bucket=Ref(parameter(t, parameters.ARTIFACT_BUCKET)), S3Key=layers.key(name)),
+            Description=description,
+        ),
+        when=when,
+    )
+    return made
+
+
+def put_into(function: Function, network: Network, libraries: list[Any], *, when: str | None) -> None:
+    """Put the function into the network, with these layers, under a condition if there is one.
+
+    Its right to have interfaces there is unconditional: on its way out of the network it still needs it. Without the
+    condition the lists are empty, not absent: an update may take a property that is gone for one to stay as it is.
+    """
+    if function.outside:
+        raise ValueError(
+            f"{function.title} is to be in {network.title}, where it could not reach {', '.join(function.outside)}: "
+            "there is no endpoint for that; give the work to a function outside"
+        )
+    name = f"HaveInterfacesIn{network.title}"
+    if "VpcConfig" in function.resource.properties:
+        if all(name != policy.PolicyName for policy in function.role.Policies if isinstance(policy, iam.Policy)):
+            raise ValueError(f"{function.title} is in a network already; it cannot be in {network.title} as well")
+        return
+    grant(function.role, name, grants.have_interfaces())
+    subnets, groups = network.subnet_ids, [GetAtt(network.functions, "GroupId")]
+    function.resource.VpcConfig = awslambda.VPCConfig(
+        SecurityGroupIds=choose(when, groups, []), SubnetIds=choose(when, subnets, [])
+    )
+    function.resource.Layers = choose(when, libraries, [])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from troposphere import Ref, Sub, cloudwatch
+from troposphere import If, Ref, Sub, cloudwatch
 
 from .. import parameters
 from ..conditions import given, optional
@@ -18,6 +18,7 @@ from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 from .apigateway import RestApi
 from .awslambda import Function
+from .dax import ReadCache
 from .dynamodb import Table
 
 PERIOD_SECONDS = 300
@@ -78,8 +79,26 @@ def _of_table(table: Table) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _of_cache(cache: ReadCache) -> list[Watch]:
+    dimensions = {"ClusterId": Ref(cache.resource)}
+    return [
+        Watch(
+            f"{cache.title}Cpu", "AWS/DAX", "CPUUtilization", dimensions, "Maximum", 80,
+            "A node of the read cache is busy; beyond this it answers late. Take more nodes or larger ones.", 3,
+        ),
+        Watch(
+            f"{cache.title}Evictions", "AWS/DAX", "EvictedSize", dimensions, "Sum", 0,
+            "The read cache throws out what it should keep, for lack of memory: reads cost more and take longer.", 3,
+        ),
+        Watch(
+            f"{cache.title}Faults", "AWS/DAX", "FaultRequestCount", dimensions, "Sum", 0,
+            "The read cache failed requests; callers may have got 5xx.",
+        ),
+    ]  # fmt: skip
+
+
 def watch(t: ScenarioTemplate, *nodes: Node) -> list[Watch]:
-    """Alarms for each API, function and table among `nodes`, to the topic of `AlarmTopicArn` when there is one.
+    """Alarms for each API, function, table and cache among `nodes`, to the topic of `AlarmTopicArn` if there is one.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
     """
@@ -119,12 +138,23 @@ def _watches(node: Node) -> list[Watch]:
             return _of_function(node)
         case Table():
             return _of_table(node)
-    raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for an API, a function or a table")
+        case ReadCache():
+            return _of_cache(node)
+    kinds = "an API, a function, a table or a read cache"
+    raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")
 
 
-def dashboard(t: ScenarioTemplate, title: str, api: RestApi, functions: Sequence[Function], table: Table) -> None:
-    """One page: what callers feel, what the functions do, what the table does. CloudWatch bills about 3 USD a month
-    for each dashboard beyond an account's first three.
+def dashboard(
+    t: ScenarioTemplate,
+    title: str,
+    api: RestApi,
+    functions: Sequence[Function],
+    table: Table,
+    cache: ReadCache | None = None,
+) -> None:
+    """One page: what callers feel, what the functions do, what the table does, and what caches that are on save.
+
+    CloudWatch bills about 3 USD a month for each dashboard beyond an account's first three.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
@@ -151,16 +181,34 @@ def dashboard(t: ScenarioTemplate, title: str, api: RestApi, functions: Sequence
         ["AWS/DynamoDB", m, "TableName", f"${{{table.title}}}", {"stat": "Sum"}]
         for m in ("ReadThrottleEvents", "WriteThrottleEvents")
     ]
-    graphs: tuple[tuple[str, list[Any]], ...] = (
-        ("Requests", gateway),
-        ("Latency (ms)", latency),
-        ("Duration of functions (ms)", duration),
-        ("Errors, throttles, concurrency of functions", trouble),
-        ("Capacity units of the table", units),
-        ("Throttles of the table", refused),
+    of_api = [["AWS/ApiGateway", m, *on_api, {"stat": "Sum"}] for m in ("CacheHitCount", "CacheMissCount")]
+    graphs: tuple[tuple[str, list[Any], str | None], ...] = (
+        ("Requests", gateway, None),
+        ("Latency (ms)", latency, None),
+        ("Duration of functions (ms)", duration, None),
+        ("Errors, throttles, concurrency of functions", trouble, None),
+        ("Capacity units of the table", units, None),
+        ("Throttles of the table", refused, None),
+        ("Response cache: hits and misses", of_api, given(t, parameters.RESPONSE_CACHE)),
+        *(_graphs_of(cache) if cache else ()),
     )
-    widgets = [_graph(place, heading, metrics) for place, (heading, metrics) in enumerate(graphs)]
-    t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(json.dumps({"widgets": widgets}))))
+    widgets = [(json.dumps(_graph(place, heading, m)), when) for place, (heading, m, when) in enumerate(graphs)]
+    always = ", ".join(widget for widget, when in widgets if not when)
+    # A graph of what is switched off is left out of the text.
+    extras = {f"Graph{n}": If(when, Sub(f", {widget}"), "") for n, (widget, when) in enumerate(widgets) if when}
+    body = f'{{"widgets": [{always}{"".join(f"${{{name}}}" for name in extras)}]}}'
+    t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(body, extras)))
+
+
+def _graphs_of(cache: ReadCache) -> tuple[tuple[str, list[Any], str | None], ...]:
+    """What the read cache saves, and how busy it is."""
+    cluster = ["ClusterId", f"${{{cache.title}}}"]
+    answers = ("ItemCacheHits", "ItemCacheMisses", "QueryCacheHits", "QueryCacheMisses")
+    load = ("CPUUtilization", "CacheMemoryUtilization")
+    return (
+        ("Read cache: hits and misses", [["AWS/DAX", m, *cluster, {"stat": "Sum"}] for m in answers], cache.when),
+        ("Read cache: load (%)", [["AWS/DAX", m, *cluster, {"stat": "Maximum"}] for m in load], cache.when),
+    )
 
 
 def _graph(place: int, heading: str, metrics: list[Any]) -> dict[str, Any]:

@@ -38,3 +38,19 @@ def grant(role: iam.Role, name: str, statements: list[Any], *, when: str | None 
     """
     policy = iam.Policy(PolicyName=name, PolicyDocument=grants.document(*statements))
     role.Policies.append(optional(when, policy))
+
+
+def grant_apart(
+    t: ScenarioTemplate, role: iam.Role, title: str, statements: list[Any], *, when: str | None
+) -> iam.PolicyType:
+    """Give the role these statements as a policy that is a resource of its own.
+
+    For what a parameter switches off while code still uses it: a policy inside of the role would go before the code is
+    updated, this one goes after.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-policy.html
+    """
+    made: iam.PolicyType = t.put(
+        iam.PolicyType(title, PolicyName=title, PolicyDocument=grants.document(*statements), Roles=[Ref(role)]),
+        when=when,
+    )
+    return made

@@ -1,15 +1,15 @@
 """To-do list.
 
 Phone ──signs in──▶ App (of Users) ──token──▶ Identities ──STS──▶ Phone ──own prefix──▶ Files
-  └──▶ Api ──GET /todos, /todos/{id}──────────▶ ReadTodos ──reads───▶ Todos
-         ├──POST /todos, PUT|DELETE /todos/{id}──▶ WriteTodos ──writes──▶ Todos
-         └──DELETE /me───────────────────────────▶ WriteTodos ──deletes user──▶ Users
+  └──▶ Api ──GET /todos, /todos/{id}──────────────▶ ReadTodos ──reads───▶ (TodosCache ──▶) Todos
+         ├──POST /todos, PUT|DELETE /todos/{id}──▶ WriteTodos ──writes──▶ (TodosCache ──▶) Todos
+         └──DELETE /me───────────────────────────▶ DeleteAccounts ──clears──▶ Todos, ──deletes user──▶ Users
 """
 
 from __future__ import annotations
 
 from .. import arrows, parameters
-from ..blocks import apigateway, awslambda, budgets, cloudwatch, cognito, dynamodb, s3, wafv2
+from ..blocks import apigateway, awslambda, budgets, cloudwatch, cognito, dax, dynamodb, ec2, s3, wafv2
 from ..conditions import switched_on
 from ..template import ScenarioTemplate, actor, scenario_template
 
@@ -28,6 +28,9 @@ PRESETS: dict[str, dict[str, str]] = {
         "FunctionMemory": "512",
         "LogRetentionDays": "90",
         "OldFileVersionDays": "90",
+        "ReadCache": "dax",
+        "ReadCacheNodeType": "dax.t3.medium",
+        "ResponseCache": "0.5",
         "ThrottleBurst": "500",
         "ThrottleRate": "250",
     },
@@ -51,10 +54,19 @@ def build() -> ScenarioTemplate:
         t,
         "WriteTodos",
         code="todo/write_todos.py",
-        Description="Creates, changes and deletes to-dos, and whole accounts.",
+        Description="Creates, changes and deletes to-dos.",
+        Timeout=15,
+    )
+    delete_accounts = awslambda.function(
+        t,
+        "DeleteAccounts",
+        code="todo/delete_accounts.py",
+        Description="Deletes all to-dos of a user, then the user.",
         Timeout=28,  # API Gateway waits for 29 seconds; deleting an account with many to-dos uses them
     )
     todos = dynamodb.table(t, "Todos", partition="owner", sort="id", expires="expires")
+    network = ec2.private_network(t, "Network")
+    todos_cache = dax.read_cache(t, "TodosCache", network)
 
     arrows.signs_in(phone, app)
     arrows.exchanges_token(app, identities)
@@ -65,15 +77,19 @@ def build() -> ScenarioTemplate:
     arrows.route(api, "POST /todos", write_todos, body="todo/new_todo.schema.json")
     arrows.route(api, "PUT /todos/{id}", write_todos, body="todo/changed_todo.schema.json")
     arrows.route(api, "DELETE /todos/{id}", write_todos)
-    arrows.route(api, "DELETE /me", write_todos)
+    arrows.route(api, "DELETE /me", delete_accounts)
     arrows.accepts(read_todos, app)
     arrows.accepts(write_todos, app)
-    arrows.reads(read_todos, todos)
-    arrows.writes(write_todos, todos)
-    arrows.deletes_users(write_todos, users)
+    arrows.accepts(delete_accounts, app)
+    arrows.reads(read_todos, todos, through=todos_cache)
+    arrows.writes(write_todos, todos, through=todos_cache)
+    arrows.caches(todos_cache, todos)
+    arrows.clears(delete_accounts, todos)
+    arrows.deletes_users(delete_accounts, users)
 
     wafv2.web_acl(api)
-    cloudwatch.watch(t, api, read_todos, write_todos, todos)
-    cloudwatch.dashboard(t, "Dashboard", api, [read_todos, write_todos], todos)
+    functions = [read_todos, write_todos, delete_accounts]
+    cloudwatch.watch(t, api, *functions, todos, todos_cache)
+    cloudwatch.dashboard(t, "Dashboard", api, functions, todos, todos_cache)
     budgets.monthly_budget(t, "Budget")
     return t

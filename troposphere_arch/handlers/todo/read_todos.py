@@ -1,13 +1,16 @@
 """The read side of the to-do list: `GET /todos` (newest first, in pages) and `GET /todos/{id}`.
 
-The function's role needs dynamodb:GetItem and dynamodb:Query on the table, and nothing that writes.
+The function's role needs dynamodb:GetItem and dynamodb:Query on the table, and nothing that writes; behind a DAX
+cluster it needs dax:GetItem and dax:Query on that, and calls nothing else.
 
-All reads are eventually consistent, which costs half as much. So an answer may be a moment old. A client does not have
-to read what it just wrote (the answer to a write is the item), and a change made from an old copy is refused, because
-it names the version it was made from.
+All reads are eventually consistent, which costs half as much. So an answer may be a moment old, and behind a DAX
+cluster a list as old as the cluster's time to live for queries. A client does not have to read what it just wrote (the
+answer to a write is the item), and a change made from an old copy is refused, because it names the version it was made
+from.
 """
 
 import base64
+import functools
 import json
 import os
 import re
@@ -21,21 +24,17 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# ---- Same in both handlers, begin: a template inlines each file alone, so neither can import the other ----
+# ---- Same in all handlers, begin: a template inlines each file alone, so none can import another ----
 Json = dict[str, Any]
 TABLE = os.environ["TODOS_TABLE"]
 APP_CLIENT = os.environ["APP_CLIENT_ID"]
 # DynamoDB answers in milliseconds. Who waits longer than this does better to ask again.
 CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
 RESERVE_MS = 8000  # one more call may take this long, with its retry: begin none when there is less time left
-FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
-# 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
-# to-dos have lower-case ids: no request can name them, and no list from FIRST to LAST holds them.
-TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-FIRST, LAST = "0" * 26, "7" + "Z" * 25
 BUSY = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestLimitExceededException",  # as DAX calls it
     "ThrottlingException",
     "TooManyRequestsException",
     "TransactionConflictException",
@@ -67,12 +66,7 @@ def short_of_time(call: Call) -> bool:
     return bool(call.context.get_remaining_time_in_millis() < RESERVE_MS)
 
 
-def connect() -> Any:
-    """The client for every call on the table; one with the same methods can stand in."""
-    return boto3.client("dynamodb", config=CONFIG)
-
-
-table = connect()
+table: Any = boto3.client("dynamodb", config=CONFIG)
 
 
 def inside(value: Any, *names: str) -> Json:
@@ -92,40 +86,12 @@ def owner_of(event: Json) -> str:
     return sub
 
 
-def missing() -> Refusal:
-    """One answer for a malformed id, an unknown one and somebody else's: it must not tell which."""
-    return Refusal(404, "NotFound", "You have no to-do with this id.")
-
-
 def busy() -> Refusal:
     return Refusal(503, "Busy", "The service is busy; try again in a moment.", {"Retry-After": "2"})
 
 
-def todo_id(event: Json) -> str:
-    given = inside(event, "pathParameters").get("id")
-    if not isinstance(given, str) or not TODO_ID.fullmatch(given):
-        raise missing()
-    return given
-
-
 def key(owner: str, name: str) -> Json:
     return {"owner": {"S": owner}, "id": {"S": name}}
-
-
-def find(owner: str, name: str, consistent: bool = False) -> Any:
-    return table.get_item(TableName=TABLE, Key=key(owner, name), ConsistentRead=consistent).get("Item")
-
-
-def shown(item: Json) -> Json:
-    """What a client sees of an item: plain values, and not the owner."""
-    plain = {"S": str, "N": int, "BOOL": bool}
-    return {field: plain[kind](value) for field in FIELDS for kind, value in item[field].items()}
-
-
-def told(value: object) -> str:
-    """A value as an error message shows it: short."""
-    text = "a list or an object" if isinstance(value, (dict, list)) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def stamp(seconds: float) -> str:
@@ -181,8 +147,57 @@ def handler(event: Json, context: Any) -> Json:
     return {"statusCode": answer.status, "headers": headers | (answer.headers or {}), "body": body}
 
 
-# ---- Same in both handlers, end ----
+# ---- Same in all handlers, end ----
 
+# ---- Same in the reader and the writer, begin ----
+FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
+# 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
+# to-dos have lower-case ids: no request can name them.
+TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+CACHE = os.environ.get("TODOS_CACHE")  # the address of the DAX cluster, when the table has one in front
+# The first call also finds the cluster's nodes, which is what the connection's time-out bounds.
+CACHE_CONFIG = Config(connect_timeout=3, read_timeout=1)
+
+
+@functools.cache
+def cluster() -> Any:
+    from amazondax import AmazonDaxClient  # it comes with the layer, which is there when the cluster is
+
+    return AmazonDaxClient(endpoint_url=CACHE, region_name=os.environ["AWS_REGION"], config=CACHE_CONFIG)
+
+
+def cache() -> Any:
+    """The client for what the cache answers and for what it must hear of: without a cache, the table's own."""
+    return cluster() if CACHE else table
+
+
+def missing() -> Refusal:
+    """One answer for a malformed id, an unknown one and somebody else's: it must not tell which."""
+    return Refusal(404, "NotFound", "You have no to-do with this id.")
+
+
+def todo_id(event: Json) -> str:
+    given = inside(event, "pathParameters").get("id")
+    if not isinstance(given, str) or not TODO_ID.fullmatch(given):
+        raise missing()
+    return given
+
+
+def shown(item: Json) -> Json:
+    """What a client sees of an item: plain values, and not the owner."""
+    plain = {"S": str, "N": int, "BOOL": bool}
+    return {field: plain[kind](value) for field in FIELDS for kind, value in item[field].items()}
+
+
+def told(value: object) -> str:
+    """A value as an error message shows it: short."""
+    text = "a list or an object" if isinstance(value, (dict, list)) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+# ---- Same in the reader and the writer, end ----
+
+FIRST, LAST = "0" * 26, "7" + "Z" * 25  # no list between them holds a record that is no to-do
 ROUNDS = 6  # queries for one page; each may look at twice as many items as the one before
 LOOK_AT_MOST = 400
 
@@ -232,7 +247,7 @@ def page(call: Call) -> Answer:
     # last item that was looked at.
     found: list[Json] = []
     for n in range(ROUNDS):
-        result = table.query(**query, Limit=min((limit + 1) << n, LOOK_AT_MOST))
+        result = cache().query(**query, Limit=min((limit + 1) << n, LOOK_AT_MOST))
         found += result["Items"]
         last = result.get("LastEvaluatedKey")
         if last is None or len(found) > limit or short_of_time(call):
@@ -247,7 +262,7 @@ def page(call: Call) -> Answer:
 
 
 def one(call: Call) -> Answer:
-    item = find(call.owner, todo_id(call.event))
+    item = cache().get_item(TableName=TABLE, Key=key(call.owner, todo_id(call.event))).get("Item")
     if item is None:
         raise missing()
     return Answer(200, shown(item))

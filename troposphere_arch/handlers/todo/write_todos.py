@@ -1,7 +1,11 @@
-"""The write side of the to-do list: `POST /todos`, `PUT /todos/{id}`, `DELETE /todos/{id}` and `DELETE /me`.
+"""The write side of the to-do list: `POST /todos`, `PUT /todos/{id}` and `DELETE /todos/{id}`.
 
-The function's role needs, on the table, dynamodb:GetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem and
-ConditionCheckItem, and on the user pool cognito-idp:AdminDeleteUser. Its time-out should be 10 seconds or more.
+The function's role needs, on the table, dynamodb:GetItem, PutItem, UpdateItem, DeleteItem and ConditionCheckItem. Its
+time-out should be 10 seconds or more.
+
+Behind a DAX cluster a change and a deletion go through the cluster, so that it has the item as it is now; for these
+two the role needs dax:UpdateItem and dax:DeleteItem. A new item goes straight to the table: nobody can have asked for
+its id before, so no cache can be wrong about it, and the cluster's client does not tell why a transaction failed.
 
 Besides the to-dos, an owner's partition holds two kinds of records, which expire after a day:
 "token#<clientToken>" says which to-do a POST with that token made, and "closed" that the account was deleted.
@@ -10,7 +14,6 @@ Besides the to-dos, an owner's partition holds two kinds of records, which expir
 import base64
 import functools
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -26,21 +29,17 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# ---- Same in both handlers, begin: a template inlines each file alone, so neither can import the other ----
+# ---- Same in all handlers, begin: a template inlines each file alone, so none can import another ----
 Json = dict[str, Any]
 TABLE = os.environ["TODOS_TABLE"]
 APP_CLIENT = os.environ["APP_CLIENT_ID"]
 # DynamoDB answers in milliseconds. Who waits longer than this does better to ask again.
 CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
 RESERVE_MS = 8000  # one more call may take this long, with its retry: begin none when there is less time left
-FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
-# 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
-# to-dos have lower-case ids: no request can name them, and no list from FIRST to LAST holds them.
-TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-FIRST, LAST = "0" * 26, "7" + "Z" * 25
 BUSY = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestLimitExceededException",  # as DAX calls it
     "ThrottlingException",
     "TooManyRequestsException",
     "TransactionConflictException",
@@ -72,12 +71,7 @@ def short_of_time(call: Call) -> bool:
     return bool(call.context.get_remaining_time_in_millis() < RESERVE_MS)
 
 
-def connect() -> Any:
-    """The client for every call on the table; one with the same methods can stand in."""
-    return boto3.client("dynamodb", config=CONFIG)
-
-
-table = connect()
+table: Any = boto3.client("dynamodb", config=CONFIG)
 
 
 def inside(value: Any, *names: str) -> Json:
@@ -97,40 +91,12 @@ def owner_of(event: Json) -> str:
     return sub
 
 
-def missing() -> Refusal:
-    """One answer for a malformed id, an unknown one and somebody else's: it must not tell which."""
-    return Refusal(404, "NotFound", "You have no to-do with this id.")
-
-
 def busy() -> Refusal:
     return Refusal(503, "Busy", "The service is busy; try again in a moment.", {"Retry-After": "2"})
 
 
-def todo_id(event: Json) -> str:
-    given = inside(event, "pathParameters").get("id")
-    if not isinstance(given, str) or not TODO_ID.fullmatch(given):
-        raise missing()
-    return given
-
-
 def key(owner: str, name: str) -> Json:
     return {"owner": {"S": owner}, "id": {"S": name}}
-
-
-def find(owner: str, name: str, consistent: bool = False) -> Any:
-    return table.get_item(TableName=TABLE, Key=key(owner, name), ConsistentRead=consistent).get("Item")
-
-
-def shown(item: Json) -> Json:
-    """What a client sees of an item: plain values, and not the owner."""
-    plain = {"S": str, "N": int, "BOOL": bool}
-    return {field: plain[kind](value) for field in FIELDS for kind, value in item[field].items()}
-
-
-def told(value: object) -> str:
-    """A value as an error message shows it: short."""
-    text = "a list or an object" if isinstance(value, (dict, list)) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def stamp(seconds: float) -> str:
@@ -186,22 +152,61 @@ def handler(event: Json, context: Any) -> Json:
     return {"statusCode": answer.status, "headers": headers | (answer.headers or {}), "body": body}
 
 
-# ---- Same in both handlers, end ----
+# ---- Same in all handlers, end ----
 
-POOL = os.environ["USERS_POOL_ID"]
+# ---- Same in the reader and the writer, begin ----
+FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
+# 48 bits of milliseconds and 80 random bits in Crockford's base 32, so ids sort by age. Records that are no
+# to-dos have lower-case ids: no request can name them.
+TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+CACHE = os.environ.get("TODOS_CACHE")  # the address of the DAX cluster, when the table has one in front
+# The first call also finds the cluster's nodes, which is what the connection's time-out bounds.
+CACHE_CONFIG = Config(connect_timeout=3, read_timeout=1)
+
+
+@functools.cache
+def cluster() -> Any:
+    from amazondax import AmazonDaxClient  # it comes with the layer, which is there when the cluster is
+
+    return AmazonDaxClient(endpoint_url=CACHE, region_name=os.environ["AWS_REGION"], config=CACHE_CONFIG)
+
+
+def cache() -> Any:
+    """The client for what the cache answers and for what it must hear of: without a cache, the table's own."""
+    return cluster() if CACHE else table
+
+
+def missing() -> Refusal:
+    """One answer for a malformed id, an unknown one and somebody else's: it must not tell which."""
+    return Refusal(404, "NotFound", "You have no to-do with this id.")
+
+
+def todo_id(event: Json) -> str:
+    given = inside(event, "pathParameters").get("id")
+    if not isinstance(given, str) or not TODO_ID.fullmatch(given):
+        raise missing()
+    return given
+
+
+def shown(item: Json) -> Json:
+    """What a client sees of an item: plain values, and not the owner."""
+    plain = {"S": str, "N": int, "BOOL": bool}
+    return {field: plain[kind](value) for field in FIELDS for kind, value in item[field].items()}
+
+
+def told(value: object) -> str:
+    """A value as an error message shows it: short."""
+    text = "a list or an object" if isinstance(value, (dict, list)) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+# ---- Same in the reader and the writer, end ----
+
 BASE_32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TOKEN, CLOSED = "token#", "closed"
 DAY = 24 * 60 * 60  # no token of a user pool lives longer, so none outlives the record that its account was deleted
 BODY_LIMIT = 16 * 1024
 ATTEMPTS = 8
-BATCH = 25  # as many as one batch write takes
-
-
-@functools.cache
-def users() -> Any:
-    """The client for the user pool: made when first used, as nearly no request needs it."""
-    # Slower than a table, and rarely asked: it gets more time.
-    return boto3.client("cognito-idp", config=CONFIG.merge(Config(read_timeout=2)))
 
 
 def pause(attempt: int) -> None:
@@ -320,15 +325,20 @@ def create(call: Call) -> Answer:
     raise busy()
 
 
+def find(owner: str, name: str) -> Any:
+    """A record as it is now: what a refusal rests on must not come from a cache or an old copy."""
+    return table.get_item(TableName=TABLE, Key=key(owner, name), ConsistentRead=True).get("Item")
+
+
 def replay(owner: str, token: str | None, digest: str) -> Answer | None:
     """The answer to a POST whose clientToken was used before; none if the record of that is gone by now."""
-    record = find(owner, f"{TOKEN}{token}", consistent=True)
+    record = find(owner, f"{TOKEN}{token}")
     if record is None:
         return None
     if record["digest"]["S"] != digest:
         problem = "This clientToken made a to-do with other content within the last day; use a new clientToken."
         raise Refusal(409, "IdempotentParameterMismatch", problem)
-    item = find(owner, record["todo"]["S"], consistent=True)
+    item = find(owner, record["todo"]["S"])
     if item is None:
         raise Refusal(410, "Gone", "The to-do that this clientToken made was deleted; use a new one for another.")
     return made(200, item)
@@ -343,7 +353,7 @@ def replace(call: Call) -> Answer:
     name = todo_id(call.event)
     new = {**content, "version": {"N": str(version + 1)}, "updatedAt": {"S": stamp(time.time())}}
     try:
-        item = table.update_item(
+        item = cache().update_item(
             TableName=TABLE,
             Key=key(call.owner, name),
             UpdateExpression="SET " + ", ".join(f"#{field} = :{field}" for field in new),
@@ -356,7 +366,7 @@ def replace(call: Call) -> Answer:
         if code_of(error) != "ConditionalCheckFailedException":
             raise
         # Read, not returned with the refusal: what a client of a cache may not offer is not relied on.
-        current = find(call.owner, name, consistent=True)
+        current = find(call.owner, name)
         if current is None:
             raise missing() from None
         if int(current["version"]["N"]) == version + 1 and content.items() <= current.items():
@@ -371,7 +381,7 @@ def delete(call: Call) -> Answer:
     name = todo_id(call.event)
     condition = {"ConditionExpression": "attribute_exists(#id)", "ExpressionAttributeNames": {"#id": "id"}}
     try:
-        table.delete_item(TableName=TABLE, Key=key(call.owner, name), **condition)
+        cache().delete_item(TableName=TABLE, Key=key(call.owner, name), **condition)
     except ClientError as error:
         if code_of(error) != "ConditionalCheckFailedException":
             raise
@@ -379,52 +389,8 @@ def delete(call: Call) -> Answer:
     return Answer(204)
 
 
-def delete_account(call: Call) -> Answer:
-    """Everything of the caller, the account last: until it is gone, the user can sign in and call this again."""
-    username = inside(call.event, "requestContext", "authorizer", "claims").get("cognito:username")
-    if not isinstance(username, str) or not username:
-        raise Refusal(401, "Unauthorized", "The ID token names no user; sign in again.")
-
-    later = Answer(202, {"message": "Not everything is deleted yet; call again to go on."})
-    # From here on no POST can succeed, not even one that runs now: its transaction checks for this record. So what the
-    # reads below see (consistent ones: they miss nothing) is all there will ever be.
-    table.put_item(TableName=TABLE, Item=key(call.owner, CLOSED) | {"expires": {"N": str(int(time.time()) + DAY)}})
-    while keys := [one for one in first_keys(call.owner) if one["id"]["S"] != CLOSED]:
-        for at in range(0, len(keys), BATCH):
-            left = {TABLE: [{"DeleteRequest": {"Key": one}} for one in keys[at : at + BATCH]]}
-            for attempt in itertools.count():
-                if short_of_time(call):
-                    return later
-                left = table.batch_write_item(RequestItems=left).get("UnprocessedItems")
-                if not left:
-                    break
-                pause(attempt)
-    if short_of_time(call):
-        return later
-    try:
-        # In a pool whose users sign in by e-mail address, this name is a UUID that nobody else will ever get.
-        users().admin_delete_user(UserPoolId=POOL, Username=username)
-    except ClientError as error:
-        if code_of(error) != "UserNotFoundException":
-            raise
-    return Answer(204)
-
-
-def first_keys(owner: str) -> Any:
-    return table.query(
-        TableName=TABLE,
-        KeyConditionExpression="#owner = :owner",
-        ProjectionExpression="#owner, #id",
-        ExpressionAttributeNames={"#owner": "owner", "#id": "id"},
-        ExpressionAttributeValues={":owner": {"S": owner}},
-        ConsistentRead=True,
-        Limit=4 * BATCH,
-    )["Items"]
-
-
 ROUTES: dict[str, Callable[[Call], Answer]] = {
     "POST /todos": create,
     "PUT /todos/{id}": replace,
     "DELETE /todos/{id}": delete,
-    "DELETE /me": delete_account,
 }
