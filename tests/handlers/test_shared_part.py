@@ -28,7 +28,7 @@ def test_the_shared_parts_are_the_same() -> None:
     assert len({shared(name, "all handlers") for name in NAMES}) == 1
     assert "def handler(" in shared(NAMES[0], "all handlers")
     assert len({shared(name, "the reader and the writer") for name in NAMES[:2]}) == 1
-    assert "def cache(" in shared(NAMES[0], "the reader and the writer")
+    assert "def via_cache(" in shared(NAMES[0], "the reader and the writer")
 
 
 @shows("REQ-T7", how="static")

@@ -166,9 +166,14 @@ def cluster() -> Any:
     return AmazonDaxClient(endpoint_url=CACHE, region_name=os.environ["AWS_REGION"], config=CACHE_CONFIG)
 
 
-def cache() -> Any:
-    """The client for what the cache answers and for what it must hear of: without a cache, the table's own."""
-    return cluster() if CACHE else table
+def via_cache(operation: str, **request: Any) -> Any:
+    """What the cache answers, or must hear of; without a cache it goes to the table itself."""
+    client = cluster() if CACHE else table
+    try:
+        return getattr(client, operation)(TableName=TABLE, **request)
+    except OSError:
+        # While Lambda lets the function sleep, connections break, and the cluster's client tells that by failing once.
+        return getattr(client, operation)(TableName=TABLE, **request)
 
 
 def missing() -> Refusal:
@@ -229,7 +234,6 @@ def page(call: Call) -> Answer:
         raise bad("done", done, "true or false")
     limit = int(wanted)
     query: Json = {
-        "TableName": TABLE,
         "KeyConditionExpression": "#owner = :owner AND #id BETWEEN :first AND :last",
         "ProjectionExpression": ", ".join(f"#{field}" for field in FIELDS),
         "ExpressionAttributeNames": {f"#{field}": field for field in ("owner", *FIELDS)},
@@ -247,7 +251,7 @@ def page(call: Call) -> Answer:
     # last item that was looked at.
     found: list[Json] = []
     for n in range(ROUNDS):
-        result = cache().query(**query, Limit=min((limit + 1) << n, LOOK_AT_MOST))
+        result = via_cache("query", **query, Limit=min((limit + 1) << n, LOOK_AT_MOST))
         found += result["Items"]
         last = result.get("LastEvaluatedKey")
         if last is None or len(found) > limit or short_of_time(call):
@@ -262,7 +266,7 @@ def page(call: Call) -> Answer:
 
 
 def one(call: Call) -> Answer:
-    item = cache().get_item(TableName=TABLE, Key=key(call.owner, todo_id(call.event))).get("Item")
+    item = via_cache("get_item", Key=key(call.owner, todo_id(call.event))).get("Item")
     if item is None:
         raise missing()
     return Answer(200, shown(item))

@@ -171,9 +171,14 @@ def cluster() -> Any:
     return AmazonDaxClient(endpoint_url=CACHE, region_name=os.environ["AWS_REGION"], config=CACHE_CONFIG)
 
 
-def cache() -> Any:
-    """The client for what the cache answers and for what it must hear of: without a cache, the table's own."""
-    return cluster() if CACHE else table
+def via_cache(operation: str, **request: Any) -> Any:
+    """What the cache answers, or must hear of; without a cache it goes to the table itself."""
+    client = cluster() if CACHE else table
+    try:
+        return getattr(client, operation)(TableName=TABLE, **request)
+    except OSError:
+        # While Lambda lets the function sleep, connections break, and the cluster's client tells that by failing once.
+        return getattr(client, operation)(TableName=TABLE, **request)
 
 
 def missing() -> Refusal:
@@ -353,8 +358,8 @@ def replace(call: Call) -> Answer:
     name = todo_id(call.event)
     new = {**content, "version": {"N": str(version + 1)}, "updatedAt": {"S": stamp(time.time())}}
     try:
-        item = cache().update_item(
-            TableName=TABLE,
+        item = via_cache(
+            "update_item",
             Key=key(call.owner, name),
             UpdateExpression="SET " + ", ".join(f"#{field} = :{field}" for field in new),
             ConditionExpression="#version = :seen",  # false as well when there is no such item
@@ -381,7 +386,7 @@ def delete(call: Call) -> Answer:
     name = todo_id(call.event)
     condition = {"ConditionExpression": "attribute_exists(#id)", "ExpressionAttributeNames": {"#id": "id"}}
     try:
-        cache().delete_item(TableName=TABLE, Key=key(call.owner, name), **condition)
+        via_cache("delete_item", Key=key(call.owner, name), **condition)
     except ClientError as error:
         if code_of(error) != "ConditionalCheckFailedException":
             raise
