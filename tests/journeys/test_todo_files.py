@@ -22,8 +22,8 @@ def refused(call: Any, **arguments: Any) -> str:
 
 
 @shows("REQ-T8", "REQ-T9", how="patched")
-def test_credentials_come_from_sts_and_expire(todo_with_files: Stack) -> None:
-    credentials = signed_in(todo_with_files).credentials()
+def test_credentials_come_from_sts_and_expire(production: Stack) -> None:
+    credentials = signed_in(production).credentials()
     assert credentials["SessionToken"]
     assert credentials["AccessKeyId"].startswith("ASIA")
     now = datetime.now(UTC)
@@ -31,9 +31,9 @@ def test_credentials_come_from_sts_and_expire(todo_with_files: Stack) -> None:
 
 
 @shows("REQ-T3", "REQ-T8", how="patched")
-def test_a_user_has_the_own_prefix_and_no_more(todo_with_files: Stack) -> None:
-    mina, joon = signed_in(todo_with_files), signed_in(todo_with_files)
-    bucket, mine, theirs = todo_with_files.outputs["FilesBucket"], mina.identity(), joon.identity()
+def test_a_user_has_the_own_prefix_and_no_more(production: Stack) -> None:
+    mina, joon = signed_in(production), signed_in(production)
+    bucket, mine, theirs = production.outputs["FilesBucket"], mina.identity(), joon.identity()
     files, foreign = mina.files(), joon.files()
 
     files.put_object(Bucket=bucket, Key=f"{mine}/a/note.txt", Body=b"hello")
@@ -63,29 +63,29 @@ def test_a_user_has_the_own_prefix_and_no_more(todo_with_files: Stack) -> None:
 
 
 @shows("REQ-T9", how="patched")
-def test_the_credentials_open_nothing_else(todo_with_files: Stack) -> None:
-    mina = signed_in(todo_with_files)
-    emulator, credentials = todo_with_files.emulator, mina.credentials()
-    table = todo_with_files.physical("Todos")
+def test_the_credentials_open_nothing_else(production: Stack) -> None:
+    mina = signed_in(production)
+    emulator, credentials = production.emulator, mina.credentials()
+    table = production.physical("Todos")
     assert "AccessDenied" in refused(emulator.client("dynamodb", credentials=credentials).scan, TableName=table)
-    pool = todo_with_files.outputs["UserPoolId"]
+    pool = production.outputs["UserPoolId"]
     users = emulator.client("cognito-idp", credentials=credentials)
     assert "AccessDenied" in refused(users.list_users, UserPoolId=pool)
     assert "AccessDenied" in refused(emulator.client("s3", credentials=credentials).list_buckets)
 
 
 @shows("REQ-T3", how="patched")
-def test_the_bucket_refuses_plain_http_and_strangers(todo_with_files: Stack) -> None:
-    mina = signed_in(todo_with_files)
-    bucket, key = todo_with_files.outputs["FilesBucket"], f"{mina.identity()}/note.txt"
+def test_the_bucket_refuses_plain_http_and_strangers(production: Stack) -> None:
+    mina = signed_in(production)
+    bucket, key = production.outputs["FilesBucket"], f"{mina.identity()}/note.txt"
     mina.files().put_object(Bucket=bucket, Key=key, Body=b"hello")
-    plain = todo_with_files.emulator.client("s3", credentials=mina.credentials(), tls=False)
+    plain = production.emulator.client("s3", credentials=mina.credentials(), tls=False)
     assert refused(plain.get_object, Bucket=bucket, Key=key) == "AccessDenied"
     url = f"https://{bucket}.s3.us-east-1.amazonaws.com/{key}"
-    assert todo_with_files.emulator.request("GET", url).status == 403
+    assert production.emulator.request("GET", url).status == 403
 
 
 @shows("REQ-T3", "REQ-T5", "REQ-T8", how="patched")
-def test_the_whole_journey_with_files(todo_with_files: Stack) -> None:
-    answers = [step.answer for step in play("todo", todo_with_files.emulator, todo_with_files.outputs)]
+def test_the_whole_journey_with_files(production: Stack) -> None:
+    answers = [step.answer for step in play("todo", production.emulator, production.outputs)]
     assert "AccessDenied" in answers
