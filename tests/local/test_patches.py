@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import re
+import socket
 import time
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.evidence import shows
+from troposphere_arch import local
 from troposphere_arch.local import Emulator
 
 Resources = dict[str, dict[str, Any]]
@@ -477,6 +484,116 @@ def test_reserved_concurrency(stock: Emulator, patched: Emulator) -> None:
         assert reserved(made) is None
 
 
+def test_function_network(stock: Emulator, patched: Emulator) -> None:
+    def resources(inside: bool) -> Resources:
+        subnets, groups = ([{"Ref": "Subnet"}], [{"Fn::GetAtt": ["Group", "GroupId"]}]) if inside else ([], [])
+        return {
+            "Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/24"),
+            "Subnet": resource("EC2::Subnet", CidrBlock="10.0.0.0/26", VpcId={"Ref": "Vpc"}),
+            "Group": resource("EC2::SecurityGroup", GroupDescription="a", VpcId={"Ref": "Vpc"}),
+            "Role": resource("IAM::Role", AssumeRolePolicyDocument=TRUST_LAMBDA),
+            "Function": resource(
+                "Lambda::Function",
+                Code={"ZipFile": "def handler(event, context): pass"},
+                Handler="index.handler",
+                Role={"Fn::GetAtt": ["Role", "Arn"]},
+                Runtime="python3.12",
+                VpcConfig={"SubnetIds": subnets, "SecurityGroupIds": groups},
+            ),
+        }
+
+    def network(made: Stack) -> tuple[list[str], list[str], str]:
+        found = made.emulator.client("lambda").get_function_configuration(FunctionName=made.ids["Function"])
+        config = found.get("VpcConfig", {})
+        return config.get("SubnetIds", []), config.get("SecurityGroupIds", []), config.get("VpcId", "")
+
+    nowhere: tuple[list[str], list[str], str] = ([], [], "")
+    with stack(stock, resources(True)) as made:
+        assert network(made) == nowhere
+
+    for first in (True, False):
+        with stack(patched, resources(first)) as made:
+            ids = made.ids
+            inside = ([ids["Subnet"]], [ids["Group"]], ids["Vpc"])
+            assert network(made) == (inside if first else nowhere)
+            made.update(resources(not first))
+            assert network(made) == (nowhere if first else inside)
+
+
+def test_layers_that_an_update_takes_away_are_gone_with_stock(stock: Emulator) -> None:
+    stock.client("s3").create_bucket(Bucket="layers")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("python/in_layer.py", "")
+    stock.client("s3").put_object(Bucket="layers", Key="layer.zip", Body=archive.getvalue())
+
+    def resources(*layers: Any) -> Resources:
+        return {
+            "Layer": resource("Lambda::LayerVersion", Content={"S3Bucket": "layers", "S3Key": "layer.zip"}),
+            "Role": resource("IAM::Role", AssumeRolePolicyDocument=TRUST_LAMBDA),
+            "Function": resource(
+                "Lambda::Function",
+                Code={"ZipFile": "def handler(event, context): import in_layer"},
+                Handler="index.handler",
+                Layers=layers,
+                Role={"Fn::GetAtt": ["Role", "Arn"]},
+                Runtime="python3.12",
+            ),
+        }
+
+    def finds_it(made: Stack) -> bool:
+        return "FunctionError" not in stock.client("lambda").invoke(FunctionName=made.ids["Function"])
+
+    with stack(stock, resources({"Ref": "Layer"})) as made:
+        assert finds_it(made)
+        made.update(resources())
+        assert not finds_it(made)
+        made.update(resources({"Ref": "Layer"}))
+        assert finds_it(made)
+
+
+@pytest.mark.parametrize(("direction", "peer"), [("Egress", "Destination"), ("Ingress", "Source")])
+def test_security_group_rules(stock: Emulator, patched: Emulator, direction: str, peer: str) -> None:
+    def resources(port: int, description: str = "a") -> Resources:
+        groups = {
+            name: resource("EC2::SecurityGroup", GroupDescription=name, VpcId={"Ref": "Vpc"}) for name in ("One", "Two")
+        }
+        rule = resource(
+            f"EC2::SecurityGroup{direction}",
+            **{f"{peer}SecurityGroupId": {"Fn::GetAtt": ["Two", "GroupId"]}},
+            Description=description,
+            FromPort=str(port),
+            GroupId={"Fn::GetAtt": ["One", "GroupId"]},
+            IpProtocol="tcp",
+            ToPort=port,
+        )
+        return {"Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/24"), **groups, **({"Rule": rule} if port else {})}
+
+    def rules(made: Stack) -> list[tuple[int, str, str]]:
+        (group,) = patched.client("ec2").describe_security_groups(GroupIds=[made.ids["One"]])["SecurityGroups"]
+        return [
+            (rule["FromPort"], rule["UserIdGroupPairs"][0]["GroupId"], rule["UserIdGroupPairs"][0]["Description"])
+            for rule in group["IpPermissionsEgress" if direction == "Egress" else "IpPermissions"]
+            if rule["UserIdGroupPairs"]
+        ]
+
+    with pytest.raises(ClientError, match=rf"Unrecognized resource types: \[AWS::EC2::SecurityGroup{direction}\]"):
+        stock.client("cloudformation").create_stack(
+            StackName="rules", TemplateBody=json.dumps({"Resources": resources(9111)})
+        )
+
+    with stack(patched, resources(9111)) as made:
+        two = made.ids["Two"]
+        assert made.ids["Rule"].startswith("sgr-")
+        assert rules(made) == [(9111, two, "a")]
+        made.update(resources(443))
+        assert rules(made) == [(443, two, "a")]
+        made.update(resources(443, "b"))
+        assert rules(made) == [(443, two, "b")]
+        made.update(resources(0))
+        assert rules(made) == []
+
+
 def test_role_boundary(stock: Emulator, patched: Emulator) -> None:
     def boundary(made: Stack) -> str | None:
         role = made.emulator.client("iam").get_role(RoleName=made.ids["Role"])["Role"]
@@ -674,3 +791,267 @@ def test_resource_whose_patched_property_fails_is_not_left_behind(patched: Emula
     assert "does not know TagFilters" in reasons
     assert name not in str(patched.client("s3").list_buckets())
     cloudformation.delete_stack(StackName=name)
+
+
+# --- DAX
+
+THROUGH_DAX = """
+import os
+from amazondax import AmazonDaxClient
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+cluster = AmazonDaxClient(
+    endpoint_url=os.environ["CACHE"],
+    region_name=os.environ["AWS_REGION"],
+    config=Config(connect_timeout=5, read_timeout=20),
+)
+
+def handler(event, context):
+    try:
+        return getattr(cluster, event["call"])(TableName=os.environ["TABLE"], **event["parameters"])
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+"""
+ALL_DAX = ("dax:GetItem", "dax:Query", "dax:UpdateItem", "dax:DeleteItem")
+ALL_DYNAMODB = (
+    "dynamodb:DescribeTable",
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+)
+
+
+def dax_resources(
+    *,
+    function_may: tuple[str, ...] = ALL_DAX,
+    cluster_may: tuple[str, ...] = ALL_DYNAMODB,
+    millis: str = "600000",
+    group: str = "one",
+    trust: str = "dax.amazonaws.com",
+    with_function: bool = True,
+    **cluster: Any,
+) -> Resources:
+    def role(service: str, actions: tuple[str, ...], on: str) -> dict[str, Any]:
+        trusted = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        may = {"Effect": "Allow", "Action": actions, "Resource": {"Fn::GetAtt": [on, "Arn"]}}
+        return resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [trusted]},
+            Policies=[{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [may]}}],
+        )
+
+    properties = {
+        "ClusterEndpointEncryptionType": "TLS",
+        "IAMRoleARN": {"Fn::GetAtt": ["ClusterRole", "Arn"]},
+        "NodeType": "dax.t3.small",
+        "ParameterGroupName": {"Ref": "Times"},
+        "ReplicationFactor": "1",
+        "SSESpecification": {"SSEEnabled": True},
+        "SubnetGroupName": {"Ref": "Subnets"},
+    }
+    resources = {
+        **table(),
+        "Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/24"),
+        "Subnet": resource("EC2::Subnet", CidrBlock="10.0.0.0/26", VpcId={"Ref": "Vpc"}),
+        "Subnets": resource("DAX::SubnetGroup", SubnetIds=[{"Ref": "Subnet"}]),
+        "Times": resource(
+            "DAX::ParameterGroup",
+            ParameterGroupName={"Fn::Sub": "${AWS::StackName}-" + group},
+            ParameterNameValues={"record-ttl-millis": millis, "query-ttl-millis": millis},
+        ),
+        "ClusterRole": role(trust, cluster_may, "Table"),
+        "Cluster": resource("DAX::Cluster", **{**properties, **cluster}),
+    }
+    if with_function:
+        url = {"Fn::GetAtt": ["Cluster", "ClusterDiscoveryEndpointURL"]}
+        resources["FunctionRole"] = role("lambda.amazonaws.com", function_may, "Cluster")
+        resources["Function"] = resource(
+            "Lambda::Function",
+            Code={"ZipFile": THROUGH_DAX},
+            Environment={"Variables": {"CACHE": url, "TABLE": {"Ref": "Table"}}},
+            Handler="index.handler",
+            Role={"Fn::GetAtt": ["FunctionRole", "Arn"]},
+            Runtime="python3.12",
+            Timeout=60,
+        )
+    return resources
+
+
+def call_dax(made: Stack, call: str, **parameters: Any) -> Any:
+    payload = json.dumps({"call": call, "parameters": parameters})
+    answer = made.emulator.client("lambda").invoke(FunctionName=made.ids["Function"], Payload=payload)
+    result = answer["Payload"].read().decode()
+    assert "FunctionError" not in answer, result
+    return json.loads(result)
+
+
+def dax_url(made: Stack) -> str:
+    found = made.emulator.client("lambda").get_function_configuration(FunctionName=made.ids["Function"])
+    return str(found["Environment"]["Variables"]["CACHE"])
+
+
+def listens(url: str) -> bool:
+    host, port = url.removeprefix("daxs://").split(":")
+    with socket.socket() as probe:
+        probe.settimeout(3)
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def get_through_dax(made: Stack, name: str) -> Any:
+    found = call_dax(made, "get_item", Key={"id": {"S": name}})
+    return found.get("Item", {}).get("title", {}).get("S") if isinstance(found, dict) else found
+
+
+def query_through_dax(made: Stack, name: str) -> Any:
+    found = call_dax(
+        made,
+        "query",
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": name}},
+    )
+    return found["Count"] if isinstance(found, dict) else found
+
+
+def rename_through_dax(made: Stack, name: str, title: str) -> Any:
+    return call_dax(
+        made,
+        "update_item",
+        Key={"id": {"S": name}},
+        UpdateExpression="SET title = :title",
+        ExpressionAttributeValues={":title": {"S": title}},
+        ReturnValues="ALL_NEW",
+    )
+
+
+def test_dax_is_unknown_to_stock(stock: Emulator) -> None:
+    with pytest.raises(ClientError, match="Unrecognized resource types") as error:
+        stock.client("cloudformation").create_stack(
+            StackName="dax", TemplateBody=json.dumps({"Resources": dax_resources()}), Capabilities=["CAPABILITY_IAM"]
+        )
+    for name in ("Cluster", "ParameterGroup", "SubnetGroup"):
+        assert f"AWS::DAX::{name}" in str(error.value)
+
+
+@shows("REQ-T10", how="patched")
+def test_function_that_reads_and_writes_through_dax(patched: Emulator) -> None:
+    with stack(patched, dax_resources()) as made:
+        ids, url = made.ids, dax_url(made)
+        assert re.fullmatch(r"daxs://localhost:\d+", url)
+        assert re.fullmatch(r"[a-z][a-z0-9-]{0,19}", ids["Cluster"])
+        items = patched.client("dynamodb")
+
+        assert get_through_dax(made, "1") is None
+        items.put_item(TableName=ids["Table"], Item={"id": {"S": "1"}, "title": {"S": "milk"}})
+        assert get_through_dax(made, "1") is None, "the cache answered, not the table"
+        assert rename_through_dax(made, "1", "tea")["Attributes"]["title"] == {"S": "tea"}
+        assert get_through_dax(made, "1") == "tea"
+        assert items.get_item(TableName=ids["Table"], Key={"id": {"S": "1"}})["Item"]["title"] == {"S": "tea"}
+        assert query_through_dax(made, "2") == 0
+        items.put_item(TableName=ids["Table"], Item={"id": {"S": "2"}, "title": {"S": "milk"}})
+        assert query_through_dax(made, "2") == 0
+
+        # The times of its group, changed in place; then another group; then other nodes.
+        made.update(dax_resources(millis="1"))
+        assert query_through_dax(made, "2") == 1
+        items.delete_item(TableName=ids["Table"], Key={"id": {"S": "1"}})
+        assert get_through_dax(made, "1") is None
+        made.update(dax_resources(group="two"))
+        assert get_through_dax(made, "2") == "milk"
+        items.delete_item(TableName=ids["Table"], Key={"id": {"S": "2"}})
+        assert get_through_dax(made, "2") == "milk"
+        made.update(dax_resources(group="two", ReplicationFactor=3))
+        assert get_through_dax(made, "2") == "milk"
+        assert (made.ids["Cluster"], dax_url(made)) == (ids["Cluster"], url)
+
+        made.update(dax_resources(group="two", NodeType="dax.r5.large"))
+        assert made.ids["Cluster"] != ids["Cluster"], "another type of node is another cluster"
+        assert dax_url(made) != url
+        assert not listens(url)
+        assert listens(dax_url(made))
+        assert get_through_dax(made, "2") is None
+        url = dax_url(made)
+    assert not listens(url)
+
+
+@shows("REQ-T10", how="patched")
+def test_dax_asks_iam_for_the_caller_and_for_the_cluster(patched: Emulator) -> None:
+    def without(actions: tuple[str, ...], action: str) -> tuple[str, ...]:
+        return tuple(one for one in actions if one != action)
+
+    with stack(patched, dax_resources()) as made:
+        rename_through_dax(made, "1", "tea")
+        made.update(dax_resources(function_may=without(ALL_DAX, "dax:GetItem")))
+        assert get_through_dax(made, "1") == "AccessDeniedException"
+        assert query_through_dax(made, "1") == 1
+        made.update(dax_resources(function_may=without(ALL_DAX, "dax:UpdateItem")))
+        assert rename_through_dax(made, "1", "coffee") == "AccessDeniedException"
+        assert get_through_dax(made, "1") == "tea"
+        made.update(dax_resources(function_may=("dynamodb:GetItem", "dynamodb:Query")))
+        assert get_through_dax(made, "1") == "AccessDeniedException", "only dax: actions count"
+
+        made.update(dax_resources(cluster_may=without(ALL_DYNAMODB, "dynamodb:GetItem")))
+        assert get_through_dax(made, "2") == "AccessDeniedException"
+        assert get_through_dax(made, "1") == "tea", "what it has it gives"
+        assert rename_through_dax(made, "1", "coffee")["Attributes"]["title"] == {"S": "coffee"}
+        made.update(dax_resources(cluster_may=without(ALL_DYNAMODB, "dynamodb:UpdateItem")))
+        assert rename_through_dax(made, "1", "water") == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"millis": "soon"}, "record-ttl-millis is 'soon'; it must be a number of milliseconds"),
+        ({"IAMRoleARN": "arn:aws:iam::000000000000:role/nobody"}, "there is no role"),
+        ({"trust": "ec2.amazonaws.com"}, "does not trust dax.amazonaws.com"),
+        ({"SubnetGroupName": "nowhere"}, "SubnetGroupName: there is no nowhere"),
+        ({"ParameterGroupName": "nothing"}, "ParameterGroupName: there is no nothing"),
+        ({"ReplicationFactor": 12}, "ReplicationFactor is 12; it must be 1 to 11"),
+        ({"ClusterEndpointEncryptionType": "NONE"}, "TLS only"),
+    ],
+)
+def test_dax_cluster_that_cannot_be(patched: Emulator, changed: dict[str, Any], reason: str) -> None:
+    name, cloudformation = f"t-{uuid.uuid4().hex[:12]}", patched.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps({"Resources": dax_resources(with_function=False, **changed)}),
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    assert Stack(patched, name).ended() == "ROLLBACK_COMPLETE"
+    assert reason in str(cloudformation.describe_stack_events(StackName=name)["StackEvents"])
+    cloudformation.delete_stack(StackName=name)
+
+
+def test_dax_cluster_whose_name_is_given_is_not_replaced(patched: Emulator) -> None:
+    resources = dax_resources(with_function=False, ClusterName="mine", NodeType="dax.r5.large")
+    with stack(patched, dax_resources(with_function=False, ClusterName="mine")) as made:
+        cloudformation = patched.client("cloudformation")
+        cloudformation.update_stack(
+            StackName=made.name, TemplateBody=json.dumps({"Resources": resources}), Capabilities=["CAPABILITY_IAM"]
+        )
+        assert made.ended() == "UPDATE_ROLLBACK_COMPLETE"
+        reasons = str(cloudformation.describe_stack_events(StackName=made.name)["StackEvents"])
+        assert "Rename mine and update the stack again" in reasons
+
+
+def test_a_reset_leaves_nothing_of_dax(tmp_path: Path) -> None:
+    emulator = local.start(port=0, home=tmp_path)
+    try:
+        before = set((tmp_path / "tmp").rglob("*.pem"))
+        emulator.client("cloudformation").create_stack(
+            StackName="one", TemplateBody=json.dumps({"Resources": dax_resources()}), Capabilities=["CAPABILITY_IAM"]
+        )
+        made = Stack(emulator, "one")
+        assert made.ended() == "CREATE_COMPLETE"
+        url = dax_url(made)
+        assert get_through_dax(made, "1") is None
+        assert set((tmp_path / "tmp").rglob("*.pem")) > before
+        assert emulator.request("POST", f"{emulator.url}/_ministack/reset").status == 200
+        assert not listens(url)
+        assert set((tmp_path / "tmp").rglob("*.pem")) == before
+        with stack(emulator, dax_resources()) as made:
+            assert get_through_dax(made, "1") is None, "a new one works as the first did"
+    finally:
+        emulator.stop()
+    assert list(tmp_path.iterdir()) == []

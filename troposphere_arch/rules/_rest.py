@@ -22,16 +22,21 @@ def http_method(method: Resource) -> str:
 
 def path_of(view: View, method: Resource) -> str:
     """The path of a method without its leading slash; a path parameter is ANYTHING."""
+    return "/".join(ANYTHING if "{" in part else part for part in path_parts(view, method))
+
+
+def path_parts(view: View, method: Resource) -> list[str]:
+    """The parts of a method's path from the root, path parameters as they are written; ANYTHING for no literal one."""
     parts: list[str] = []
     seen: set[str] = set()
     value: Any = method.properties.get("ResourceId")
     while True:
         above = view.named(value, "AWS::ApiGateway::Resource")
         if not above or above[0].name in seen:
-            return "/".join(reversed(parts))
+            return parts[::-1]
         seen.add(above[0].name)
         part = text(above[0].properties.get("PathPart"))
-        parts.append(ANYTHING if part is None or "{" in part else part)
+        parts.append(ANYTHING if part is None else part)
         value = above[0].properties.get("ParentId")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from troposphere_arch.local.patches import (
+    dax,
     policy_variables,
     properties,
     resource_types,
@@ -49,6 +50,16 @@ PATCHES = (
         resource_types.install_web_acl_association,
     ),
     Patch(
+        "security-group-rules",
+        "AWS::EC2::SecurityGroupEgress and SecurityGroupIngress can be created; nothing is filtered",
+        resource_types.install_security_group_rules,
+    ),
+    Patch(
+        "dax",
+        "AWS::DAX::Cluster starts a model of a cluster of one node, with its caches, over TLS, with IAM",
+        dax.install,
+    ),
+    Patch(
         "method-validator",
         "AWS::ApiGateway::Method keeps RequestValidatorId, so requests are validated",
         properties.install_method_validator,
@@ -62,6 +73,11 @@ PATCHES = (
         "reserved-concurrency",
         "AWS::Lambda::Function keeps ReservedConcurrentExecutions",
         properties.install_reserved_concurrency,
+    ),
+    Patch(
+        "function-network",
+        "AWS::Lambda::Function keeps VpcConfig; it runs in no network",
+        properties.install_function_network,
     ),
     Patch(
         "role-boundary",

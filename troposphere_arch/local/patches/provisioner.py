@@ -30,15 +30,31 @@ def register(
     create: Callable[[str, Properties, str], Created],
     update: Callable[[str, Properties, Properties, str], Created],
     delete: Callable[[str, Properties], None],
+    replacing: tuple[str, ...] = (),
+    name: str = "",
 ) -> None:
     """Make the emulator's CloudFormation know `resource_type`.
 
     `create` takes the logical id, the properties and the stack's name; `update` the physical id, the old and the new
-    properties and the stack's name; `delete` the physical id and the properties.
+    properties and the stack's name; `delete` the physical id and the properties. When one of the properties `replacing`
+    changes, the resource is created anew and the old one deleted; that is refused while the property `name`, which
+    names the resource, stays as it is.
     """
     handlers = expect_keys(_provisioners(), _HANDLERS)
     handlers[resource_type] = {"create": create, "update": update, "delete": delete}
+    if replacing:
+        known = expect_keys(_provisioners(), "_REPLACING_PROPERTIES", "AWS::Lambda::Function")
+        known[resource_type] = replacing
+    if name:
+        known = expect_keys(_provisioners(), "_CUSTOM_NAME_REPLACEMENT", "AWS::DynamoDB::Table")
+        known[resource_type] = {"name": name}
+        _naming()
     _on_worker_thread(resource_type)
+
+
+def physical_name(stack_name: str, logical_id: str, *, longest: int) -> str:
+    """A name as CloudFormation makes one, in lower case; a replacement gets another."""
+    return str(_naming()(stack_name, logical_id, lowercase=True, max_len=longest))
 
 
 def afterwards(resource_type: str, apply: Callable[[str, Properties, Properties], None]) -> None:
@@ -93,11 +109,20 @@ def unless_gone(*codes: str) -> Iterator[None]:
             raise
 
 
+def this_emulator() -> Emulator:
+    """The emulator whose process this is."""
+    return Emulator(port=int(os.environ["GATEWAY_PORT"]), pid=os.getpid(), patched=True)
+
+
 @functools.cache
 def _client(service: str, region: str, account: str) -> Any:
-    this = Emulator(port=int(os.environ["GATEWAY_PORT"]), pid=os.getpid(), patched=True)
     # An account's number as access key is that account's root.
-    return this.client(service, credentials=(account, "test"), region=region)
+    return this_emulator().client(service, credentials=(account, "test"), region=region)
+
+
+def _naming() -> Any:
+    parameters = ("stack_name", "logical_id", "lowercase", "max_len", "seeded")
+    return expect_function(_provisioners(), "_physical_name", *parameters)
 
 
 def _provisioners() -> Any:
