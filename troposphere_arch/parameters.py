@@ -222,7 +222,7 @@ READ_CACHE_NODES = Spec(
     "ReadCacheNodes",
     "Caches",
     "Nodes of the read cache",
-    "Nodes of the DAX cluster, over two zones. AWS advises three or more; with one, reads fail while it is replaced.",
+    "Nodes of the DAX cluster, over two zones. AWS advises three or more; with one, requests fail while it restarts.",
     "3",
     "Number",
     minimum=1,
@@ -276,7 +276,7 @@ VPC_ID = Spec(
     "Network",
     "Existing VPC",
     "Id of a VPC of yours for the read cache and the functions, or none for a VPC of the stack's own, which costs "
-    "nothing. Needs SubnetIds. Switch ReadCache off before you change it.",
+    "nothing. Needs SubnetIds. Before you change it, switch ReadCache off and wait half an hour.",
     NONE,
     pattern=r"none|vpc-[0-9a-f]{8,17}",
     constraint="VpcId is none or the id of a VPC such as vpc-0123456789abcdef0.",
@@ -285,8 +285,8 @@ SUBNETS = Spec(
     "SubnetIds",
     "Network",
     "Subnets of the existing VPC",
-    "Ids of at least two private subnets of VpcId in different zones, separated by commas, or none. They need a way "
-    "to DynamoDB: a gateway endpoint. Others replace the read cache.",
+    "Ids of at least two private subnets of VpcId in different zones, of this account, separated by commas, or none. "
+    "They need a way to DynamoDB: a gateway endpoint. Others replace the read cache: switch it off before.",
     NONE,
     pattern=r"none|subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17})+",
     constraint="SubnetIds is none or at least two ids of subnets, separated by commas without blanks.",
@@ -296,7 +296,8 @@ ZONES = Spec(
     "Network",
     "Zones of the own VPC",
     "Two availability zones such as us-east-1b,us-east-1c, or none for the first two of the region. Name them when "
-    "Lambda or DAX is not in one of these; others replace the subnets, so switch ReadCache off before.",
+    "Lambda or DAX is not in one of these. From one pair to another go by none; before any change switch ReadCache "
+    "off and wait half an hour.",
     NONE,
     pattern=r"none|[a-z]{2}[a-z0-9-]*[0-9][a-z0-9-]*,[a-z]{2}[a-z0-9-]*[0-9][a-z0-9-]*",
     constraint="Zones is none or two availability zones, separated by a comma without a blank.",

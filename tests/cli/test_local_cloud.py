@@ -135,7 +135,7 @@ def test_an_account_by_change_set(build: Shell, stock: Emulator) -> None:
 
 @shows("REQ-D5", how="stock")
 def test_purge_removes_what_is_retained(build: Shell, stock: Emulator) -> None:
-    account(stock, build, "up", "todo", "--stack-name", "to-purge", "--yes", "--parameters", str(PRODUCTION))
+    account(stock, build, "up", "todo", "--stack-name", "to-purge", "--yes", "--parameter", "FileStorage=on")
     stack = Stack(stock, "to-purge")
     table, bucket = stack.physical("Todos"), stack.outputs["FilesBucket"]
     stock.client("s3").put_object(Bucket=bucket, Key="x/y", Body=b"z")

@@ -259,7 +259,7 @@ def test_what_is_unexpected_fails_and_tells_nothing(
         assert logged["message"] == "GET /todos/{id} 500"
         assert logged["error"] == error
         name, number, function = logged["at"].split(":")
-        assert (name, function) == ("read_todos.py", "one")
+        assert (name, function) == ("read_todos.py", "via_cache")
         assert int(number) > 0
         assert "anna" not in line
         assert "ring" not in line

@@ -75,6 +75,27 @@ def test_without_an_id_token_of_this_app_nothing_is_served(me: Person, method: s
     assert me.stored == []
 
 
+@shows("REQ-T11", how="stock")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("headers", "served"),
+    [
+        ({"Authorization": "t"}, True),
+        ({"authorization": "t"}, True),
+        ({"AUTHORIZATION": "t"}, False),
+        ({"aUTHORIZATION": "t", "X": "y"}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_the_token_is_in_a_header_that_a_cache_tells_callers_apart_by(
+    me: Person, method: str, headers: object, served: bool
+) -> None:
+    event = me.event(method, "/todos", {"title": "Milk"} if method == "POST" else None) | {"headers": headers}
+    reply = me.world.send(event)
+    assert reply.status in ((200, 201) if served else (401,))
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("context", [None, {}, {"authorizer": None}, {"authorizer": {"claims": "text"}}])
 def test_an_event_without_an_authorizer_is_refused(me: Person, method: str, context: object) -> None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from troposphere_arch import catalogue, scenarios
+from troposphere_arch import catalogue, layers, scenarios
+from troposphere_arch.layers import builder
 from troposphere_arch.local import Emulator
 
 BUCKET = "templates-of-the-tests"
+ARTIFACTS = "layers-of-the-tests"
 
 
 def template_bytes(scenario: str) -> bytes:
@@ -29,6 +31,16 @@ def template_url(emulator: Emulator, scenario: str, body: bytes | None = None) -
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key=f"{scenario}.json", Body=body or template_bytes(scenario))
     return f"{emulator.url}/{BUCKET}/{scenario}.json"
+
+
+def put_layers(emulator: Emulator) -> str:
+    """Puts the layers where stacks look, built for this machine, where the emulator runs them; gives the bucket."""
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket=ARTIFACTS)
+    for name in layers.NAMES:
+        layer = builder.build(name, builder.host())
+        s3.put_object(Bucket=ARTIFACTS, Key=layer.key, Body=layer.data)
+    return ARTIFACTS
 
 
 @dataclass
@@ -103,10 +115,16 @@ class Stack:
     def outputs(self) -> dict[str, str]:
         return {o["OutputKey"]: o["OutputValue"] for o in self.describe().get("Outputs", [])}
 
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources, as CloudFormation describes them."""
+        found: list[dict[str, Any]] = self.cloudformation.describe_stack_resources(StackName=self.name)[
+            "StackResources"
+        ]
+        return found
+
     def physical(self, logical: str) -> str:
         """The physical id of a resource: what an operator, not a user, looks at."""
-        resources = self.cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
-        return next(r["PhysicalResourceId"] for r in resources if r["LogicalResourceId"] == logical)
+        return next(r["PhysicalResourceId"] for r in self.resources() if r["LogicalResourceId"] == logical)
 
 
 def aws(emulator: Emulator, *arguments: str) -> str:

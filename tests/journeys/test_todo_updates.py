@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
-from tests.journeys.stack import Stack, template_bytes, template_url
+from tests.journeys.stack import Stack, put_layers, template_bytes, template_url
 from troposphere_arch.journeys.todo import Phone
 from troposphere_arch.local import Emulator
 
@@ -60,7 +61,7 @@ def reserved(stack: Stack, phone: Phone) -> Any:
     client = stack.emulator.client("lambda")
     return [
         client.get_function_concurrency(FunctionName=stack.physical(f)).get("ReservedConcurrentExecutions")
-        for f in ("ReadTodos", "WriteTodos")
+        for f in ("ReadTodos", "WriteTodos", "DeleteAccounts")
     ]
 
 
@@ -75,17 +76,29 @@ def table(stack: Stack) -> dict[str, Any]:
     return found
 
 
+def response_cache(stack: Stack, phone: Phone) -> Any:
+    client, id_ = api(stack)
+    stage = client.get_stage(restApiId=id_, stageName="v1")
+    settings = stage["methodSettings"]
+    [lists] = [setting for name, setting in settings.items() if name.endswith("~1todos/GET")]
+    assert settings["*/*"]["cachingEnabled"] is False
+    assert lists["cacheDataEncrypted"] is True
+    size = stage.get("cacheClusterSize") if stage.get("cacheClusterEnabled") else None
+    return size, lists["cachingEnabled"], lists["cacheTtlInSeconds"]
+
+
 def alarm_actions(stack: Stack, phone: Phone) -> list[list[str]]:
     alarms = stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
     ours = [a for a in alarms if stack.name in a["AlarmName"]]
-    assert len(ours) == 8
+    assert len(ours) == 10
     return sorted({tuple(a["AlarmActions"]) for a in ours})  # type: ignore[return-value]
 
 
 def roles(stack: Stack) -> list[dict[str, Any]]:
     iam = stack.emulator.client("iam")
     return [
-        iam.get_role(RoleName=stack.physical(r))["Role"] for r in ("ReadTodosRole", "WriteTodosRole", "IdentitiesRole")
+        iam.get_role(RoleName=stack.physical(r))["Role"]
+        for r in ("ReadTodosRole", "WriteTodosRole", "DeleteAccountsRole", "IdentitiesRole")
     ]
 
 
@@ -141,7 +154,7 @@ CHANGES: dict[str, tuple[dict[str, str], Look, Any, Any]] = {
         dict.fromkeys(("handler", "preflight"), "https://app.example.com"),
     ),
     "ThrottleRate, ThrottleBurst": ({"ThrottleRate": "1", "ThrottleBurst": "1"}, throttled, False, True),
-    "ReservedConcurrency": ({"ReservedConcurrency": "7"}, reserved, [None, None], [7, 7]),
+    "ReservedConcurrency": ({"ReservedConcurrency": "7"}, reserved, [None] * 3, [7] * 3),
     "FunctionMemory": ({"FunctionMemory": "512"}, lambda s, p: function(s)["MemorySize"], 256, 512),
     "MailFrom, MailIdentity": (
         {"MailFrom": "todo@example.com", "MailIdentity": "example.com"},
@@ -169,6 +182,12 @@ CHANGES: dict[str, tuple[dict[str, str], Look, Any, Any]] = {
         lambda s, p: {r.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for r in roles(s)},
         {None},
         {f"arn:aws:iam::{ACCOUNT}:policy/boundary"},
+    ),
+    "ResponseCache, ResponseCacheSeconds": (
+        {"ResponseCache": "1.6", "ResponseCacheSeconds": "60"},
+        response_cache,
+        (None, False, 30),
+        ("1.6", True, 60),
     ),
     "RolePath": ({"RolePath": "/apps/"}, lambda s, p: {r["Path"] for r in roles(s)}, {"/"}, {"/apps/"}),
 }
@@ -274,7 +293,136 @@ def test_a_web_acl(stack: Stack, phone: Phone) -> None:
     assert web_acl(stack, phone) is None
 
 
+@pytest.fixture
+def network_of_ones_own(patched: Emulator) -> dict[str, str]:
+    """A VPC with two private subnets, as an engineer has it already."""
+    ec2 = patched.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/24")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for cidr, zone in (("10.9.0.0/26", "us-east-1a"), ("10.9.0.64/26", "us-east-1b"))
+    ]
+    return {"VpcId": vpc, "SubnetIds": ",".join(subnets)}
+
+
+@shows("REQ-T6", "REQ-T10", "REQ-D5", how="patched")
+def test_the_read_cache_comes_and_goes_and_nothing_of_value_is_replaced(
+    patched: Emulator, network_of_ones_own: dict[str, str]
+) -> None:
+    stack = Stack(patched, "todo-cached").create(template_url(patched, "todo"))
+    try:
+        mina = signed_in(stack)
+        made = mina.call("POST", "/todos", {"title": "x"}).json()
+        path = f"/todos/{made['id']}"
+        precious = ("Todos", "Users", "App", "Identities", "ReadTodos", "WriteTodos", "Network", "NetworkFunctions")
+        before = {name: stack.physical(name) for name in precious}
+        subnets = {stack.physical("NetworkSubnetA"), stack.physical("NetworkSubnetB")}
+        assert inside(stack) == {"ReadTodos": set(), "WriteTodos": set(), "DeleteAccounts": set()}
+
+        stack.update(ReadCache="dax", ReadCacheListSeconds="1", ArtifactBucket=put_layers(patched))
+        cluster = stack.physical("TodosCache")
+        assert inside(stack) == {"ReadTodos": subnets, "WriteTodos": subnets, "DeleteAccounts": set()}
+        assert mina.call("GET", path).json() == made
+        changed = mina.call("PUT", path, {"title": "y", "done": True, "version": 1}).json()
+        assert mina.call("GET", path).json() == changed
+        assert rights(stack, "ReadTodosRole") == {"dax:GetItem", "dax:Query"}
+
+        # Nodes and times to live change in place.
+        stack.update(ReadCacheNodes="5", ReadCacheItemSeconds="60", ReadCacheListSeconds="2")
+        assert stack.physical("TodosCache") == cluster
+        assert stack.physical("TodosCacheSettings").endswith("-60-2")
+        # Another node type is another cluster, which takes over from the first.
+        stack.update(ReadCacheNodeType="dax.r5.large")
+        assert stack.physical("TodosCache") != cluster
+        assert mina.call("GET", path).json() == changed
+
+        stack.update(ReadCache="none")
+        assert inside(stack) == {"ReadTodos": set(), "WriteTodos": set(), "DeleteAccounts": set()}
+        assert function(stack)["Layers"] == []
+        assert "TODOS_CACHE" not in function(stack)["Environment"]["Variables"]
+        assert rights(stack, "ReadTodosRole") == set()
+        assert mina.call("GET", path).json() == changed
+        assert {name: stack.physical(name) for name in precious} == before
+
+        # In a network of the engineer's own there is none of ours.
+        stack.update(ReadCache="dax", **network_of_ones_own)
+        assert inside(stack)["ReadTodos"] == set(network_of_ones_own["SubnetIds"].split(","))
+        assert mina.call("GET", path).json() == changed
+        assert "Network" not in {r["LogicalResourceId"] for r in stack.resources()}
+        stack.update(ReadCache="none", VpcId="none", SubnetIds="none", Zones="us-east-1b,us-east-1c")
+        zones = patched.client("ec2").describe_subnets(
+            SubnetIds=[stack.physical("NetworkSubnetA"), stack.physical("NetworkSubnetB")]
+        )["Subnets"]
+        assert {z["AvailabilityZone"] for z in zones} == {"us-east-1b", "us-east-1c"}
+        assert mina.call("GET", path).json() == changed
+    finally:
+        stack.delete()
+
+
+def inside(stack: Stack) -> dict[str, set[str]]:
+    """The subnets of each function."""
+    names = ("ReadTodos", "WriteTodos", "DeleteAccounts")
+    return {name: set(function(stack, name).get("VpcConfig", {}).get("SubnetIds", [])) for name in names}
+
+
+def rights(stack: Stack, role: str) -> set[str]:
+    """The actions of DAX that the role may do."""
+    iam, name = stack.emulator.client("iam"), stack.physical(role)
+    documents = [
+        iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+    ]
+    actions = {action for document in documents for s in document["Statement"] for action in s["Action"]}
+    return {action for action in actions if action.startswith("dax:")}
+
+
+@shows("REQ-T10", how="patched")
+@pytest.mark.parametrize("role", ["ReadTodosRole", "WriteTodosRole", "TodosCacheRole"])
+def test_each_right_of_the_read_cache_is_needed(production: Stack, role: str) -> None:
+    """Taken away one by one from the deployed roles: some request of the journey fails each time."""
+    mina, iam = signed_in(production), production.emulator.client("iam")
+    name = production.physical(role)
+    rights = {
+        (policy, action)
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+        for s in iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]
+        for action in s["Action"]
+        if action.startswith("dax:") or (role == "TodosCacheRole" and action.startswith("dynamodb:"))
+    }
+    assert len(rights) == {"ReadTodosRole": 2, "WriteTodosRole": 2, "TodosCacheRole": 5}[role]
+    for policy, action in sorted(rights):
+        if action == "dynamodb:DescribeTable":
+            continue  # asked for once, when the cluster first hears of the table
+        as_it_was = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        less = json.loads(json.dumps(as_it_was))
+        for s in less["Statement"]:
+            s["Action"] = [a for a in s["Action"] if a != action]
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(less))
+        try:
+            assert 500 <= worst(mina) < 600, action
+        finally:
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(as_it_was))
+        assert worst(mina) < 300, action
+
+
+def worst(phone: Phone) -> int:
+    """The highest status among the answers to one request of each kind."""
+    made = phone.call("POST", "/todos", {"title": "x"})
+    path = f"/todos/{made.json()['id']}"
+    answers = [made, phone.call("GET", path), phone.call("GET", f"/todos?limit={secrets.randbelow(99) + 1}")]
+    answers.append(phone.call("PUT", path, {"title": "y", "done": True, "version": 1}))
+    answers.append(phone.call("DELETE", path))
+    return max(answer.status for answer in answers)
+
+
 REFUSED = {
+    "ReadCacheNeedsArtifactBucket": ({"ReadCache": "dax"}, "ReadCache needs ArtifactBucket"),
+    "VpcIdNeedsSubnetIds": ({"VpcId": "vpc-0123456789abcdef0"}, "VpcId needs SubnetIds"),
+    "SubnetIds": ({"SubnetIds": "subnet-0123456789abcdef0"}, "SubnetIds is none or at least two ids of subnets"),
+    "ResponseCache": ({"ResponseCache": "2"}, "ResponseCache"),
+    "ReadCacheNodes": ({"ReadCacheNodes": "12"}, "ReadCacheNodes is a number of nodes from 1 to 11"),
+    "ReadCacheNodeType": ({"ReadCacheNodeType": "cache.t3.small"}, "ReadCacheNodeType is a DAX node type"),
+    "Zones": ({"Zones": "us-east-1a"}, "Zones is none or two availability zones"),
     "MailFromNeedsMailIdentity": ({"MailFrom": "todo@example.com"}, "MailFrom needs MailIdentity"),
     "HostedZoneIdNeedsDomainName": ({"HostedZoneId": "Z0123456789"}, "HostedZoneId needs DomainName"),
     "MailIdentityNeedsMailFrom": ({"MailIdentity": "example.com"}, "MailIdentity needs MailFrom"),
@@ -299,10 +447,11 @@ def test_parameters_that_cannot_work_are_refused_before_anything_is_made(patched
 
 
 # Changed by tests of their own, above.
-BY_THEMSELVES = {"FileStorage", "OldFileVersionDays", "KmsKeyArn", "WebAclArn"} | {
-    "DomainName",
-    "DomainCertificateArn",
-    "HostedZoneId",
+BY_THEMSELVES = {
+    *("FileStorage", "OldFileVersionDays", "KmsKeyArn", "WebAclArn"),
+    *("DomainName", "DomainCertificateArn", "HostedZoneId"),
+    *("ReadCache", "ReadCacheNodes", "ReadCacheNodeType", "ReadCacheItemSeconds", "ReadCacheListSeconds"),
+    *("ArtifactBucket", "VpcId", "SubnetIds", "Zones"),
 }
 
 

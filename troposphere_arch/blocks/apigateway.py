@@ -276,7 +276,8 @@ def route(api: RestApi, verb: str, path: str, function: Function, *, query: tupl
     if verb == "GET":
         # Whose answer it is, and to what: without any one of them somebody gets what is not for them. The authorizer
         # has asked for the header before, so it need not be demanded here.
-        takes["method.request.header.Authorization"] = False
+        # API Gateway tells names of headers apart by case, and over HTTP/2 they are all lower.
+        takes |= {"method.request.header.Authorization": False, "method.request.header.authorization": False}
         key = {"CacheKeyParameters": sorted(takes)}
         _keep_answers(api, path)
     models = {"application/json": Ref(_model(api, f"{verb} {path}", body))} if body else None

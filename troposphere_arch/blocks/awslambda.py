@@ -12,14 +12,12 @@ from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, iam, logs
 from .. import grants, layers, parameters
 from ..conditions import choose, given, optional
 from ..parameters import parameter
+from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
 from ..template import Node, ScenarioTemplate
 from .ec2 import Network
 from .iam import grant, role
 from .logs import log_group
 
-# The newest runtime that the handlers have been run on.
-PYTHON_RUNTIME = "python3.13"
-ARCHITECTURE = "arm64"
 DEFAULTS = {"Timeout": 10}
 
 

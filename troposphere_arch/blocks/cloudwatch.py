@@ -80,7 +80,7 @@ def _of_table(table: Table) -> list[Watch]:
 
 
 def _of_cache(cache: ReadCache) -> list[Watch]:
-    dimensions = {"ClusterId": Ref(cache.resource)}
+    dimensions = {"ClusterId": cache.cluster_id}
     return [
         Watch(
             f"{cache.title}Cpu", "AWS/DAX", "CPUUtilization", dimensions, "Maximum", 80,
@@ -93,6 +93,10 @@ def _of_cache(cache: ReadCache) -> list[Watch]:
         Watch(
             f"{cache.title}Faults", "AWS/DAX", "FaultRequestCount", dimensions, "Sum", 0,
             "The read cache failed requests; callers may have got 5xx.",
+        ),
+        Watch(
+            f"{cache.title}Throttles", "AWS/DAX", "ThrottledRequestCount", dimensions, "Sum", 0,
+            "The read cache refused requests, for lack of memory or because the table did; callers may have got 503.",
         ),
     ]  # fmt: skip
 
@@ -195,14 +199,19 @@ def dashboard(
     widgets = [(json.dumps(_graph(place, heading, m)), when) for place, (heading, m, when) in enumerate(graphs)]
     always = ", ".join(widget for widget, when in widgets if not when)
     # A graph of what is switched off is left out of the text.
-    extras = {f"Graph{n}": If(when, Sub(f", {widget}"), "") for n, (widget, when) in enumerate(widgets) if when}
+    own = {"Cluster": cache.cluster_id} if cache else {}
+    extras = {
+        f"Graph{n}": If(when, Sub(f", {widget}", {k: v for k, v in own.items() if f"${{{k}}}" in widget}), "")
+        for n, (widget, when) in enumerate(widgets)
+        if when
+    }
     body = f'{{"widgets": [{always}{"".join(f"${{{name}}}" for name in extras)}]}}'
     t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(body, extras)))
 
 
 def _graphs_of(cache: ReadCache) -> tuple[tuple[str, list[Any], str | None], ...]:
     """What the read cache saves, and how busy it is."""
-    cluster = ["ClusterId", f"${{{cache.title}}}"]
+    cluster = ["ClusterId", "${Cluster}"]
     answers = ("ItemCacheHits", "ItemCacheMisses", "QueryCacheHits", "QueryCacheMisses")
     load = ("CPUUtilization", "CacheMemoryUtilization")
     return (

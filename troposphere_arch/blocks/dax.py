@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from troposphere import GetAtt, Ref, Sub, awslambda, dax, ec2, iam
+from troposphere import GetAtt, Ref, Select, Split, Sub, awslambda, dax, ec2, iam
 
 from .. import grants, parameters
 from ..conditions import all_of, equals, in_region, negated
@@ -53,6 +54,11 @@ class ReadCache(Node):
     role: iam.Role
     client: awslambda.LayerVersion
 
+    @property
+    def cluster_id(self) -> Any:
+        """What metrics go by: the cluster's name as DAX keeps it, in lower case, which is how its address begins."""
+        return Select(0, Split(".", GetAtt(self.resource, "ClusterDiscoveryEndpoint")))
+
 
 def read_cache(t: ScenarioTemplate, title: str, network: Network) -> ReadCache:
     """A DAX cluster when `ReadCache` is dax, encrypted at rest and in transit, in the subnets of the network.
@@ -70,7 +76,18 @@ def read_cache(t: ScenarioTemplate, title: str, network: Network) -> ReadCache:
     when = all_of(t, equals(t, "ReadCacheOn", parameters.READ_CACHE, "dax"), here)
 
     own_role = role(t, f"{title}Role", grants.trust_dax(), when=when)
-    subnets = t.put(dax.SubnetGroup(f"{title}Subnets", SubnetIds=network.subnet_ids), when=when)
+    subnets = t.put(
+        dax.SubnetGroup(
+            f"{title}Subnets",
+            # A cluster cannot move to other subnets; so others make another group, under another name, and a cluster.
+            SubnetGroupName=Sub(
+                f"${{AWS::StackName}}-{title}-${{First}}-${{Second}}",
+                {"First": Select(0, network.subnet_ids), "Second": Select(1, network.subnet_ids)},
+            ),
+            SubnetIds=network.subnet_ids,
+        ),
+        when=when,
+    )
     item, query = parameters.READ_CACHE_ITEM_SECONDS, parameters.READ_CACHE_LIST_SECONDS
     item_seconds, query_seconds = (f"${{{parameter(t, spec).title}}}" for spec in (item, query))
     settings = t.put(

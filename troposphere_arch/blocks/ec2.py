@@ -15,7 +15,9 @@ from .dynamodb import Table
 
 # Room for 56 addresses in each subnet; a cluster has at most 11 nodes, and functions share a few interfaces.
 ADDRESSES = "10.0.0.0/24"
-SUBNETS = {"A": "10.0.0.0/26", "B": "10.0.0.64/26"}
+# The addresses of each subnet in the region's first zones, and in zones that the user names: a subnet in another zone
+# is another subnet, and is made before the first one goes, so it needs room of its own.
+SUBNETS = {"A": ("10.0.0.0/26", "10.0.0.128/26"), "B": ("10.0.0.64/26", "10.0.0.192/26")}
 HTTPS = 443
 
 
@@ -51,11 +53,11 @@ def private_network(t: ScenarioTemplate, title: str) -> Network:
     vpc = t.put(ec2.VPC(title, CidrBlock=ADDRESSES, EnableDnsHostnames=True, EnableDnsSupport=True), when=own)
     routes = t.put(ec2.RouteTable(f"{title}Routes", VpcId=Ref(vpc)), when=own)
     subnets = []
-    for number, (letter, addresses) in enumerate(SUBNETS.items()):
+    for number, (letter, (first, other)) in enumerate(SUBNETS.items()):
         subnet = ec2.Subnet(
             f"{title}Subnet{letter}",
             AvailabilityZone=If(named, Select(number, zones), Select(number, GetAZs(""))),
-            CidrBlock=addresses,
+            CidrBlock=If(named, other, first),
             MapPublicIpOnLaunch=False,
             VpcId=Ref(vpc),
         )

@@ -83,6 +83,10 @@ def owner_of(event: Json) -> str:
     # The authorizer checks signature and expiry, but takes tokens of every app of the pool; some take access tokens.
     if claims.get("token_use") != "id" or claims.get("aud") != APP_CLIENT or not isinstance(sub, str) or not sub:
         raise Refusal(401, "Unauthorized", "The request carries no ID token of this app; sign in again.")
+    # A cache of answers tells callers apart by this header, and its two spellings from any other: an answer to a
+    # request that has it otherwise would be everybody's.
+    if not inside(event, "headers").keys() & {"Authorization", "authorization"}:
+        raise Refusal(401, "Unauthorized", "Send the token in a header that is spelt Authorization or authorization.")
     return sub
 
 
@@ -100,7 +104,7 @@ def stamp(seconds: float) -> str:
 
 def code_of(error: Exception) -> str:
     """The code in a service's answer ("ThrottlingException"), or nothing if no service answered."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
+    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def handler(event: Json, context: Any) -> Json:

@@ -1,7 +1,7 @@
 """The read side of the to-do list: `GET /todos` (newest first, in pages) and `GET /todos/{id}`.
 
 The function's role needs dynamodb:GetItem and dynamodb:Query on the table, and nothing that writes; behind a DAX
-cluster it needs dax:GetItem and dax:Query on that, and calls nothing else.
+cluster it needs dax:GetItem and dax:Query on that too, and asks the table only about what the cluster does not have.
 
 All reads are eventually consistent, which costs half as much. So an answer may be a moment old, and behind a DAX
 cluster a list as old as the cluster's time to live for queries. A client does not have to read what it just wrote (the
@@ -14,6 +14,7 @@ import functools
 import json
 import os
 import re
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -83,6 +84,10 @@ def owner_of(event: Json) -> str:
     # The authorizer checks signature and expiry, but takes tokens of every app of the pool; some take access tokens.
     if claims.get("token_use") != "id" or claims.get("aud") != APP_CLIENT or not isinstance(sub, str) or not sub:
         raise Refusal(401, "Unauthorized", "The request carries no ID token of this app; sign in again.")
+    # A cache of answers tells callers apart by this header, and its two spellings from any other: an answer to a
+    # request that has it otherwise would be everybody's.
+    if not inside(event, "headers").keys() & {"Authorization", "authorization"}:
+        raise Refusal(401, "Unauthorized", "Send the token in a header that is spelt Authorization or authorization.")
     return sub
 
 
@@ -100,7 +105,7 @@ def stamp(seconds: float) -> str:
 
 def code_of(error: Exception) -> str:
     """The code in a service's answer ("ThrottlingException"), or nothing if no service answered."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
+    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def handler(event: Json, context: Any) -> Json:
@@ -155,8 +160,9 @@ FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
 # to-dos have lower-case ids: no request can name them.
 TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 CACHE = os.environ.get("TODOS_CACHE")  # the address of the DAX cluster, when the table has one in front
-# The first call also finds the cluster's nodes, which is what the connection's time-out bounds.
-CACHE_CONFIG = Config(connect_timeout=3, read_timeout=1)
+# One attempt, because the client's own would repeat a refused condition too: `via_cache` makes the second one.
+CACHE_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"max_attempts": 0})
+UNREACHED = {"", "ConnectionException", "EndOfStreamException", "NoRouteException"}
 
 
 @functools.cache
@@ -168,12 +174,20 @@ def cluster() -> Any:
 
 def via_cache(operation: str, **request: Any) -> Any:
     """What the cache answers, or must hear of; without a cache it goes to the table itself."""
-    client = cluster() if CACHE else table
+    request["TableName"] = TABLE
+    if not CACHE:
+        return getattr(table, operation)(**request)
     try:
-        return getattr(client, operation)(TableName=TABLE, **request)
-    except OSError:
-        # While Lambda lets the function sleep, connections break, and the cluster's client tells that by failing once.
-        return getattr(client, operation)(TableName=TABLE, **request)
+        return getattr(cluster(), operation)(**request)
+    except (OSError, ClientError) as error:
+        if code_of(error) not in UNREACHED:
+            raise
+    # While Lambda lets the function sleep, connections to all nodes break, and the client's notes of the nodes grow
+    # old: so a new one. The old one takes its time to close.
+    if cluster.cache_info().currsize:
+        threading.Thread(target=cluster().close, daemon=True).start()
+        cluster.cache_clear()
+    return getattr(cluster(), operation)(**request)
 
 
 def missing() -> Refusal:
@@ -266,7 +280,11 @@ def page(call: Call) -> Answer:
 
 
 def one(call: Call) -> Answer:
-    item = via_cache("get_item", Key=key(call.owner, todo_id(call.event))).get("Item")
+    wanted = {"Key": key(call.owner, todo_id(call.event))}
+    item = via_cache("get_item", **wanted).get("Item")
+    if item is None and CACHE:
+        # A cache also keeps that there is nothing, and may have looked a moment before the item was there.
+        item = table.get_item(TableName=TABLE, **wanted, ConsistentRead=True).get("Item")
     if item is None:
         raise missing()
     return Answer(200, shown(item))

@@ -4,8 +4,8 @@ The function's role needs, on the table, dynamodb:GetItem, PutItem, UpdateItem, 
 time-out should be 10 seconds or more.
 
 Behind a DAX cluster a change and a deletion go through the cluster, so that it has the item as it is now; for these
-two the role needs dax:UpdateItem and dax:DeleteItem. A new item goes straight to the table: nobody can have asked for
-its id before, so no cache can be wrong about it, and the cluster's client does not tell why a transaction failed.
+two the role needs dax:UpdateItem and dax:DeleteItem. A new item goes straight to the table: the cluster's client does
+not tell why a transaction failed, and the reader takes no cache's word for it that an item is not there.
 
 Besides the to-dos, an owner's partition holds two kinds of records, which expire after a day:
 "token#<clientToken>" says which to-do a POST with that token made, and "closed" that the account was deleted.
@@ -18,6 +18,7 @@ import json
 import os
 import re
 import secrets
+import threading
 import time
 import traceback
 import unicodedata
@@ -88,6 +89,10 @@ def owner_of(event: Json) -> str:
     # The authorizer checks signature and expiry, but takes tokens of every app of the pool; some take access tokens.
     if claims.get("token_use") != "id" or claims.get("aud") != APP_CLIENT or not isinstance(sub, str) or not sub:
         raise Refusal(401, "Unauthorized", "The request carries no ID token of this app; sign in again.")
+    # A cache of answers tells callers apart by this header, and its two spellings from any other: an answer to a
+    # request that has it otherwise would be everybody's.
+    if not inside(event, "headers").keys() & {"Authorization", "authorization"}:
+        raise Refusal(401, "Unauthorized", "Send the token in a header that is spelt Authorization or authorization.")
     return sub
 
 
@@ -105,7 +110,7 @@ def stamp(seconds: float) -> str:
 
 def code_of(error: Exception) -> str:
     """The code in a service's answer ("ThrottlingException"), or nothing if no service answered."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
+    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def handler(event: Json, context: Any) -> Json:
@@ -160,8 +165,9 @@ FIELDS = ("id", "title", "notes", "done", "version", "createdAt", "updatedAt")
 # to-dos have lower-case ids: no request can name them.
 TODO_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 CACHE = os.environ.get("TODOS_CACHE")  # the address of the DAX cluster, when the table has one in front
-# The first call also finds the cluster's nodes, which is what the connection's time-out bounds.
-CACHE_CONFIG = Config(connect_timeout=3, read_timeout=1)
+# One attempt, because the client's own would repeat a refused condition too: `via_cache` makes the second one.
+CACHE_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"max_attempts": 0})
+UNREACHED = {"", "ConnectionException", "EndOfStreamException", "NoRouteException"}
 
 
 @functools.cache
@@ -173,12 +179,20 @@ def cluster() -> Any:
 
 def via_cache(operation: str, **request: Any) -> Any:
     """What the cache answers, or must hear of; without a cache it goes to the table itself."""
-    client = cluster() if CACHE else table
+    request["TableName"] = TABLE
+    if not CACHE:
+        return getattr(table, operation)(**request)
     try:
-        return getattr(client, operation)(TableName=TABLE, **request)
-    except OSError:
-        # While Lambda lets the function sleep, connections break, and the cluster's client tells that by failing once.
-        return getattr(client, operation)(TableName=TABLE, **request)
+        return getattr(cluster(), operation)(**request)
+    except (OSError, ClientError) as error:
+        if code_of(error) not in UNREACHED:
+            raise
+    # While Lambda lets the function sleep, connections to all nodes break, and the client's notes of the nodes grow
+    # old: so a new one. The old one takes its time to close.
+    if cluster.cache_info().currsize:
+        threading.Thread(target=cluster().close, daemon=True).start()
+        cluster.cache_clear()
+    return getattr(cluster(), operation)(**request)
 
 
 def missing() -> Refusal:

@@ -50,7 +50,7 @@ class Call:
 
 
 class Cluster:
-    """A cluster of one node, from when it is made until `close`.
+    """A cluster of so many `nodes`, from when it is made until `close`; they share their caches.
 
     `dynamodb` gives a client to read and write with, and is asked for each call. `secret` gives the secret key that
     belongs to an access key and a session token, or None; `allowed` says whether the holder of an access key may do an
@@ -74,6 +74,7 @@ class Cluster:
         clock: Callable[[], float] = time.monotonic,
         authority: Authority | None = None,
         host: str = HOST,
+        nodes: int = 1,
     ) -> None:
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
         self.items, self.queries = Cache(item_ttl_ms, clock), Cache(query_ttl_ms, clock)
@@ -84,9 +85,13 @@ class Cluster:
         self._directory = tempfile.TemporaryDirectory(prefix="dax-")
         self.certificate = Path(self._directory.name, "authority.pem")
         self.certificate.write_bytes(authority.pem)
-        self._server = _Server(self, authority.context(host))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="dax", daemon=True)
-        self._thread.start()
+        self._servers = [_Server(self, authority.context(host)) for _ in range(nodes)]
+        self._threads = [
+            threading.Thread(target=server.serve_forever, args=(0.05,), name="dax", daemon=True)
+            for server in self._servers
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def url(self) -> str:
@@ -95,17 +100,25 @@ class Cluster:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._server.server_address[1])
+        """The port of its address, which is its first node's."""
+        return self.ports[0]
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of its nodes."""
+        return [int(server.server_address[1]) for server in self._servers]
 
     def disconnect(self, *, reset: bool = False) -> None:
         """Close all connections, with `reset` by a TCP reset: what a client finds that slept for long."""
-        self._server.disconnect(reset)
+        for server in self._servers:
+            server.disconnect(reset)
 
     def close(self) -> None:
         """End it: no thread, connection or file is left."""
-        self._server.end()
-        self._thread.join()
+        for server in self._servers:
+            server.end()
+        for thread in self._threads:
+            thread.join()
         self._directory.cleanup()
 
     def __enter__(self) -> Cluster:
@@ -248,7 +261,7 @@ class _Connection(socketserver.BaseRequestHandler):
                 return protocol.success(cluster.lists.names(arguments[0]))
             case "DefineAttributeListId":
                 return protocol.success(cluster.lists.number(tuple(arguments[0])))
-        return protocol.endpoints(HOST, LOOPBACK, cluster.port, f"{cluster.region}a")
+        return protocol.endpoints(HOST, LOOPBACK, cluster.ports, f"{cluster.region}a")
 
     def _perform(self, operation: str, arguments: list[Any]) -> bytes:
         cluster, seen = self.server.cluster, replace(self._caller, operation=operation)

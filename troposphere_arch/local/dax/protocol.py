@@ -199,10 +199,15 @@ def answer(asked: Request, result: Mapping[str, Any], lists: AttributeLists) -> 
     return success(fields)
 
 
-def endpoints(host: str, address: str, port: int, zone: str) -> bytes:
-    """The answer that names the nodes: one, the leader, which takes reads and writes."""
-    leader = 1
-    return success([{0: 1, 1: host, 2: socket.inet_aton(address), 3: port, 4: leader, 5: zone}])
+def endpoints(host: str, address: str, ports: list[int], zone: str) -> bytes:
+    """The answer that names the nodes: the first is the leader, which takes writes; the others take reads only."""
+    leader, replica = 1, 2
+    return success(
+        [
+            {0: n, 1: host, 2: socket.inet_aton(address), 3: port, 4: leader if n == 1 else replica, 5: zone}
+            for n, port in enumerate(ports, 1)
+        ]
+    )
 
 
 def success(result: Any) -> bytes:
