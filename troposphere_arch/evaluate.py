@@ -105,6 +105,8 @@ def _simplified(value: Any, values: Values, holding: Mapping[str, bool]) -> Any:
     name, argument = _function(value)
     if name == "Fn::If":
         condition, so, otherwise = argument
+        if condition not in holding:
+            raise ValueError(f"condition {condition} is not decided where {value!r} needs it")
         return _simplified(so if holding[condition] else otherwise, values, holding)
     if name == "Ref" and argument == "AWS::NoValue":
         return ABSENT
@@ -136,9 +138,10 @@ def _worked_out(value: dict[str, Any], values: Values) -> Any:
 def _substituted(argument: Any, values: Values) -> Any:
     """The text of an `Fn::Sub`; with what is not known in it, a `Sub` of the rest."""
     text, own = (argument, {}) if isinstance(argument, str) else (argument[0], dict(argument[1]))
-    # What is the text of another Sub is put in its place as it is.
-    nested = {name: _function(one)[1] for name, one in own.items() if _function(one)[0] == "Fn::Sub"}
-    own = {**own, **{name: one for name, one in nested.items() if isinstance(one, str)}}
+    # The text of a Sub within is put in its place as it is, and brings its own variables along.
+    for name, inner in [(name, _function(one)[1]) for name, one in own.items() if _function(one)[0] == "Fn::Sub"]:
+        own[name], more = (inner, {}) if isinstance(inner, str) else inner
+        own |= more
     known = {**values, **{name: one for name, one in own.items() if isinstance(one, str)}}
     done = _VARIABLE.sub(lambda m: str(known.get(m[1], m[0])), text)
     left = {name: one for name, one in own.items() if f"${{{name}}}" in done}

@@ -115,8 +115,8 @@ def through_endpoint(table: Any) -> list[Statement]:
     The policy of an endpoint grants nothing: it limits what passes.
     https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     """
-    actions = sorted({*READ_ITEMS, *WRITE_ITEMS, *CLEAR_PARTITIONS, *SERVE_ITEMS}, key=str)
-    return [_allow(actions, [GetAtt(table, "Arn")], Principal=Principal("*"))]
+    every = {action.JSONrepr(): action for action in (*READ_ITEMS, *WRITE_ITEMS, *CLEAR_PARTITIONS, *SERVE_ITEMS)}
+    return [_allow([every[name] for name in sorted(every)], [GetAtt(table, "Arn")], Principal=Principal("*"))]
 
 
 def have_interfaces() -> list[Statement]:

@@ -144,7 +144,7 @@ def test_what_is_off_leaves_nothing_behind() -> None:
         caching = [s["CachingEnabled"] for s in resources["ApiStage"]["Properties"]["MethodSettings"]]
         assert caching == [False, *[("ResponseCache" in on)] * 2]
         body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-        widgets = json.loads(body)["widgets"]
+        widgets = json.loads(body if isinstance(body, str) else body[0])["widgets"]
         assert len(widgets) == 6 + ("ResponseCache" in on) + 2 * ("ReadCache" in on)
 
 
@@ -187,3 +187,42 @@ def test_where_there_is_no_dax_the_template_has_none() -> None:
         deployed = evaluate.resolved(TEMPLATE, values(frozenset(OPTIONS), region))
         assert not [n for n, r in deployed["Resources"].items() if r["Type"].startswith("AWS::DAX")]
         assert deployed["Resources"]["ReadTodos"]["Properties"]["VpcConfig"]["SubnetIds"] == []
+
+
+@shows("REQ-T10", how="static")
+def test_what_aws_cannot_change_in_place_gets_another_name_or_place() -> None:
+    """Each is made before its predecessor goes, so the two must not be in each other's way."""
+
+    def deployed(**chosen: str) -> dict[str, Any]:
+        values = {"ReadCache": "dax", "ArtifactBucket": "artifacts", **chosen}
+        found: dict[str, Any] = evaluate.resolved(TEMPLATE, evaluate.parameters_of(TEMPLATE, values))["Resources"]
+        return found
+
+    first, other = deployed(), deployed(**OPTIONS["Zones"])
+    blocks = [{r[f"NetworkSubnet{letter}"]["Properties"]["CidrBlock"] for letter in "AB"} for r in (first, other)]
+    assert len(blocks[0] | blocks[1]) == 4
+    name = "TodosCacheSubnets", "SubnetGroupName"
+    own, theirs = (r[name[0]]["Properties"][name[1]] for r in (first, deployed(**OPTIONS["Vpc"])))
+    assert own["Fn::Sub"][1] == {"First": {"Ref": "NetworkSubnetA"}, "Second": {"Ref": "NetworkSubnetB"}}
+    assert theirs == {"Fn::Sub": "${AWS::StackName}-TodosCache-subnet-0123456789abcdef0-subnet-0123456789abcdef1"}
+    name = "TodosCacheSettings", "ParameterGroupName"
+    times = [
+        r[name[0]]["Properties"][name[1]]
+        for r in (first, deployed(ReadCacheItemSeconds="1"), deployed(ReadCacheListSeconds="1"))
+    ]
+    assert len({json.dumps(one) for one in times}) == 3
+
+
+@shows("REQ-T10", how="static")
+def test_metrics_go_by_the_name_that_dax_keeps() -> None:
+    """DAX keeps names of clusters in lower case; CloudWatch tells the two apart."""
+    deployed = evaluate.resolved(TEMPLATE, values(frozenset({"ReadCache"}), "us-east-1"))["Resources"]
+    first_label = {"Fn::Select": [0, {"Fn::Split": [".", {"Fn::GetAtt": ["TodosCache", "ClusterDiscoveryEndpoint"]}]}]}
+    alarms = [
+        r["Properties"] for n, r in deployed.items() if n.startswith("TodosCache") and "MetricName" in r["Properties"]
+    ]
+    assert {a["MetricName"] for a in alarms} == {
+        *("CPUUtilization", "EvictedSize", "FaultRequestCount", "ThrottledRequestCount")
+    }
+    assert all(a["Dimensions"] == [{"Name": "ClusterId", "Value": first_label}] for a in alarms)
+    assert deployed["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][1] == {"Cluster": first_label}
