@@ -31,7 +31,7 @@ up: $(VENV)/.local  ## the to-do list in the embedded emulator
 down: $(VENV)/.local  ## delete what is in the emulator, and end it
 	$(BIN)/python build.py down
 
-bench: $(VENV)/.local  ## measure: cold build, build with nothing changed, up to the first answer
+bench: $(VENV)/.local  ## measure: builds against cfn-lint and the AWS CDK (needs node), up to the first answer
 	$(BIN)/python -m benchmarks
 
 requirements: $(VENV)/.test  ## write docs/requirements.md and docs/house-rules.md from tests and rules

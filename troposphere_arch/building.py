@@ -1,21 +1,16 @@
 """Building: makes the files of the catalogue, lints the templates, and writes what is new.
 
 Nothing is computed twice: when neither the sources nor the tools nor the files have changed since the last clean build,
-the hashes of both say so and no heavy module is imported.
+`memory` says so and no heavy module is imported.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import sys
-from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import places
+from . import atomic, memory, places
 from .errors import UserError
 
 
@@ -35,17 +30,17 @@ def build(templates: Path, *, write: bool) -> Result:
 
     With findings nothing is written. Raises `UserError` when a file cannot be written; then none is half written.
     """
-    key = _sources()
-    known = _remembered(key)
-    if known is not None and all(_sha_of(templates / path) == sha for path, sha in known.items()):
-        return Result(known, strangers=_strangers(templates, known), cached=True)
+    key = memory.sources()
+    known = memory.recall(key, str(templates))
+    if known is not None:
+        return Result(known, strangers=memory.strangers(str(templates), known), cached=True)
 
     from . import catalogue, lint
     from .exemptions import EXEMPTIONS
 
     content = catalogue.contents()
-    made = {path: _sha(data) for path, data in content.items()}
-    changed = tuple(path for path in content if _sha_of(templates / path) != made[path])
+    made = {path: hashlib.sha256(data).hexdigest() for path, data in content.items()}
+    changed = tuple(path for path in content if memory.sha_of(str(templates / path)) != made[path])
     cache = places.cache() / "lint"
     parts = [path for path in content if catalogue.is_part(path)]
     linted = {path: data for path, data in content.items() if catalogue.is_template(path) or path in parts}
@@ -55,70 +50,16 @@ def build(templates: Path, *, write: bool) -> Result:
             _write_all(templates, {path: content[path] for path in changed})
         _remember(key, made)
     diff = "" if write else _diff(templates, {path: content[path] for path in changed})
-    return Result(made, changed, _strangers(templates, made), findings, diff)
+    return Result(made, changed, memory.strangers(str(templates), made), findings, diff)
 
 
-def _sources() -> str:
-    """A hash of everything that the output depends on: our files, Python, and the versions of the libraries."""
-    digest = hashlib.sha256(sys.version.encode())
-    specs = [find_spec(name) for name in ("troposphere", "awacs", "cfnlint")]
-    sites = {Path(spec.origin).parents[1] for spec in specs if spec and spec.origin}
-    # Directory names tell versions without the cost of importing importlib.metadata.
-    tools = ("troposphere-", "awacs-", "cfn_lint-")
-    for name in sorted(e.name for site in sites for e in os.scandir(site) if e.name.startswith(tools)):
-        digest.update(name.encode())
-    for path in sorted(_files(places.PACKAGE)):
-        digest.update(path.encode() + b"\0" + Path(path).read_bytes())
-    return digest.hexdigest()
-
-
-def _files(folder: Path) -> Iterable[str]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = [f for f in folders if f != "__pycache__"]
-        yield from (os.path.join(root, n) for n in names if n.endswith((".py", ".json")))  # noqa: PTH118  # faster
-
-
-def _sha(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _sha_of(path: Path) -> str | None:
+def _remember(key: str | None, made: dict[str, str]) -> None:
+    if key is None or key != memory.sources():
+        return  # a tool tells no version, or somebody edited the sources meanwhile
     try:
-        return _sha(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None  # no such file; if it cannot be made, writing it will say so
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _memory() -> Path:
-    return places.cache() / "build.json"
-
-
-def _remembered(key: str) -> dict[str, str] | None:
-    """The hashes of the last clean build's files, if it was made from the same sources."""
-    try:
-        memory = json.loads(_memory().read_text())
-        return dict(memory["made"]) if memory["sources"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # a cache that cannot be read is no cache
-
-
-def _remember(key: str, made: dict[str, str]) -> None:
-    try:
-        _write(_memory(), json.dumps({"sources": key, "made": made}).encode())
+        atomic.write(Path(memory.file()), memory.text(key, made).encode())
     except UserError:
         return  # a read-only home costs time at the next build, nothing else
-
-
-def _strangers(templates: Path, made: Iterable[str]) -> tuple[str, ...]:
-    if not templates.is_dir():
-        return ()
-    # Only below the scenarios' own folders: what else stands beside them is not ours to judge.
-    folders = {path.partition("/")[0] for path in made if "/" in path}
-    files = (p for folder in folders for p in (templates / folder).rglob("*") if p.is_file())
-    there = {p.relative_to(templates).as_posix() for p in files if not p.name.startswith(".")}
-    return tuple(sorted(there - set(made)))
 
 
 def _diff(templates: Path, changed: dict[str, bytes]) -> str:
@@ -138,26 +79,4 @@ def _diff(templates: Path, changed: dict[str, bytes]) -> str:
 
 def _write_all(templates: Path, files: dict[str, bytes]) -> None:
     for path, data in files.items():
-        _write(templates / path, data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all: to a temporary file beside it, then rename."""
-    import tempfile
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as f:
-            temporary = Path(f.name)
-            try:
-                f.write(data)
-                f.flush()
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; make it writable, or choose another place with --output DIR"
-        ) from None
+        atomic.write(templates / path, data)

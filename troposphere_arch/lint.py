@@ -7,6 +7,7 @@ is one run, templates share the rules, and what was clean before, down to the by
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -28,6 +29,8 @@ HOUSE = "E90"
 UNUSED_EXEMPTION = "E9000"
 # Below so many bytes of templates, two workers take longer than one: each must load the schemas of the resources.
 FORK_FROM_BYTES = 150_000
+# How many answers about conditions are remembered: one template has some hundreds of different questions.
+MOST_ANSWERS = 2_000
 _PARSE_ERROR = "E0000"
 _RULE_ERROR = "E0002"
 
@@ -192,7 +195,7 @@ def _cfn_lint_version() -> str:
 def _house_rules_hash() -> str:
     here = Path(__file__).parent
     # The functions' rule reads the runtime from there.
-    files = [Path(__file__), here / "blocks" / "awslambda.py", *sorted((here / "rules").glob("*.py"))]
+    files = [Path(__file__), here / "runtime.py", *sorted((here / "rules").glob("*.py"))]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -234,7 +237,22 @@ def _check_adopted(name: str, content: bytes) -> list[Finding]:
 
 @lru_cache
 def _runner(regions: tuple[str, ...], house: bool) -> Any:
-    """cfn-lint with its rules built, ours among them, and no configuration but this."""
+    """cfn-lint with its rules built, ours among them, and no configuration but this.
+
+    All of it stays for as long as the process, so the garbage collector need not look through it again and again.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _build_runner(regions, house)
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
+
+
+def _build_runner(regions: tuple[str, ...], house: bool) -> Any:
+    _answer_each_question_once()
     import cfnlint.helpers  # type: ignore[import-untyped]  # it ships no types
     from cfnlint.config import ConfigMixIn  # type: ignore[import-untyped]
     from cfnlint.runner import Runner  # type: ignore[import-untyped]
@@ -262,6 +280,32 @@ def _runner(regions: tuple[str, ...], house: bool) -> Any:
 
         runner.rules.extend(house_rules())
     return runner
+
+
+@lru_cache
+def _answer_each_question_once() -> None:
+    """Let the solver that cfn-lint is about to import remember its answers: a third of all the time.
+
+    cfn-lint asks it which conditions of a template can hold together; of a template with many of them, and `Rules`,
+    thousands of times, and mostly what it has asked before.
+    """
+    from sympy.assumptions.cnf import EncodedCNF  # type: ignore[import-untyped]  # it ships no types
+    from sympy.logic import inference  # type: ignore[import-untyped]
+
+    solve = inference.satisfiable
+    answers: dict[Any, Any] = {}
+
+    def satisfiable(question: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(question, EncodedCNF) or args or any(options.values()):
+            return solve(question, *args, **options)
+        key = tuple(question.encoding), tuple(map(tuple, question.data))
+        if key not in answers:
+            if len(answers) >= MOST_ANSWERS:
+                answers.clear()
+            answers[key] = solve(question)
+        return answers[key]
+
+    inference.satisfiable = satisfiable
 
 
 def _check(runner: Any, name: str, content: bytes) -> list[Finding]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -50,22 +50,111 @@ def test_check_fails_with_a_diff_and_writes_nothing(build: Shell, tmp_path: Path
     assert (out / TEMPLATE).read_text() == changed
 
 
-def test_a_second_build_imports_nothing_heavy(build: Shell, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert build("--output", out).code == 0
-    code = (
-        "import sys; from troposphere_arch.cli.run import run; run(sys.argv[1:]); "
-        "print([m for m in ('troposphere', 'awacs', 'cfnlint', 'boto3', 'botocore') if m in sys.modules])"
-    )
+@pytest.fixture
+def checkout(tmp_path: Path) -> Shell:
+    """`python build.py` of a checkout of its own, whose sources a test may change."""
+    root = tmp_path / "checkout"
+    for name in ("troposphere_arch", "templates"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("build.py", "setup.cfg"):
+        shutil.copy(ROOT / name, root)
+    return Shell(tmp_path, root=root)
+
+
+def imported(shell: Shell, *arguments: str) -> set[str]:
+    """The top-level modules that `build.py` imports, as Python itself lists them."""
     done = subprocess.run(
-        [sys.executable, "-c", code, "build", "--output", out],
-        env={**build.environment(), "PYTHONPATH": str(ROOT)},
+        [shell.python, "-X", "importtime", shell.root / "build.py", *arguments],
+        env=shell.environment(),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "nothing changed" in done.stdout
-    assert done.stdout.endswith("[]\n")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+def test_a_build_where_nothing_changed_imports_nothing_that_takes_time(checkout: Shell) -> None:
+    slow = {"troposphere", "awacs", "cfnlint", "boto3", "botocore", "argparse", "json"}
+    assert slow & imported(checkout, "build") >= {"troposphere", "awacs", "cfnlint", "argparse"}
+    assert "nothing changed" in checkout().out
+    assert slow & imported(checkout) == set()
+    assert slow & imported(checkout, "build") == set()
+
+
+def test_every_change_is_noticed(checkout: Shell) -> None:
+    """Not by the times of files, which a checkout or an editor may restore."""
+    source = checkout.root / "troposphere_arch/exemptions.py"
+    output = checkout.root / "templates/todo/1.0.0/parameters/starter.json"
+    made = {path: path.read_bytes() for path in (source, output)}
+
+    def unchanged() -> bool:
+        done = checkout()
+        assert done.code == 0, done.err
+        return "(nothing changed)" in done.out
+
+    def change(path: Path, data: bytes) -> None:
+        times = path.stat()
+        path.write_bytes(data)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert [unchanged(), unchanged()] == [False, True]
+    for path, data in made.items():
+        change(path, data.replace(b"a", b"A", 1) if path is source else data[:-1])
+        assert [unchanged(), unchanged()] == [False, True], path
+        change(path, data)
+        assert unchanged() is (path is output)  # the build has put it right
+    assert [unchanged(), unchanged()] == [True, True]
+    added = checkout.root / "troposphere_arch/handlers/todo/added.any"
+    added.touch()
+    assert [unchanged(), unchanged()] == [False, True]
+    added.rename(added.with_suffix(".other"))
+    assert [unchanged(), unchanged()] == [False, True]
+    output.unlink()
+    assert [unchanged(), output.read_bytes() == made[output], unchanged()] == [False, True, True]
+
+
+def test_another_version_of_a_tool_is_noticed(checkout: Shell, tmp_path: Path) -> None:
+    import troposphere
+
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "troposphere").symlink_to(Path(troposphere.__file__).parent)
+
+    def unchanged() -> bool:
+        done = checkout(PYTHONPATH=str(site))
+        assert done.code == 0, done.err
+        return "(nothing changed)" in done.out
+
+    assert [unchanged(), unchanged()] == [False, False]  # it tells no version, so it may be any
+    metadata = site / "troposphere-4.11.1.dist-info"
+    metadata.mkdir()
+    assert [unchanged(), unchanged()] == [False, True]
+    metadata.rename(site / "troposphere-4.11.2.dist-info")
+    assert [unchanged(), unchanged()] == [False, True]
+
+
+def test_what_no_source_makes_is_told_each_time(checkout: Shell) -> None:
+    checkout()
+    stray = checkout.root / "templates/todo/1.0.0/stray.json"
+    stray.write_text("{}")
+    (stray.parent / ".hidden").write_text("")
+    (checkout.root / "templates/beside").write_text("")
+    for _ in range(2):
+        done = checkout(cwd=checkout.root)
+        assert done.out.splitlines()[0] == "templates/todo/1.0.0/stray.json: no source makes this file"
+        assert done.out.splitlines()[1].endswith("(nothing changed)")
+    assert checkout("--check").code == 1
+
+
+def test_a_file_that_cannot_be_read(checkout: Shell) -> None:
+    checkout()
+    for name in ("templates/index.json", "troposphere_arch/errors.json"):
+        loop = checkout.root / name
+        loop.unlink(missing_ok=True)
+        loop.symlink_to(loop)
+        refused(checkout(), "cannot read", name)
+        loop.unlink()
 
 
 def test_a_damaged_file_is_noticed_and_mended_after_a_cached_build(build: Shell, tmp_path: Path) -> None:
@@ -77,11 +166,18 @@ def test_a_damaged_file_is_noticed_and_mended_after_a_cached_build(build: Shell,
     assert (out / TEMPLATE).read_bytes() == (ROOT / "templates" / TEMPLATE).read_bytes()
 
 
-@pytest.mark.parametrize("cache", ["not a file", "{}", "[1]"])
-def test_a_broken_cache_is_no_cache(build: Shell, tmp_path: Path, cache: str) -> None:
-    memory = tmp_path / "cache/troposphere-arch/build.json"
-    memory.parent.mkdir(parents=True)
-    memory.write_text(cache)
+def test_a_broken_cache_is_no_cache(build: Shell, tmp_path: Path) -> None:
+    memory = tmp_path / "cache/troposphere-arch/last-clean-build"
+    assert build("--check").code == 0
+    good = memory.read_bytes()
+    lines = good.splitlines(keepends=True)
+    for damaged in (b"", b"not a memory", b"\xff" + good, good[:-1], b"".join(lines[:-1]), good + lines[-1]):
+        memory.write_bytes(damaged)
+        done = build("--check")
+        assert (done.code, "nothing changed" in done.out) == (0, False)
+        assert memory.read_bytes() == good
+    memory.unlink()
+    memory.mkdir()
     assert build("--check").code == 0
 
 
@@ -143,13 +239,11 @@ def test_files_that_are_no_text(build: Shell, tmp_path: Path) -> None:
     (out / "notes.txt").write_text("beside the templates, and nobody's business")
     done = build("--check", "--output", out)
     assert (done.code, "Traceback" in done.err, "notes.txt" in done.out) == (1, False, False)
-    checkout = tmp_path / "checkout"
-    shutil.copytree(ROOT / "troposphere_arch", checkout / "troposphere_arch")
-    shutil.copytree(ROOT / "templates", checkout / "templates")
-    for name in ("build.py", "setup.cfg"):
-        shutil.copy(ROOT / name, checkout)
-    (checkout / "templates/index.json").write_text("[")
-    refused(Shell(tmp_path, root=checkout)("list"), "index.json is damaged")
+
+
+def test_a_damaged_index(checkout: Shell) -> None:
+    (checkout.root / "templates/index.json").write_text("[")
+    refused(checkout("list"), "index.json is damaged")
 
 
 def test_list_and_show(build: Shell) -> None:

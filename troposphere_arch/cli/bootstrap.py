@@ -15,9 +15,7 @@ def ensure_packages():  # type: ignore[no-untyped-def]  # annotations of today w
     """Return when all is here; else become the same command in `.venv`, or end with the one command to type."""
     missing = []
     if sys.version_info >= (3, 11):
-        from importlib.util import find_spec
-
-        missing = [name for name in NEEDS if find_spec(name) is None]
+        missing = [name for name in NEEDS if not _is_here(name)]  # type: ignore[no-untyped-call]  # as above
         if not missing:
             os.environ.pop(GUARD, None)
             return
@@ -33,3 +31,12 @@ def ensure_packages():  # type: ignore[no-untyped-def]  # annotations of today w
     how = "make -C %s" % root if checkout else "%s -m pip install %s" % (sys.executable, packages)
     sys.stderr.write("error: this Python (%s) lacks %s; type: %s\n" % (sys.executable, what, how))
     raise SystemExit(2)
+
+
+def _is_here(name):  # type: ignore[no-untyped-def]  # as above
+    for folder in sys.path:
+        if os.path.exists(os.path.join(folder, name, "__init__.py")):
+            return True
+    from importlib.util import find_spec  # knows of unusual places too, and takes longer to import than to look
+
+    return find_spec(name) is not None

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .. import building, places
+from . import unchanged
 from .table import as_json
 
 
@@ -49,8 +50,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"wrote {_shown(templates / path)}")
     for path in result.strangers:
         print(f"{_shown(templates / path)}: no source makes this file")
-    n = len(result.made)
-    print(f"{n} files are as the sources make them, lint is clean" + (" (nothing changed)" if result.cached else ""))
+    print(unchanged.line(len(result.made), cached=result.cached))
     return 0
 
 

@@ -1,24 +1,16 @@
-"""Finds the command, imports its file, and turns what goes wrong into one line and an exit code."""
+"""Finds the command, imports its file, and turns what goes wrong into one line and an exit code.
+
+What only some calls need is imported where they need it, for the sake of the build that changes nothing.
+"""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from importlib import import_module
-from typing import NoReturn
 
 from .. import __version__
 from ..errors import Stopped, UserError
 from . import COMMANDS
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, but one line for what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what `run` prints."""
-        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def run(argv: list[str]) -> int:
@@ -31,12 +23,7 @@ def run(argv: list[str]) -> int:
         return 0
     name, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith("-") else ("build", argv)
     try:
-        if name not in COMMANDS:
-            raise UserError(f"unknown command {name!r}: there is {', '.join(COMMANDS)}")
-        command = import_module(f"{__package__}.{name}")
-        parser = Parser(prog=f"{_program()} {name}", description=command.__doc__)
-        command.arguments(parser)
-        code: int = command.run(parser.parse_args(rest))
+        code = 0 if name == "build" and not rest and _nothing_changed() else _call(name, rest)
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -45,6 +32,26 @@ def run(argv: list[str]) -> int:
         # Whoever read our output went away; what is left in the buffer has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    return code
+
+
+def _nothing_changed() -> bool:
+    from .unchanged import told
+
+    return told()
+
+
+def _call(name: str, rest: list[str]) -> int:
+    if name not in COMMANDS:
+        raise UserError(f"unknown command {name!r}: there is {', '.join(COMMANDS)}")
+    from importlib import import_module
+
+    from .parser import Parser
+
+    command = import_module(f"{__package__}.{name}")
+    parser = Parser(prog=f"{_program()} {name}", description=command.__doc__)
+    command.arguments(parser)
+    code: int = command.run(parser.parse_args(rest))
     return code
 
 

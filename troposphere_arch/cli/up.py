@@ -17,7 +17,7 @@ from .table import as_json, table
 from .where import about, account, account_options, agreed, here_of, in_account, say, scenario_of
 
 if TYPE_CHECKING:
-    from ..deploy import Plan, Target
+    from ..deploy import Artifact, Needs, Plan, Target
     from ..local import Emulator
 
 
@@ -29,7 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parameters", metavar="FILE", type=Path, help="a parameter file, as create-stack takes it")
     parser.add_argument("--port", metavar="N", type=_port, help="the emulator's port (4580)")
     parser.add_argument("--stock", action="store_true", help="the unmodified emulator, without our patches")
-    parser.add_argument("--s3-bucket", metavar="B", help="upload the template here, not to a bucket made for that")
+    parser.add_argument(
+        "--s3-bucket", metavar="B", help="upload template and layers here, not to a bucket made for that"
+    )
     parser.add_argument("--yes", action="store_true", help="in an account: deploy without asking")
     parser.add_argument("--json", action="store_true", help="print changes and outputs as JSON")
     account_options(parser)
@@ -65,9 +67,12 @@ def _up_here(args: argparse.Namespace, name: str, body: bytes, parameters: dict[
     emulator, started = _emulator(args)
     try:
         target = deploy.target_of(emulator.client)
-        deploy.ensure_bucket(target)
         _same_template(target, name, args.scenario)
-        plan = deploy.plan(target, name, body, parameters)
+        needs = deploy.needs(target, name, body, parameters)
+        missing = _missing(target, needs, "host")
+        deploy.ensure_bucket(target)
+        _put(target, missing)
+        plan = deploy.plan(target, name, body, needs.parameters)
         outputs = deploy.execute(plan, say)
     except BaseException as error:
         if started:  # nothing was deployed, so nothing stays behind; also on Ctrl-C
@@ -92,14 +97,18 @@ def _up_in_account(args: argparse.Namespace, name: str, body: bytes, parameters:
 
     target = account(args, args.s3_bucket)
     _same_template(target, name, args.scenario)
+    needs = deploy.needs(target, name, body, parameters)
+    missing = _missing(target, needs, "lambda")
     if not args.s3_bucket:
         how = "made when missing: private, TLS only"
         print(f"The template goes through the bucket {target.bucket}, {how}.", file=sys.stderr)
         deploy.ensure_bucket(target)
-    plan = deploy.plan(target, name, body, parameters)
+    plan = deploy.plan(target, name, body, needs.parameters)
     try:
         go = _may_deploy(plan, args.yes)
-    except BaseException:  # no terminal, or Ctrl-C at the question
+        if go:
+            _put(target, missing)
+    except BaseException:  # no terminal, Ctrl-C at the question, or a bucket that takes no layer
         deploy.discard(plan)
         raise
     if not go:
@@ -175,6 +184,28 @@ def _same_template(target: Target, stack: str, scenario: str) -> None:
     if other not in (None, scenario):
         made = f"was made from {other}, not from {scenario}" if other else "is none of ours"
         raise UserError(f"stack {stack} {made}: choose another --stack-name")
+
+
+def _missing(target: Target, needs: Needs, platform: str) -> list[tuple[Artifact, bytes]]:
+    """The layers that the stack needs and its bucket lacks, built."""
+    from .. import deploy
+
+    for note in needs.notes:
+        print(note, file=sys.stderr)
+    if not needs.artifacts:
+        return []
+    named = ", ".join(artifact.layer for artifact in needs.artifacts)
+    print(f"layers: {named}, for {'this machine' if platform == 'host' else 'Lambda'}", file=sys.stderr)
+    return deploy.missing(target, needs.artifacts, platform)
+
+
+def _put(target: Target, layers: list[tuple[Artifact, bytes]]) -> None:
+    """Put layers where the stack looks for them."""
+    from .. import deploy
+
+    for artifact, data in layers:
+        deploy.put(target, artifact, data)
+        print(f"  {len(data):,} bytes to s3://{artifact.bucket}/{artifact.key}", file=sys.stderr)
 
 
 def _may_deploy(plan: Plan, yes: bool) -> bool:

@@ -7,6 +7,7 @@ CloudFormation is the engine. This package says what it would do before it does 
 in one line what went wrong. Everything goes through a `Target`, which makes the clients.
 """
 
+from .artifacts import Artifact, Needs, missing, needs, put
 from .bucket import ensure_bucket
 from .changes import Change, Plan, discard, execute, plan
 from .events import Event
@@ -16,8 +17,10 @@ from .stacks import StackInfo, delete, describe, stacks
 from .target import Target, connect, target_of
 
 __all__ = [
+    "Artifact",
     "Change",
     "Event",
+    "Needs",
     "Plan",
     "Resource",
     "StackInfo",
@@ -30,8 +33,11 @@ __all__ = [
     "discard",
     "ensure_bucket",
     "execute",
+    "missing",
+    "needs",
     "plan",
     "purge",
+    "put",
     "retained",
     "stacks",
     "target_of",

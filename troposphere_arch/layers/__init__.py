@@ -1,6 +1,57 @@
-"""Placeholder until the real module lands: only `key`."""
+"""Lambda layers: what handlers need of third-party libraries and the runtime lacks, pinned with hashes.
+
+For each layer there are two files beside this one: `<name>.txt` has the pins, as pip reads requirements, and
+`<name>.sha256` the SHA-256 of the finished layer for Lambda. This module only knows names and keys, and imports next
+to nothing; `builder` builds. https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
+
+NAMES = ("dax",)
+DIGITS = 16
+"""Of a hash, in the name of a file: enough that no two of ours are the same."""
+
+
+def pins(name: str) -> str:
+    """The text of a layer's pins."""
+    return _text(f"{name}.txt")
+
+
+def expected(name: str) -> str:
+    """The SHA-256 of the finished layer when it is built for Lambda."""
+    return _text(f"{name}.sha256").strip()
 
 
 def key(name: str) -> str:
-    """To be replaced by the hash of pins and platform."""
-    return f"layers/{name}-0123456789abcdef.zip"
+    """Where a template finds the layer in the artifact bucket: `layers/<name>-<16 hex digits>.zip`."""
+    return key_of(name, pins(name), expected(name), f"{PYTHON_RUNTIME} {ARCHITECTURE}")
+
+
+def name_of(key_: str) -> str | None:
+    """The layer that is found at this key; None when it is none of ours."""
+    return next((name for name in NAMES if key(name) == key_), None)
+
+
+def key_of(name: str, pins: str, expected: str, platform: str) -> str:
+    """The key for these pins and this platform; comments and line breaks in the pins do not count.
+
+    The expected hash counts too: with the same pins put together in another way, a stack must see another layer.
+    """
+    made_from = "\n".join([*meaning(pins), expected, platform])
+    return f"layers/{name}-{sha256(made_from.encode()).hexdigest()[:DIGITS]}.zip"
+
+
+def meaning(pins: str) -> list[str]:
+    """The pins without comments, each on a line of its own, sorted."""
+    lines = re.sub(r"(?m)(^|\s)#.*$", "", pins.replace("\\\n", " ")).splitlines()
+    return sorted(" ".join(line.split()) for line in lines if line.strip())
+
+
+def _text(file: str) -> str:
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..runtime import PYTHON_RUNTIME
 from ._rule import Found, HouseRule
 from ._template import Resource, View, values
 
@@ -50,15 +51,8 @@ def _logging(view: View, function: Resource) -> Iterator[Found]:
 
 def _platform(function: Resource) -> Iterator[Found]:
     for where, runtime in values(function.properties, "Runtime", path=function.properties_path):
-        if isinstance(runtime, str) and runtime.startswith("python") and runtime != _python_runtime():
-            yield where, f"{function.name} runs on {runtime}; use {_python_runtime()}, on which the handlers are tested"
+        if isinstance(runtime, str) and runtime.startswith("python") and runtime != PYTHON_RUNTIME:
+            yield where, f"{function.name} runs on {runtime}; use {PYTHON_RUNTIME}, on which the handlers are tested"
     for where, architectures in values(function.properties, "Architectures", path=function.properties_path):
         if architectures != ["arm64"]:
             yield where, f"{function.name} has Architectures {architectures}; write [arm64], which costs less"
-
-
-def _python_runtime() -> str:
-    # Only when there is a Python function: the module brings troposphere along.
-    from ..blocks.awslambda import PYTHON_RUNTIME
-
-    return PYTHON_RUNTIME

@@ -1,0 +1,194 @@
+"""What a stack needs from outside before it can be made: layers in a bucket, subnets of the user's own.
+
+    needs ──▶ artifacts ──missing──▶ those that the bucket lacks, built ──put──▶ where the stack looks for them
+
+`needs` and `missing` only look, so that what is wrong is said before anything is made.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from .. import evaluate, layers
+from ..errors import UserError
+from .failures import aws_errors, error_code
+from .parameters import check_parameters
+from .stacks import describe
+from .target import Target
+
+NONE = "none"
+"""The value of a parameter that stands for none."""
+VPC, SUBNETS = "VpcId", "SubnetIds"
+"""The parameters that name a network of the user's own, where a template has them."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A layer by its name here, and where a stack looks for it."""
+
+    layer: str
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a stack needs; `parameters` are those given and the bucket, `notes` say what could not be checked."""
+
+    parameters: dict[str, str]
+    artifacts: tuple[Artifact, ...]
+    notes: tuple[str, ...]
+
+
+@aws_errors()
+def needs(target: Target, stack_name: str, body: bytes, given: Mapping[str, str]) -> Needs:
+    """What a stack of this template (JSON) needs when its parameters are those given, else as it runs, else default.
+
+    A layer whose bucket is nobody's choice comes from the target's own. Raises UserError when the template or its Rules
+    refuse the parameters; when a bucket does not exist (the target's own may be made yet), is another account's or in
+    another region; and when the subnets are not of the VPC, in two zones at least.
+    """
+    template = json.loads(body)
+    stack = describe(target, stack_name)
+    running = stack.get("Parameters", []) if stack and stack["StackStatus"] != "REVIEW_IN_PROGRESS" else []
+    known = template.get("Parameters", {})
+    kept = {p["ParameterKey"]: p["ParameterValue"] for p in running if p["ParameterKey"] in known}
+    check_parameters(template, given, kept)
+    values = evaluate.parameters_of(template, {**kept, **given}, region=target.region)
+    values |= {"AWS::AccountId": target.account, "AWS::Partition": target.partition, "AWS::StackName": stack_name}
+    content = list(_layers(template, values))
+    buckets = {parameter for parameter, _ in content}
+    ours = {parameter: target.bucket for parameter in buckets if values[parameter] == NONE}
+    values |= ours
+    if refusals := evaluate.refusals(template, values):
+        raise UserError(" ".join(refusals))
+    for parameter in sorted(buckets):
+        _check_bucket(target, parameter, values[parameter])
+    notes = _check_subnets(target, values) if values.get(VPC, NONE) != NONE else ()
+    artifacts = tuple(Artifact(_name(key), values[parameter], key) for parameter, key in content)
+    return Needs({**given, **ours}, artifacts, notes)
+
+
+@aws_errors()
+def missing(target: Target, artifacts: Iterable[Artifact], platform: str) -> list[tuple[Artifact, bytes]]:
+    """Those that are not in their buckets as they must be, with their bytes, built for `lambda` or for this `host`.
+
+    Raises UserError when one cannot be built.
+    """
+    from ..layers import builder
+
+    found = []
+    for artifact in artifacts:
+        there = _hash_there(target, artifact)
+        # What a layer for Lambda must be is recorded: one that is there need not be built.
+        if platform == "lambda" and there == layers.expected(artifact.layer):
+            continue
+        layer = builder.build(artifact.layer, builder.platform(platform))
+        if there != layer.sha256:
+            found.append((artifact, layer.data))
+    return found
+
+
+@aws_errors()
+def put(target: Target, artifact: Artifact, data: bytes) -> None:
+    """Put the bytes where the stack looks for them. S3 verifies and keeps their SHA-256."""
+    target.client("s3").put_object(
+        Bucket=artifact.bucket,
+        Key=artifact.key,
+        Body=data,
+        ContentType="application/zip",
+        ChecksumSHA256=base64.b64encode(sha256(data).digest()).decode(),
+        ExpectedBucketOwner=target.account,
+    )
+
+
+def _layers(template: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Of each layer that a stack with these values has: the parameter that names its bucket, and its key."""
+    found = [r for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::LayerVersion"]
+    there = evaluate.conditions(template, values) if found else {}
+    for resource in found:
+        if there.get(resource.get("Condition", ""), True):
+            content = resource["Properties"]["Content"]
+            yield content["S3Bucket"]["Ref"], content["S3Key"]
+
+
+def _name(key: str) -> str:
+    name = layers.name_of(key)
+    if name is None:
+        ours = ", ".join(map(layers.key, layers.NAMES))
+        raise UserError(f"the template needs the layer {key}, which is none of this version's ({ours}): build it anew")
+    return name
+
+
+def _hash_there(target: Target, artifact: Artifact) -> str | None:
+    """The SHA-256 of what is there, in hexadecimal digits; None when there is nothing, or it has no such checksum."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = target.client("s3").head_object(
+            Bucket=artifact.bucket, Key=artifact.key, ChecksumMode="ENABLED", ExpectedBucketOwner=target.account
+        )
+    except ClientError as error:
+        if error_code(error) in ("404", "NoSuchKey", "NoSuchBucket"):
+            return None
+        raise
+    return base64.b64decode(found.get("ChecksumSHA256", "")).hex() or None
+
+
+def _check_bucket(target: Target, parameter: str, bucket: str) -> None:
+    """Lambda takes a layer from a bucket of the function's own region only.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-layerversion-content.html
+    """
+    from botocore.exceptions import ClientError
+
+    otherwise = f"choose another, or {NONE} for the bucket that templates go through"
+    try:
+        answer = target.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=target.account)
+    except ClientError as error:
+        code = error_code(error)
+        if code in ("404", "NoSuchBucket"):
+            if bucket == target.bucket:
+                return
+            raise UserError(
+                f"{parameter} {bucket} does not exist: make it in {target.region}, or {otherwise}"
+            ) from None
+        if code == "403":
+            raise UserError(f"{parameter} {bucket} is not open to you, or is another account's: {otherwise}") from None
+        raise
+    region = answer.get("BucketRegion", target.region)
+    if region != target.region:
+        raise UserError(f"{parameter} {bucket} is in {region}, and the stack in {target.region}: {otherwise}")
+
+
+def _check_subnets(target: Target, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Whether the subnets are there, of the VPC, and in two zones. What could not be checked comes back as a note.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html
+    """
+    from botocore.exceptions import ClientError
+
+    vpc, ids = values[VPC], values[SUBNETS].split(",")
+    try:
+        # Asked by filter, because by id one that does not exist would be an error, and of only one of them.
+        answer = target.client("ec2").describe_subnets(Filters=[{"Name": "subnet-id", "Values": ids}])
+    except ClientError as error:
+        if error_code(error) not in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
+            raise
+        return (f"{SUBNETS} was not checked: these credentials are not allowed to do ec2:DescribeSubnets",)
+    found = {subnet["SubnetId"]: subnet for subnet in answer["Subnets"]}
+    for subnet in ids:
+        if subnet not in found:
+            raise UserError(f"{SUBNETS}: {subnet} does not exist in {target.region}; name private subnets of {vpc}")
+        if found[subnet]["VpcId"] != vpc:
+            other = found[subnet]["VpcId"]
+            raise UserError(f"{SUBNETS}: {subnet} is in {other}, not in {VPC} {vpc}; name private subnets of that")
+    zones = sorted({subnet["AvailabilityZone"] for subnet in found.values()})
+    if len(zones) < 2:
+        raise UserError(f"{SUBNETS}: {', '.join(ids)} are all in {zones[0]}; name subnets of two zones at least")
+    return ()
