@@ -53,7 +53,12 @@ def test_paths_with_dashes_and_underscores() -> None:
     made = kit.resources()
     assert {"ApiToDoLists", "ApiToDoListsListId", "ApiGetToDoListsListId"} <= made.keys()
     takes = made["ApiGetToDoListsListId"]["Properties"]["RequestParameters"]
-    assert takes == {"method.request.header.Authorization": False, "method.request.path.list_id": True}
+    header = "method.request.header."
+    assert takes == {
+        f"{header}Authorization": False,
+        f"{header}authorization": False,
+        "method.request.path.list_id": True,
+    }
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_rules_refuse_in_their_own_words() -> None:
     [
         ({"Fn::Equals": [{"Fn::GetAtt": ["A", "B"]}, "x"]}, "is not known before the deployment"),
         ({"Condition": "Nowhere"}, "there is no condition Nowhere"),
+        ({"Fn::Equals": [{"Fn::If": ["Other", "a", "b"]}, "a"]}, "condition Other is not decided"),
         ({"Fn::Nonsense": []}, "cannot decide"),
         ("text", "cannot decide"),
     ],

@@ -51,7 +51,7 @@ def test_what_is_in_the_key_is_taken() -> None:
     message = only(RULE, changed(f"{KEY}/3", "method.request.querystring.done"))
     assert "GetTodo has method.request.querystring.done in its key, but does not take it" in message
     parameters = good()["Resources"]["GetTodo"]["Properties"]["RequestParameters"]
-    less = {name: False for name in NAMES[1:]}
+    less = dict.fromkeys(NAMES[1:], False)
     sides = {"Fn::If": ["StorageOn", parameters, less]}
     assert "method.request.header.Authorization in its key, but" in only(
         RULE, changed(f"{GET}/RequestParameters", sides)
