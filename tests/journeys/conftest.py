@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -24,15 +25,41 @@ ALL_ON_STOCK = {
 }
 
 
-@pytest.fixture(scope="session", params=["defaults", "all on stock", "production"])
+@pytest.fixture(scope="session", params=["defaults", "all on stock", "production", "a company's own"])
 def todo(request: pytest.FixtureRequest) -> Stack:
-    """The template's own defaults and all options that the unmodified emulator knows, there; `production`, patched."""
+    """The template's own defaults and all options that the unmodified emulator knows, there; the rest patched."""
     if request.param == "production":
         return request.getfixturevalue("production")
+    if request.param == "a company's own":
+        return of_a_company(request.getfixturevalue("patched"))
     stock = request.getfixturevalue("stock")
     if request.param == "defaults":
         return Stack(stock, "todo").create(template_url(stock, "todo"))
     return Stack(stock, "todo-all-on").create(template_url(stock, "todo"), **ALL_ON_STOCK)
+
+
+def of_a_company(patched: Emulator) -> Stack:
+    """The read cache, and no response cache, in a company's own network, under its key and its boundary for roles."""
+    ec2 = patched.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.8.0.0/24")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for cidr, zone in (("10.8.0.0/26", "us-east-1a"), ("10.8.0.64/26", "us-east-1b"))
+    ]
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    boundary = patched.client("iam").create_policy(PolicyName="company", PolicyDocument=json.dumps(everything))
+    values = {
+        "AlarmTopicArn": patched.client("sns").create_topic(Name="company")["TopicArn"],
+        "ArtifactBucket": put_layers(patched),
+        "KmsKeyArn": patched.client("kms").create_key()["KeyMetadata"]["Arn"],
+        "PermissionsBoundaryArn": boundary["Policy"]["Arn"],
+        "ReadCache": "dax",
+        "ReadCacheNodes": "2",
+        "RolePath": "/company/",
+        "SubnetIds": ",".join(subnets),
+        "VpcId": vpc,
+    }
+    return Stack(patched, "todo-company").create(template_url(patched, "todo"), **values)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.evidence import shows
-from troposphere_arch import evaluate
+from troposphere_arch import evaluate, lint
 
 TEMPLATE: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "templates/todo/1.0.0/todo.template.json").read_text()
@@ -226,3 +226,19 @@ def test_metrics_go_by_the_name_that_dax_keeps() -> None:
     }
     assert all(a["Dimensions"] == [{"Name": "ClusterId", "Value": first_label}] for a in alarms)
     assert deployed["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][1] == {"Cluster": first_label}
+
+
+@shows("REQ-D3", "REQ-T10", "REQ-T11", how="static")
+def test_what_is_deployed_is_clean_with_each_cache_and_network() -> None:
+    """cfn-lint on the template as it is deployed, with conditions decided: nothing hides behind one."""
+    names = ("ReadCache", "ResponseCache", "Vpc")
+    sets = [frozenset(chosen) for n in range(4) for chosen in itertools.combinations(names, n)]
+    sets += [frozenset(OPTIONS)]
+    templates = {}
+    for on in sets:
+        deployed = evaluate.resolved(TEMPLATE, values(on, "us-east-1"))
+        templates["+".join(sorted(on)) or "none"] = json.dumps(
+            {"AWSTemplateFormatVersion": "2010-09-09", "Description": TEMPLATE["Description"], **deployed}
+        ).encode()
+    found = [f for f in lint.lint(templates, regions=("us-east-1",), house=False)]
+    assert found == []
