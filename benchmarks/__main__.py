@@ -48,10 +48,9 @@ def main() -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs: at least 1")
+    return int(text)
 
 
 def _lines(pair: Pair, outcomes: list[Outcome]) -> list[str]:

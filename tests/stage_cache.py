@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from troposphere_arch import evaluate
+
 WARNING = '199 "Cache-control headers were ignored because the caller was unauthorized."'
-NOTHING = {"Ref": "AWS::NoValue"}
 
 
 class Unauthorized(Exception):
@@ -68,7 +69,8 @@ class StageCache:
     answers: dict[Any, tuple[float, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        resources = settled(self.template, self.parameters)
+        values = evaluate.parameters_of(self.template, self.parameters)
+        resources = evaluate.resolved(self.template, values)["Resources"]
         self.routes = []
         [stage] = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::ApiGateway::Stage"]
         settings = {(s["HttpMethod"], s["ResourcePath"]): s for s in stage["MethodSettings"]}
@@ -118,32 +120,3 @@ def _path(resources: dict[str, Any], value: dict[str, Any]) -> str:
         return ""
     resource = resources[value["Ref"]]["Properties"]
     return f"{_path(resources, resource['ParentId'])}/{resource['PathPart']}"
-
-
-def settled(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """The resources as these parameters make them: conditions decided, parameters filled in."""
-    values = {name: p.get("Default") for name, p in template["Parameters"].items()} | dict(parameters)
-
-    def holds(condition: dict[str, Any]) -> bool:
-        ((function, argument),) = condition.items()
-        if function == "Condition":
-            return holds(template["Conditions"][argument])
-        if function == "Fn::Equals":
-            return bool(settle(argument[0]) == settle(argument[1]))
-        sides = [holds(side) for side in argument]
-        return {"Fn::Not": not sides[0], "Fn::And": all(sides), "Fn::Or": any(sides)}[function]
-
-    def settle(value: Any) -> Any:
-        if isinstance(value, dict):
-            if "Fn::If" in value:
-                name, yes, no = value["Fn::If"]
-                return settle(yes if holds({"Condition": name}) else no)
-            if "Ref" in value:
-                return values.get(value["Ref"], value)
-            return {k: s for k, v in value.items() if (s := settle(v)) != NOTHING}
-        if isinstance(value, list):
-            return [s for v in value if (s := settle(v)) != NOTHING]
-        return value
-
-    resources = template["Resources"].items()
-    return {n: settle(r) for n, r in resources if "Condition" not in r or holds({"Condition": r["Condition"]})}

@@ -16,11 +16,10 @@ from troposphere import GetAtt, Ref, Sub, awslambda
 from . import grants, parameters
 from .blocks import apigateway
 from .blocks.apigateway import RestApi
-from .blocks.awslambda import Function, put_into
+from .blocks.awslambda import Function, put_into, uses
 from .blocks.cognito import AppClient, IdentityPool, UserPool, issuers
 from .blocks.dax import ReadCache
 from .blocks.dynamodb import Table
-from .blocks.ec2 import gateway_endpoint
 from .blocks.iam import grant, grant_apart
 from .blocks.s3 import Bucket
 from .conditions import all_of, given, optional
@@ -125,11 +124,7 @@ def reads(function: Function, table: Table, *, through: ReadCache | None = None)
     `through` a read cache it does both by way of that when it is on; it keeps the right to read the table itself, so
     that switching the cache on or off leaves no moment without a way to the data.
     """
-    _may_go_through(through, "reads")
-    _uses_table(function, table, "reads", grants.read_items, f"Read{table.title}")
-    if through:
-        _goes_through(function, table, through, grants.read_through, "ReadBy")
-        function.t.record(function, "reads through", through)
+    _uses_table(function, table, through, "reads", grants.read_items, grants.read_through)
 
 
 def writes(function: Function, table: Table, *, through: ReadCache | None = None) -> None:
@@ -137,64 +132,66 @@ def writes(function: Function, table: Table, *, through: ReadCache | None = None
 
     `through` a read cache it changes and deletes by way of that when it is on, so that the cache has items as they are.
     """
-    _may_go_through(through, "writes")
-    _uses_table(function, table, "writes", grants.write_items, f"Write{table.title}")
-    if through:
-        _goes_through(function, table, through, grants.write_through, "WrittenBy")
-        function.t.record(function, "writes through", through)
+    _uses_table(function, table, through, "writes", grants.write_items, grants.write_through)
 
 
 def clears(function: Function, table: Table) -> None:
     """The function empties whole partitions of the table, and marks them as closed."""
-    _uses_table(function, table, "clears", grants.clear_partitions, f"Clear{table.title}")
+    _uses_table(function, table, None, "clears", grants.clear_partitions)
 
 
-def caches(cache: ReadCache, table: Table) -> None:
-    """The cache reads and changes items of the table for its users, with its own role."""
-    _is(cache, ReadCache, "caches")
-    _is(table, Table, "caches")
-    grant(cache.role, f"Serve{table.title}", grants.serve_items(table.resource))
-    _uses_key(cache.t, cache.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
-    cache.t.record(cache, "caches", table)
+_Allows = Callable[[Any], list[Any]]
 
 
-def _uses_table(function: Function, table: Table, verb: str, allows: Callable[[Any], list[Any]], name: str) -> None:
+def _uses_table(
+    function: Function,
+    table: Table,
+    through: ReadCache | None,
+    verb: str,
+    allows: _Allows,
+    allows_through: _Allows | None = None,
+) -> None:
     _is(function, Function, verb)
     _is(table, Table, verb)
-    statements = allows(table.resource)
-    grant(function.role, name, statements, when=table.when)
-    _uses_key(function.t, function.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
+    if through is not None and allows_through:
+        _is(through, ReadCache, f"{verb} through")
+        _goes_through(function, table, through, verb, allows_through)
+    name = f"{verb.removesuffix('s').title()}{table.title}"
+    grant(function.role, name, allows(table.resource), when=table.when)
+    if table not in function.tables:
+        _uses_key(function.t, function.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
+    uses(function, table)
     _tell(function, _variable(table, "TABLE"), Ref(table.resource), table.when)
     function.t.record(function, verb, table)
 
 
-def _may_go_through(cache: ReadCache | None, verb: str) -> None:
-    if cache is not None:
-        _is(cache, ReadCache, f"{verb} through")
-
-
-def _goes_through(
-    function: Function, table: Table, cache: ReadCache, allows: Callable[[Any], list[Any]], by: str
-) -> None:
+def _goes_through(function: Function, table: Table, cache: ReadCache, verb: str, allows: _Allows) -> None:
     """Put the function into the cache's network, with its client, its address and the right to use it.
 
-    What does not go through the cache still goes to the table, so the network gets the endpoint for that.
+    And let the cache serve the table, with its own role, which it does once for all its users.
     """
     t, when = function.t, all_of(function.t, function.when, cache.when)
-    put_into(function, cache.network, [Ref(cache.client)], when=cache.when)
-    gateway_endpoint(cache.network, table)
-    right = grant_apart(t, function.role, f"{cache.title}{by}{function.title}", allows(cache.resource), when=when)
-    # The function waits for the layer, and so for its right: else it would be sent there before it may go. (It cannot
-    # wait for the right itself, which is not always there.)
-    cache.client.resource.setdefault("DependsOn", []).append(right.title)
+    put_into(function, cache.network, [cache.client], when=cache.when)
+    right = f"{cache.title}{verb.title()}By{function.title}"
+    if right not in t.resources:
+        grant_apart(t, function.role, right, allows(cache.resource), when=when)
+        # The function waits for the layer, and so for its right: else it would be sent there before it may go. (It
+        # cannot wait for the right itself, which is not always there.)
+        cache.client.resource.setdefault("DependsOn", []).append(right)
     _tell(function, _variable(table, "CACHE"), GetAtt(cache.resource, "ClusterDiscoveryEndpointURL"), cache.when)
+    t.record(function, f"{verb} through", cache)
+    if table not in cache.tables:
+        cache.tables.append(table)
+        grant(cache.role, f"Serve{table.title}", grants.serve_items(table.resource), when=table.when)
+        _uses_key(t, cache.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
+        t.record(cache, "caches", table)
 
 
 def deletes_users(function: Function, users: UserPool) -> None:
     """The function deletes users of the pool, at their own request. It must be outside of any network of ours."""
     _is(function, Function, "deletes user")
     _is(users, UserPool, "deletes user")
-    if "VpcConfig" in function.resource.properties:
+    if function.places:
         raise ValueError(
             f"{function.title} cannot reach {users.title} from inside a network: there is no endpoint for Cognito; "
             "give the work to a function outside"

@@ -24,5 +24,5 @@ def write(path: Path, data: bytes) -> None:
                 raise
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror}; make it writable, or choose another place with --output DIR"
+            f"cannot write {path}: {error.strerror}; make it writable, or choose another place (--output DIR)"
         ) from None

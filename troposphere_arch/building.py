@@ -7,14 +7,16 @@ Nothing is computed twice: when neither the sources nor the tools nor the files 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import atomic, memory, places
 from .errors import UserError
 
 
-class Result(NamedTuple):  # importing dataclasses would take as long as all the rest of a build that changes nothing
+@dataclass(frozen=True)
+class Result:
     """What a build found: files as they should be, those that are not so on disk, and what lint says."""
 
     made: dict[str, str]  # relative path -> SHA-256

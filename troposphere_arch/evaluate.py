@@ -89,7 +89,7 @@ def resolved(template: Template, values: Values) -> dict[str, Any]:
     """The template as it is deployed: without resources, outputs and properties that conditions leave out.
 
     `Fn::If` is decided; references to parameters, and `Sub`, `Join`, `Split` and `Select` of known values, are replaced
-    by what they give; the sections that have done their work (Parameters, Rules, Conditions, Mappings) are gone.
+    by what they give; the sections that have done their work (Parameters, Rules, Conditions) are gone.
     """
     holding = conditions(template, values)
 
@@ -142,7 +142,7 @@ def _substituted(argument: Any, values: Values) -> Any:
     for name, inner in [(name, _function(one)[1]) for name, one in own.items() if _function(one)[0] == "Fn::Sub"]:
         own[name], more = (inner, {}) if isinstance(inner, str) else inner
         own |= more
-    known = {**values, **{name: one for name, one in own.items() if isinstance(one, str)}}
+    known = {**values, **{name: one for name, one in own.items() if isinstance(one, str | int | float)}}
     done = _VARIABLE.sub(lambda m: str(known.get(m[1], m[0])), text)
     left = {name: one for name, one in own.items() if f"${{{name}}}" in done}
     if not left and not _VARIABLE.search(done):

@@ -109,14 +109,14 @@ def serve_items(table: Any) -> list[Statement]:
     return [_allow(SERVE_ITEMS, [GetAtt(table, "Arn")])]
 
 
-def through_endpoint(table: Any) -> list[Statement]:
-    """Let whoever is in the network, and may do it anyway, read and write items of this table; no other table.
+def through_endpoint(table_arns: list[Any]) -> list[Statement]:
+    """Let whoever is in the network, and may do it anyway, read and write items of these tables; no other table.
 
     The policy of an endpoint grants nothing: it limits what passes.
     https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     """
     every = {action.JSONrepr(): action for action in (*READ_ITEMS, *WRITE_ITEMS, *CLEAR_PARTITIONS, *SERVE_ITEMS)}
-    return [_allow([every[name] for name in sorted(every)], [GetAtt(table, "Arn")], Principal=Principal("*"))]
+    return [_allow([every[name] for name in sorted(every)], table_arns, Principal=Principal("*"))]
 
 
 def have_interfaces() -> list[Statement]:

@@ -97,6 +97,8 @@ def lint(
     `cache` is a directory of marks: a template that was clean under the same bytes, rules, regions and exemptions is
     not linted again, and when all are, cfn-lint is not even imported.
 
+    The first run changes this process for good: the solver that cfn-lint uses (sympy's `satisfiable`) remembers its
+    answers, and what is in memory by then is not looked through for garbage any more (`gc.freeze`).
     https://github.com/aws-cloudformation/cfn-lint
     """
     sources = _read(templates)

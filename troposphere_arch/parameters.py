@@ -201,7 +201,7 @@ RESPONSE_CACHE_SECONDS = Spec(
     "ResponseCacheSeconds",
     "Caches",
     "Seconds to keep a response",
-    "So long an answer may be repeated: a user may not see a change in what GET answers for so many seconds.",
+    "So long an answer may be repeated: a change may take as long to show in what GET answers.",
     "30",
     "Number",
     minimum=1,
@@ -212,8 +212,8 @@ READ_CACHE = Spec(
     "ReadCache",
     "Caches",
     "Read cache of the table",
-    "dax puts a DynamoDB Accelerator cluster in front of the table, billed by node and hour, and the functions into "
-    "the network. Needs ArtifactBucket. DAX is not in every region.",
+    "dax puts a DynamoDB Accelerator cluster in front of the table, billed by node and hour, and the functions that "
+    "use it into the network. Needs ArtifactBucket. DAX is not in every region.",
     NONE,
     allowed=(NONE, "dax"),
     constraint="ReadCache is none or dax.",
@@ -222,7 +222,8 @@ READ_CACHE_NODES = Spec(
     "ReadCacheNodes",
     "Caches",
     "Nodes of the read cache",
-    "Nodes of the DAX cluster, over two zones. AWS advises three or more; with one, requests fail while it restarts.",
+    "Nodes of the DAX cluster, over the zones of its subnets. AWS advises three or more; with one, requests fail "
+    "while it restarts.",
     "3",
     "Number",
     minimum=1,
@@ -285,11 +286,11 @@ SUBNETS = Spec(
     "SubnetIds",
     "Network",
     "Subnets of the existing VPC",
-    "Ids of at least two private subnets of VpcId in different zones, of this account, separated by commas, or none. "
+    "Ids of two to four private subnets of VpcId in different zones, of this account, separated by commas, or none. "
     "They need a way to DynamoDB: a gateway endpoint. Others replace the read cache: switch it off before.",
     NONE,
-    pattern=r"none|subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17})+",
-    constraint="SubnetIds is none or at least two ids of subnets, separated by commas without blanks.",
+    pattern=r"none|subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){1,3}",
+    constraint="SubnetIds is none or two to four ids of subnets, separated by commas without blanks.",
 )
 ZONES = Spec(
     "Zones",

@@ -1,7 +1,7 @@
 """Where things are: the checkout this package runs from, if it does, and the user's cache directory.
 
-The build that changes nothing asks here too, and importing pathlib would take it half of its time: so it is imported
-only where a `Path` is asked for.
+The build that changes nothing asks here too. Where Python has not imported pathlib by itself (setuptools makes it do so
+for an editable install), that would take half of such a build's time: so it is imported where a `Path` is asked for.
 """
 # ruff: noqa: PTH109, PTH111, PTH113, PTH118, PTH120
 

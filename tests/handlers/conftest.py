@@ -20,6 +20,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from troposphere_arch import local
+from troposphere_arch.runtime import PYTHON_RUNTIME
 
 HANDLERS = Path(__file__).parents[2] / "troposphere_arch" / "handlers" / "todo"
 APP_CLIENT = "app-client-of-the-tests"
@@ -286,7 +287,7 @@ def deploy(stock: local.Emulator, name: str, environment: dict[str, str]) -> Dep
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}
     function = {
-        "Runtime": "python3.13",
+        "Runtime": PYTHON_RUNTIME,
         "Handler": "index.handler",
         "Timeout": 30,
         "Role": {"Fn::GetAtt": ["Role", "Arn"]},

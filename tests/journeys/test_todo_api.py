@@ -20,6 +20,7 @@ NewPhone = Callable[[], Phone]
 
 
 @shows("REQ-T4", "REQ-T5", "REQ-T7", how="stock")
+@shows("REQ-T4", "REQ-T5", "REQ-T7", how="patched")
 def test_a_user_keeps_sixty_todos(phone: NewPhone) -> None:
     mina = phone()
     ids = []
@@ -55,6 +56,7 @@ def test_a_user_keeps_sixty_todos(phone: NewPhone) -> None:
 
 
 @shows("REQ-T5", how="stock")
+@shows("REQ-T5", how="patched")
 def test_creating_is_idempotent_under_a_client_token(phone: NewPhone) -> None:
     mina = phone()
     new = {"title": "Once", "clientToken": "token-0001"}
@@ -66,6 +68,7 @@ def test_creating_is_idempotent_under_a_client_token(phone: NewPhone) -> None:
 
 
 @shows("REQ-T5", how="stock")
+@shows("REQ-T5", how="patched")
 def test_one_user_sees_and_changes_nothing_of_another(phone: NewPhone) -> None:
     mina, joon = phone(), phone()
     made = mina.call("POST", "/todos", {"title": "Mine", "clientToken": "shared-token"}).json()
@@ -86,6 +89,7 @@ def test_one_user_sees_and_changes_nothing_of_another(phone: NewPhone) -> None:
 
 
 @shows("REQ-T4", how="stock")
+@shows("REQ-T4", how="patched")
 def test_only_an_id_token_of_this_client_gets_in(todo: Stack, phone: NewPhone) -> None:
     mina = phone()
     token = mina.tokens["IdToken"]
@@ -116,6 +120,7 @@ def test_only_an_id_token_of_this_client_gets_in(todo: Stack, phone: NewPhone) -
 
 
 @shows("REQ-T4", how="stock")
+@shows("REQ-T4", how="patched")
 def test_sign_in_and_recovery_do_not_tell_whether_a_user_exists(todo: Stack, phone: NewPhone) -> None:
     mina, nobody = phone(), Phone(todo.emulator, todo.outputs)
     mina.password = "Wrong-password-1"
@@ -131,6 +136,7 @@ def test_sign_in_and_recovery_do_not_tell_whether_a_user_exists(todo: Stack, pho
 
 
 @shows("REQ-T4", how="stock")
+@shows("REQ-T4", how="patched")
 def test_a_weak_password_is_refused(todo: Stack) -> None:
     mina = Phone(todo.emulator, todo.outputs, password="short1A!")
     with pytest.raises(ClientError, match="InvalidPasswordException"):
@@ -164,6 +170,7 @@ BAD_BODIES = {
 
 
 @shows("REQ-T5", how="stock")
+@shows("REQ-T5", how="patched")
 def test_malformed_requests_get_4xx_with_a_message_and_write_nothing(phone: NewPhone) -> None:
     mina = phone()
     answers = {what: mina.call("POST", "/todos", body) for what, body in BAD_BODIES.items()}
@@ -199,6 +206,7 @@ def test_malformed_requests_get_4xx_with_a_message_and_write_nothing(phone: NewP
 
 
 @shows("REQ-T4", "REQ-T5", how="stock")
+@shows("REQ-T4", "REQ-T5", how="patched")
 def test_a_deleted_account_leaves_nothing(todo: Stack, phone: NewPhone) -> None:
     mina, joon = phone(), phone()
     for n in range(30):
@@ -227,6 +235,7 @@ def test_a_deleted_account_leaves_nothing(todo: Stack, phone: NewPhone) -> None:
 
 
 @shows("REQ-T7", how="stock")
+@shows("REQ-T7", how="patched")
 def test_browsers_of_the_apps_origin_may_call(todo: Stack, phone: NewPhone) -> None:
     mina = phone()
     refused = "*"  # what API Gateway itself refuses holds nothing of anybody
@@ -244,6 +253,7 @@ def test_browsers_of_the_apps_origin_may_call(todo: Stack, phone: NewPhone) -> N
 
 
 @shows("REQ-T5", how="stock")
+@shows("REQ-T5", how="patched")
 def test_logs_are_structured_and_hold_nothing_personal(todo: Stack, phone: NewPhone) -> None:
     mina = phone()
     secret = "Buy a surprise for Joon"
@@ -262,6 +272,7 @@ def test_logs_are_structured_and_hold_nothing_personal(todo: Stack, phone: NewPh
 
 
 @shows("REQ-T7", how="stock")
+@shows("REQ-T7", how="patched")
 def test_the_demo_plays(todo: Stack) -> None:
     steps = list(play("todo", todo.emulator, todo.outputs))
     assert len(steps) == (9 if "FilesBucket" in todo.outputs else 8)

@@ -203,8 +203,8 @@ def test_what_aws_cannot_change_in_place_gets_another_name_or_place() -> None:
     assert len(blocks[0] | blocks[1]) == 4
     name = "TodosCacheSubnets", "SubnetGroupName"
     own, theirs = (r[name[0]]["Properties"][name[1]] for r in (first, deployed(**OPTIONS["Vpc"])))
-    assert own["Fn::Sub"][1] == {"First": {"Ref": "NetworkSubnetA"}, "Second": {"Ref": "NetworkSubnetB"}}
-    assert theirs == {"Fn::Sub": "${AWS::StackName}-TodosCache-subnet-0123456789abcdef0-subnet-0123456789abcdef1"}
+    assert own["Fn::Join"][1][2] == {"Fn::Join": ["-", [{"Ref": "NetworkSubnetA"}, {"Ref": "NetworkSubnetB"}]]}
+    assert theirs["Fn::Join"][1][1:] == ["todoscache", "subnet-0123456789abcdef0-subnet-0123456789abcdef1"]
     name = "TodosCacheSettings", "ParameterGroupName"
     times = [
         r[name[0]]["Properties"][name[1]]

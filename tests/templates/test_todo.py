@@ -191,8 +191,14 @@ def test_the_api_is_reached_over_https(template: dict[str, Any]) -> None:
 
 @shows("REQ-T2", how="static")
 def test_there_is_no_server(template: dict[str, Any]) -> None:
-    services = {r["Type"].split("::")[1] for r in template["Resources"].values()}
-    assert "AWS::EC2::Instance" not in {r["Type"] for r in template["Resources"].values()}
+    """No machine to patch. With the defaults nothing that runs on nodes at all, which bill by the hour."""
+    types = {r["Type"] for r in template["Resources"].values()}
+    assert not {t for t in types if t.startswith(("AWS::EC2::Instance", "AWS::AutoScaling", "AWS::ECS", "AWS::RDS"))}
+    cluster = template["Resources"]["TodosCache"]
+    assert "ReadCacheOn" in cluster["Condition"]
+    assert template["Parameters"]["ReadCache"]["Default"] == "none"
+    assert template["Parameters"]["ResponseCache"]["Default"] == "off"
+    services = {t.split("::")[1] for t in types}
     assert services == {
         *("ApiGateway", "Budgets", "CloudWatch", "Cognito", "DAX", "DynamoDB", "EC2"),
         *("IAM", "Lambda", "Logs", "Route53", "S3", "WAFv2"),

@@ -81,7 +81,6 @@ WRONG: dict[str, Callable[[Kit], None]] = {
     "reads": lambda k: arrows.reads(k.table, k.read),
     "writes": lambda k: arrows.writes(k.read, k.files),
     "clears": lambda k: arrows.clears(k.read, k.users),
-    "caches": lambda k: arrows.caches(k.cache, k.files),
     "reads through": lambda k: arrows.reads(k.read, k.table, through=k.table),  # type: ignore[arg-type]
     "writes through": lambda k: arrows.writes(k.read, k.table, through=k.network),  # type: ignore[arg-type]
     "deletes user": lambda k: arrows.deletes_users(k.read, k.api),
@@ -169,7 +168,7 @@ def test_a_function_is_in_one_network() -> None:
     kit = Kit()
     other = dax.read_cache(kit.t, "Far", ec2.private_network(kit.t, "Elsewhere"))
     arrows.reads(kit.read, kit.table, through=kit.cache)
-    with pytest.raises(ValueError, match="Read is in a network already; it cannot be in Elsewhere as well"):
+    with pytest.raises(ValueError, match="Read has a network or layers already, other than those of Elsewhere"):
         arrows.writes(kit.read, kit.table, through=other)
 
 
@@ -180,10 +179,10 @@ def test_one_function_may_read_and_write_through_a_cache() -> None:
     made = kit.resources()
     allowed = [
         made[name]["Properties"]["PolicyDocument"]["Statement"][0]["Action"]
-        for name in ("CacheReadByRead", "CacheWrittenByRead")
+        for name in ("CacheReadsByRead", "CacheWritesByRead")
     ]
     assert allowed == [["dax:GetItem", "dax:Query"], ["dax:DeleteItem", "dax:UpdateItem"]]
-    assert made["CacheClient"]["DependsOn"] == ["CacheReadByRead", "CacheWrittenByRead"]
+    assert made["CacheClient"]["DependsOn"] == ["CacheReadsByRead", "CacheWritesByRead"]
     names = [p.get("PolicyName") for p in made["ReadRole"]["Properties"]["Policies"]]
     assert names.count("HaveInterfacesInNetwork") == 1
 
@@ -192,4 +191,43 @@ def test_a_function_that_is_not_always_there_takes_its_rights_along() -> None:
     kit = Kit(when="FileStorageOn")
     sometimes = awslambda.function(kit.t, "Sometimes", code=CODE, when=kit.when)
     arrows.reads(sometimes, kit.table, through=kit.cache)
-    assert str(kit.when) in kit.resources()["CacheReadBySometimes"]["Condition"]
+    assert str(kit.when) in kit.resources()["CacheReadsBySometimes"]["Condition"]
+
+
+def test_a_network_has_one_endpoint_for_all_tables_that_are_used_in_it() -> None:
+    kit = Kit()
+    others = [dynamodb.table(kit.t, title, partition="a", sort="b") for title in ("Before", "Through", "After")]
+    arrows.reads(kit.read, others[0])
+    arrows.reads(kit.read, kit.table, through=kit.cache)
+    arrows.reads(awslambda.function(kit.t, "Second", code=CODE), others[1], through=kit.cache)
+    arrows.reads(kit.read, others[2])
+    made = kit.resources()
+    [endpoint] = [r["Properties"] for r in made.values() if r["Type"] == "AWS::EC2::VPCEndpoint"]
+    [allowed] = endpoint["PolicyDocument"]["Statement"]
+    assert {arn["Fn::GetAtt"][0] for arn in allowed["Resource"]} == {"Items", "Before", "Through", "After"}
+
+
+def test_a_cache_serves_each_table_that_is_used_through_it_and_no_other() -> None:
+    kit = Kit()
+    other = dynamodb.table(kit.t, "Others", partition="a", sort="b")
+    arrows.reads(kit.read, kit.table, through=kit.cache)
+    arrows.writes(kit.read, kit.table, through=kit.cache)
+    arrows.reads(kit.read, other, through=kit.cache)
+    made = kit.resources()
+    names = [p["PolicyName"] for p in made["CacheRole"]["Properties"]["Policies"] if "PolicyName" in p]
+    assert names == ["ServeItems", "ServeOthers"]
+    variables = made["Read"]["Properties"]["Environment"]["Variables"]
+    assert {"ITEMS_CACHE", "OTHERS_CACHE", "ITEMS_TABLE", "OTHERS_TABLE"} <= variables.keys()
+    keys = [p for p in made["ReadRole"]["Properties"]["Policies"] if "UseKeyOfItems" in json.dumps(p)]
+    assert len(keys) == 1
+
+
+def test_layers_of_ones_own_are_not_overwritten() -> None:
+    kit = Kit()
+    layered = awslambda.function(
+        kit.t, "Layered", code=CODE, Layers=["arn:aws:lambda:us-east-1:123456789012:layer:a:1"]
+    )
+    before = json.dumps(kit.resources(), sort_keys=True)
+    with pytest.raises(ValueError, match="Layered has a network or layers already"):
+        arrows.reads(layered, kit.table, through=kit.cache)
+    assert json.dumps(kit.resources(), sort_keys=True) == before

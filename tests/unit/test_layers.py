@@ -179,7 +179,6 @@ FOREIGN = [
 ]
 
 
-@shows("REQ-T10", how="real")
 @pytest.mark.parametrize(("file", "content", "platform", "said"), FOREIGN)
 def test_compiled_for_another_platform(
     tmp_path: Path, file: str, content: bytes, platform: Platform, said: str
@@ -202,7 +201,6 @@ def test_compiled_for_this_platform(tmp_path: Path, file: str, content: bytes, p
     assert contents("x", [wheel(tmp_path, {file: content})], platform)[file] == content
 
 
-@shows("REQ-T10", how="real")
 def test_more_than_lambda_takes(tmp_path: Path) -> None:
     """The sizes are those that the packages declare: nobody reads 250 MB to see that it is too much."""
     with zipfile.ZipFile(tmp_path / "big-1.0-py3-none-any.whl", "w") as archive:
@@ -284,7 +282,6 @@ def test_of_wheels_for_several_platforms_the_one_for_lambda(shelf: Path, monkeyp
         make("x", pin(*wheels[1:]), LAMBDA)
 
 
-@shows("REQ-T10", how="real")
 def test_another_file_than_the_one_that_is_pinned(shelf: Path) -> None:
     path = wheel(shelf, {"a.py": b"1"})
     pins, pinned = pin(path), sha256(path.read_bytes()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, iam, logs
 
@@ -14,24 +14,36 @@ from ..conditions import choose, given, optional
 from ..parameters import parameter
 from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
 from ..template import Node, ScenarioTemplate
-from .ec2 import Network
+from .dynamodb import Table
+from .ec2 import Network, gateway_endpoint
 from .iam import grant, role
 from .logs import log_group
 
 DEFAULTS = {"Timeout": 10}
 
 
+class Place(NamedTuple):
+    """Where a function is: a network, the layers that it has there, and the condition of both."""
+
+    network: Network
+    layers: tuple[str, ...]
+    when: str | None
+
+
 @dataclass(frozen=True)
 class Function(Node):
     """A function with its own role and its own log group.
 
-    `outside` names what it uses that no network of ours has an endpoint for.
+    `tables` are the tables that it uses, `outside` names what else it uses that no network of ours has an endpoint for,
+    `places` holds the network that it is in, if any, with the layers and the condition of that.
     """
 
     resource: awslambda.Function
     role: iam.Role
     logs: logs.LogGroup
+    tables: list[Table] = field(default_factory=list, repr=False)
     outside: list[str] = field(default_factory=list, repr=False)
+    places: list[Place] = field(default_factory=list, repr=False)
 
 
 class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
@@ -109,25 +121,40 @@ def layer(
     return made
 
 
-def put_into(function: Function, network: Network, libraries: list[Any], *, when: str | None) -> None:
-    """Put the function into the network, with these layers, under a condition if there is one.
+def uses(function: Function, table: Table) -> None:
+    """Note that the function uses the table, and let it be reached from the network that the function is in."""
+    if table not in function.tables:
+        function.tables.append(table)
+    for place in function.places:
+        gateway_endpoint(place.network, table)
+
+
+def put_into(
+    function: Function, network: Network, libraries: list[awslambda.LayerVersion], *, when: str | None
+) -> None:
+    """Put the function into the network, with these layers, under a condition if there is one. Twice is as once.
 
     Its right to have interfaces there is unconditional: on its way out of the network it still needs it. Without the
     condition the lists are empty, not absent: an update may take a property that is gone for one to stay as it is.
+    Raises ValueError when the function uses what cannot be reached from there, or is in another place already.
     """
+    place = Place(network, tuple(library.title for library in libraries), when)
     if function.outside:
         raise ValueError(
             f"{function.title} is to be in {network.title}, where it could not reach {', '.join(function.outside)}: "
             "there is no endpoint for that; give the work to a function outside"
         )
-    name = f"HaveInterfacesIn{network.title}"
-    if "VpcConfig" in function.resource.properties:
-        if all(name != policy.PolicyName for policy in function.role.Policies if isinstance(policy, iam.Policy)):
-            raise ValueError(f"{function.title} is in a network already; it cannot be in {network.title} as well")
+    taken = {"VpcConfig", "Layers"} & function.resource.properties.keys()
+    if taken and function.places != [place]:
+        raise ValueError(f"{function.title} has a network or layers already, other than those of {network.title}")
+    if function.places:
         return
-    grant(function.role, name, grants.have_interfaces())
-    subnets, groups = network.subnet_ids, [GetAtt(network.functions, "GroupId")]
+    function.places.append(place)
+    grant(function.role, f"HaveInterfacesIn{network.title}", grants.have_interfaces())
     function.resource.VpcConfig = awslambda.VPCConfig(
-        SecurityGroupIds=choose(when, groups, []), SubnetIds=choose(when, subnets, [])
+        SecurityGroupIds=choose(when, [GetAtt(network.functions, "GroupId")], []),
+        SubnetIds=choose(when, network.subnet_ids, []),
     )
-    function.resource.Layers = choose(when, libraries, [])
+    function.resource.Layers = choose(when, [Ref(library) for library in libraries], [])
+    for table in function.tables:
+        gateway_endpoint(network, table)

@@ -101,7 +101,7 @@ def _of_cache(cache: ReadCache) -> list[Watch]:
     ]  # fmt: skip
 
 
-def watch(t: ScenarioTemplate, *nodes: Node) -> list[Watch]:
+def watch(t: ScenarioTemplate, *nodes: Node) -> None:
     """Alarms for each API, function, table and cache among `nodes`, to the topic of `AlarmTopicArn` if there is one.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
@@ -131,7 +131,6 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> list[Watch]:
             ),
             when=w.when,
         )
-    return watches
 
 
 def _watches(node: Node) -> list[Watch]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from troposphere import GetAtt, Ref, Select, Split, Sub, awslambda, dax, ec2, iam
+from troposphere import GetAtt, Join, Ref, Select, Split, Sub, awslambda, dax, ec2, iam
 
 from .. import grants, parameters
 from ..conditions import all_of, equals, in_region, negated
 from ..parameters import needs, only_elsewhere, parameter
 from ..template import Node, ScenarioTemplate
 from .awslambda import layer
+from .dynamodb import Table
 from .ec2 import Network, may_reach
 from .iam import role
 
@@ -47,12 +48,13 @@ TLS_PORT = 9111
 
 @dataclass(frozen=True)
 class ReadCache(Node):
-    """A DAX cluster, the network it is in, and the layer that holds its client for Python."""
+    """A DAX cluster, the network it is in, the layer with its client for Python, and the tables that it serves."""
 
     resource: dax.Cluster
     network: Network
     role: iam.Role
     client: awslambda.LayerVersion
+    tables: list[Table] = field(default_factory=list, repr=False)
 
     @property
     def cluster_id(self) -> Any:
@@ -63,8 +65,8 @@ class ReadCache(Node):
 def read_cache(t: ScenarioTemplate, title: str, network: Network) -> ReadCache:
     """A DAX cluster when `ReadCache` is dax, encrypted at rest and in transit, in the subnets of the network.
 
-    Which table it caches and who may use it, arrows say (`caches`, and `through=`). A cluster that is switched off, or
-    replaced because of its node type or its subnets, takes along nothing but copies.
+    Which tables it serves and who may use it, arrows say (`through=`). A cluster that is switched off, or replaced
+    because of its node type or its subnets, takes along nothing but copies.
 
     Makes `<title>`, `<title>Role`, `<title>Subnets`, `<title>Settings` (both times to live), `<title>Client` (the
     layer) and `<title>Egress`; and whether it is on or not, at no cost, `<title>Group` (the security group).
@@ -80,10 +82,7 @@ def read_cache(t: ScenarioTemplate, title: str, network: Network) -> ReadCache:
         dax.SubnetGroup(
             f"{title}Subnets",
             # A cluster cannot move to other subnets; so others make another group, under another name, and a cluster.
-            SubnetGroupName=Sub(
-                f"${{AWS::StackName}}-{title}-${{First}}-${{Second}}",
-                {"First": Select(0, network.subnet_ids), "Second": Select(1, network.subnet_ids)},
-            ),
+            SubnetGroupName=Join("-", [Ref("AWS::StackName"), title.lower(), Join("-", network.subnet_ids)]),
             SubnetIds=network.subnet_ids,
         ),
         when=when,
@@ -95,7 +94,7 @@ def read_cache(t: ScenarioTemplate, title: str, network: Network) -> ReadCache:
             f"{title}Settings",
             # A group that a running cluster uses cannot be changed; so other values make another group, under another
             # name, and the cluster changes over to it.
-            ParameterGroupName=Sub(f"${{AWS::StackName}}-{title}-{item_seconds}-{query_seconds}"),
+            ParameterGroupName=Sub(f"${{AWS::StackName}}-{title.lower()}-{item_seconds}-{query_seconds}"),
             # In milliseconds, as text.
             ParameterNameValues={
                 "query-ttl-millis": Sub(f"{query_seconds}000"),

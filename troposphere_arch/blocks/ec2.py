@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import GetAtt, GetAZs, If, Ref, Select, Split, Sub, ec2
 
 from .. import grants, parameters
-from ..conditions import given, negated
+from ..conditions import given, negated, optional
 from ..parameters import both_or_neither, parameter
 from ..template import Node, ScenarioTemplate
 from .dynamodb import Table
@@ -25,7 +25,8 @@ HTTPS = 443
 class Network(Node):
     """A VPC of the stack's own, or the user's: `vpc_id` and `subnet_ids` are whichever it is.
 
-    `functions` is the security group of the functions in it; `own` is the condition that the VPC is the stack's own.
+    `functions` is the security group of the functions in it; `own` is the condition that the VPC is the stack's own;
+    `tables` are those that can be reached from it.
     """
 
     vpc_id: Any
@@ -33,6 +34,7 @@ class Network(Node):
     functions: ec2.SecurityGroup
     route_table: ec2.RouteTable
     own: str = field(repr=False)
+    tables: list[Table] = field(default_factory=list, repr=False)
 
 
 def private_network(t: ScenarioTemplate, title: str) -> Network:
@@ -89,18 +91,17 @@ def private_network(t: ScenarioTemplate, title: str) -> Network:
 
 
 def gateway_endpoint(network: Network, table: Table) -> None:
-    """Let the network reach DynamoDB, and of it this table only. Gateway endpoints cost nothing.
+    """Let the network reach DynamoDB, and of it the tables for which this is called. Gateway endpoints cost nothing.
 
-    In a VPC of the user's none is made: it has one already, or a NAT gateway.
-    https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-ddb.html
+    A network has one of them, `<network>ToDynamoDB`: a route table takes no second one. In a VPC of the user's none is
+    made: it has one already, or a NAT gateway. https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-ddb.html
     """
-    title = f"{network.title}To{table.title}"
-    if title in network.t.resources:
-        return
-    network.t.put(
+    t, title = network.t, f"{network.title}ToDynamoDB"
+    if table not in network.tables:
+        network.tables.append(table)
+    endpoint = t.resources.get(title) or t.put(
         ec2.VPCEndpoint(
             title,
-            PolicyDocument=grants.document(*grants.through_endpoint(table.resource)),
             RouteTableIds=[Ref(network.route_table)],
             ServiceName=Sub("com.amazonaws.${AWS::Region}.dynamodb"),
             VpcEndpointType="Gateway",
@@ -108,6 +109,8 @@ def gateway_endpoint(network: Network, table: Table) -> None:
         ),
         when=network.own,
     )
+    arns = [optional(one.when, GetAtt(one.resource, "Arn")) for one in network.tables]
+    endpoint.PolicyDocument = grants.document(*grants.through_endpoint(arns))
 
 
 def may_reach(network: Network, group: ec2.SecurityGroup, port: int, title: str, *, when: str | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import building, places
 from . import unchanged
+from .parser import directory
 from .table import as_json
 
 
@@ -16,15 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 with a diff if anything is not as made"
     )
-    parser.add_argument("--output", metavar="DIR", type=_directory, help="write below DIR instead of templates/")
+    parser.add_argument("--output", metavar="DIR", type=directory, help="write below DIR instead of templates/")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-
-
-def _directory(text: str) -> Path:
-    """A directory as typed; nothing typed is none."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("names no directory")
-    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,7 +58,7 @@ def _findings(result: building.Result) -> None:
 def _shown(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # it is elsewhere, or there is no current directory any more
         return str(path)
 
 

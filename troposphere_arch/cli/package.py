@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import layers, places
 from ..errors import UserError
+from .parser import directory
 from .table import as_json, table
 
 
@@ -21,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--platform", choices=("lambda", "host"), default="lambda", help="Lambda's, or this machine's for the emulator"
     )
-    parser.add_argument("--output", metavar="DIR", type=Path, help="write the files here, not to dist/layers")
+    parser.add_argument("--output", metavar="DIR", type=directory, help="write the files here, not to dist/layers")
     parser.add_argument("--write", action="store_true", help="after a change of pins: record the new SHA-256")
     parser.add_argument("--json", action="store_true", help="print the layers as JSON")
 

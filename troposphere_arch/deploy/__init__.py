@@ -7,11 +7,11 @@ CloudFormation is the engine. This package says what it would do before it does 
 in one line what went wrong. Everything goes through a `Target`, which makes the clients.
 """
 
-from .artifacts import Artifact, Needs, missing, needs, put
 from .bucket import ensure_bucket
 from .changes import Change, Plan, discard, execute, plan
 from .events import Event
 from .failures import aws_errors
+from .needs import Artifact, Needs, missing, needs, put
 from .retained import Resource, check_purge, purge, retained
 from .stacks import StackInfo, delete, describe, stacks
 from .target import Target, connect, target_of

@@ -83,7 +83,6 @@ def build() -> ScenarioTemplate:
     arrows.accepts(delete_accounts, app)
     arrows.reads(read_todos, todos, through=todos_cache)
     arrows.writes(write_todos, todos, through=todos_cache)
-    arrows.caches(todos_cache, todos)
     arrows.clears(delete_accounts, todos)
     arrows.deletes_users(delete_accounts, users)
 

@@ -3,10 +3,10 @@
 The function's role needs dynamodb:GetItem and dynamodb:Query on the table, and nothing that writes; behind a DAX
 cluster it needs dax:GetItem and dax:Query on that too, and asks the table only about what the cluster does not have.
 
-All reads are eventually consistent, which costs half as much. So an answer may be a moment old, and behind a DAX
-cluster a list as old as the cluster's time to live for queries. A client does not have to read what it just wrote (the
-answer to a write is the item), and a change made from an old copy is refused, because it names the version it was made
-from.
+Reads are eventually consistent, which costs half as much (but for an item that a DAX cluster does not have). So an
+answer may be a moment old, and behind a cluster a list as old as the cluster's time to live for queries. A client does
+not have to read what it just wrote (the answer to a write is the item), and a change made from an old copy is refused,
+because it names the version it was made from.
 """
 
 import base64

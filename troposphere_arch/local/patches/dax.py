@@ -58,6 +58,7 @@ class _State:
     clusters: dict[_Key, tuple[Cluster, Properties]] = field(default_factory=dict)
     authority: Authority | None = None
     bundle: Path | None = None
+    trusted_before: str | None = None
 
 
 _state = _State()
@@ -283,6 +284,7 @@ def _trusted_authority() -> Authority:
             known = ssl.get_default_verify_paths().cafile or str(get_cert_path(True))
             _state.bundle = Path(tempfile.gettempdir(), "trusted.pem")
             _state.bundle.write_bytes(Path(known).read_bytes() + b"\n" + authority.pem)
+            _state.trusted_before = os.environ.get(_TRUST_FILE)
             os.environ[_TRUST_FILE] = str(_state.bundle)  # functions inherit the emulator's environment
             _state.authority = authority
         return _state.authority
@@ -292,7 +294,10 @@ def _end_all() -> None:
     for cluster, _ in _state.clusters.values():
         cluster.close()
     if _state.bundle:
-        os.environ.pop(_TRUST_FILE, None)
+        if _state.trusted_before is None:
+            os.environ.pop(_TRUST_FILE, None)
+        else:
+            os.environ[_TRUST_FILE] = _state.trusted_before
         _state.bundle.unlink(missing_ok=True)
     for held in (_state.subnet_groups, _state.parameter_groups, _state.clusters):
         held.clear()

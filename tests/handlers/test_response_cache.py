@@ -17,10 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evidence import shows
-from tests.handlers.conftest import APP_CLIENT, Person, Reply, World, load, make
+from tests.handlers.conftest import Person, Reply, World, make
 from tests.stage_cache import WARNING, Request, Served, StageCache, Unauthorized
 from tests.unit.rules import found
-from troposphere_arch import local
 
 TEMPLATE = json.loads((Path(__file__).parents[2] / "templates/todo/1.0.0/todo.template.json").read_bytes())
 SECONDS = 30
@@ -37,20 +36,6 @@ KEYS = [
     for part in r["Properties"]["Integration"].get("CacheKeyParameters", [])
 ]
 WRITES = [("POST", "/todos"), ("PUT", "/todos/{id}"), ("DELETE", "/todos/{id}"), ("DELETE", "/me")]
-
-
-@pytest.fixture(scope="module")
-def world(stock: local.Emulator) -> World:
-    """The handlers as files, and a table of their own made by the template's schema."""
-    dynamodb, cognito = stock.client("dynamodb"), stock.client("cognito-idp")
-    schema = {key: TEMPLATE["Resources"]["Todos"]["Properties"][key] for key in ("AttributeDefinitions", "KeySchema")}
-    dynamodb.create_table(TableName="todos-behind-the-cache", BillingMode="PAY_PER_REQUEST", **schema)
-    pool = cognito.create_user_pool(PoolName="behind-the-cache")["UserPool"]["Id"]
-    variables = {"TODOS_TABLE": "todos-behind-the-cache", "APP_CLIENT_ID": APP_CLIENT, "USERS_POOL_ID": pool}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (stock.environment() | variables).items():
-            patch.setenv(name, value)
-        return World(load("read_todos"), load("write_todos"), load("delete_accounts"), dynamodb, cognito, pool)
 
 
 class Ask(NamedTuple):

@@ -21,10 +21,9 @@ from .parameters import check_parameters
 from .stacks import describe
 from .target import Target
 
+# As in `parameters`, which would bring troposphere along: what stands for none, and what names a user's own network.
 NONE = "none"
-"""The value of a parameter that stands for none."""
 VPC, SUBNETS = "VpcId", "SubnetIds"
-"""The parameters that name a network of the user's own, where a template has them."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,15 @@ def needs(target: Target, stack_name: str, body: bytes, given: Mapping[str, str]
     check_parameters(template, given, kept)
     values = evaluate.parameters_of(template, {**kept, **given}, region=target.region)
     values |= {"AWS::AccountId": target.account, "AWS::Partition": target.partition, "AWS::StackName": stack_name}
-    content = list(_layers(template, values))
-    buckets = {parameter for parameter, _ in content}
-    ours = {parameter: target.bucket for parameter in buckets if values[parameter] == NONE}
-    values |= ours
-    if refusals := evaluate.refusals(template, values):
+    # What the Rules say of a bucket that nobody named is not for this user, whether the layer can be there or not.
+    named = {parameter: target.bucket for _, parameter, _ in _layers(template) if values[parameter] == NONE}
+    if refusals := evaluate.refusals(template, {**values, **named}):
         raise UserError(" ".join(refusals))
+    there = evaluate.conditions(template, values)
+    content = [(parameter, key) for when, parameter, key in _layers(template) if there.get(when, True)]
+    buckets = {parameter for parameter, _ in content}
+    ours = {parameter: bucket for parameter, bucket in named.items() if parameter in buckets}
+    values |= ours
     for parameter in sorted(buckets):
         _check_bucket(target, parameter, values[parameter])
     notes = _check_subnets(target, values) if values.get(VPC, NONE) != NONE else ()
@@ -107,14 +109,13 @@ def put(target: Target, artifact: Artifact, data: bytes) -> None:
     )
 
 
-def _layers(template: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Of each layer that a stack with these values has: the parameter that names its bucket, and its key."""
-    found = [r for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::LayerVersion"]
-    there = evaluate.conditions(template, values) if found else {}
-    for resource in found:
-        if there.get(resource.get("Condition", ""), True):
-            content = resource["Properties"]["Content"]
-            yield content["S3Bucket"]["Ref"], content["S3Key"]
+def _layers(template: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Of each layer of the template: its condition, the parameter that names its bucket, and its key."""
+    return [
+        (r.get("Condition", ""), r["Properties"]["Content"]["S3Bucket"]["Ref"], r["Properties"]["Content"]["S3Key"])
+        for r in template["Resources"].values()
+        if r["Type"] == "AWS::Lambda::LayerVersion"
+    ]
 
 
 def _name(key: str) -> str:
