@@ -46,7 +46,8 @@ help:
 
 # One stamp for each extra, so that `make` need not wait for what only the tests need.
 $(VENV)/.local $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: $(SOURCES) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@echo "installing what '$*' needs into $(VENV): half a minute the first time"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
 $(VENV)/bin/python:

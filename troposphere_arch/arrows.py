@@ -193,8 +193,8 @@ def deletes_users(function: Function, users: UserPool) -> None:
     _is(users, UserPool, "deletes user")
     if function.places:
         raise ValueError(
-            f"{function.title} cannot reach {users.title} from inside a network: there is no endpoint for Cognito; "
-            "give the work to a function outside"
+            f"{function.title} cannot reach {users.title} from inside a network: no arrow makes an endpoint for "
+            "Cognito; give the work to a function outside"
         )
     function.outside.append(users.title)
     grant(function.role, f"Delete{users.title}", grants.delete_users(users.resource), when=users.when)

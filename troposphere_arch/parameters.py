@@ -182,7 +182,8 @@ KMS_KEY = Spec(
     "Data",
     "Own KMS key",
     "ARN of a customer managed KMS key of this account and region for the table and the files, or none: then the table "
-    "uses a key that AWS owns and the files use S3 managed keys. KMS bills about 1 USD a month for each key.",
+    "uses a key that AWS owns and the files use S3 managed keys. KMS bills about 1 USD a month for each key. What "
+    "caches keep is encrypted under keys of AWS's in any case.",
     NONE,
     pattern=r"none|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
     constraint="KmsKeyArn is none or the ARN of a KMS key (not of an alias).",
@@ -244,13 +245,11 @@ READ_CACHE_ITEM_SECONDS = Spec(
     "ReadCacheItemSeconds",
     "Caches",
     "Seconds to keep an item",
-    "So long the read cache keeps an item. Changes through the API reach it at once; a change made on the table "
-    "itself is seen after so many seconds.",
+    "So long the read cache keeps an item. Changes through the API reach it, usually within a second; a change made on "
+    "the table itself is seen after so many seconds.",
     "300",
-    "Number",
-    minimum=1,
-    maximum=86400,
-    constraint="ReadCacheItemSeconds is a number of seconds from 1 to 86400.",
+    pattern="[1-9][0-9]{0,4}",  # no Number, which may have decimals
+    constraint="ReadCacheItemSeconds is a whole number of seconds from 1 to 99999.",
 )
 READ_CACHE_LIST_SECONDS = Spec(
     "ReadCacheListSeconds",
@@ -258,10 +257,8 @@ READ_CACHE_LIST_SECONDS = Spec(
     "Seconds to keep a list",
     "So long the read cache keeps a page of a list. Changes do not reach it: a list may be so many seconds old.",
     "10",
-    "Number",
-    minimum=1,
-    maximum=86400,
-    constraint="ReadCacheListSeconds is a number of seconds from 1 to 86400.",
+    pattern="[1-9][0-9]{0,4}",
+    constraint="ReadCacheListSeconds is a whole number of seconds from 1 to 99999.",
 )
 ARTIFACT_BUCKET = Spec(
     "ArtifactBucket",

@@ -107,9 +107,10 @@ def test_a_table_and_what_to_do_next(build: Shell, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "layer dax for Lambda (Python 3.13, linux on aarch64)" in done.err
     [file] = (tmp_path / "out").iterdir()
-    [row] = [line for line in done.out.splitlines() if line.startswith("dax ")]
-    assert row.split()[:4] == ["dax", "lambda", str(file), layers.key("dax")]
-    assert layers.expected("dax") in row
+    told = dict(line.split(maxsplit=1) for line in done.out.splitlines()[2:10])
+    assert [told[what] for what in ("layer", "platform", "file")] == ["dax", "lambda", str(file)]
+    assert (told["key"], told["sha256"]) == (layers.key("dax"), layers.expected("dax"))
+    assert max(map(len, done.out.splitlines())) < 160
     assert f"  aws s3 cp {file} s3://BUCKET/{layers.key('dax')}" in done.out
     host = build("package", "--output", tmp_path / "out", "--platform", "host")
     assert ("aws s3 cp" in host.out, "`up` puts" in host.out) == (False, True)

@@ -422,10 +422,11 @@ def worst(phone: Phone) -> int:
 REFUSED = {
     "ReadCacheNeedsArtifactBucket": ({"ReadCache": "dax"}, "ReadCache needs ArtifactBucket"),
     "VpcIdNeedsSubnetIds": ({"VpcId": "vpc-0123456789abcdef0"}, "VpcId needs SubnetIds"),
-    "SubnetIds": ({"SubnetIds": "subnet-0123456789abcdef0"}, "SubnetIds is none or at least two ids of subnets"),
+    "SubnetIds": ({"SubnetIds": "subnet-0123456789abcdef0"}, "SubnetIds is none or two to four ids of subnets"),
     "ResponseCache": ({"ResponseCache": "2"}, "ResponseCache"),
     "ReadCacheNodes": ({"ReadCacheNodes": "12"}, "ReadCacheNodes is a number of nodes from 1 to 11"),
     "ReadCacheNodeType": ({"ReadCacheNodeType": "cache.t3.small"}, "ReadCacheNodeType is a DAX node type"),
+    "ReadCacheListSeconds": ({"ReadCacheListSeconds": "1.5"}, "ReadCacheListSeconds is a whole number of seconds"),
     "Zones": ({"Zones": "us-east-1a"}, "Zones is none or two availability zones"),
     "MailFromNeedsMailIdentity": ({"MailFrom": "todo@example.com"}, "MailFrom needs MailIdentity"),
     "HostedZoneIdNeedsDomainName": ({"HostedZoneId": "Z0123456789"}, "HostedZoneId needs DomainName"),

@@ -81,7 +81,7 @@ def body(key: str = KEY) -> bytes:
 
     content = {"S3Bucket": {"Ref": "ArtifactBucket"}, "S3Key": key}
     template = {
-        "Parameters": {"ReadCache": text("none", "dax"), **{p: text() for p in ("ArtifactBucket", *NETWORK)}},
+        "Parameters": {"ReadCache": text("none", "dax"), **{p: text() for p in ("ArtifactBucket", "Zones", *NETWORK)}},
         "Rules": {"Bucket": needs("ReadCache", "ArtifactBucket"), "Network": needs(*NETWORK)},
         "Conditions": {
             "On": {"Fn::Equals": [{"Ref": "ReadCache"}, "dax"]},
@@ -237,7 +237,24 @@ def test_subnets_that_cannot_be(target: Target, network: dict[str, str], subnets
 
 def test_two_subnets_in_two_zones(target: Target, network: dict[str, str]) -> None:
     given = {"VpcId": network["vpc"], "SubnetIds": f"{network['a']},{network['b']}"}
+    [note] = needs(target, "nobody", body(), given).notes
+    assert note.startswith(f"VpcId: {network['vpc']} has no endpoint for com.amazonaws.us-east-1.dynamodb; ")
+    service = "com.amazonaws.us-east-1.dynamodb"
+    target.client("ec2").create_vpc_endpoint(VpcId=network["vpc"], ServiceName=service)
     assert needs(target, "nobody", body(), given).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("zones", "said"),
+    [
+        ("us-east-1a,us-east-1a", "^Zones: us-east-1a,us-east-1a is one zone; name two$"),
+        ("us-east-1a,eu-west-1b", "^Zones: eu-west-1b is no zone of us-east-1; there is us-east-1a, "),
+    ],
+)
+def test_zones_that_cannot_be(target: Target, zones: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        needs(target, "nobody", body(), {"Zones": zones})
+    assert needs(target, "nobody", body(), {"Zones": "us-east-1b,us-east-1c"}).notes == ()
 
 
 def test_who_may_not_look_at_subnets_is_told_so_and_goes_on(stock: Emulator, network: dict[str, str]) -> None:

@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(as_json(rows))
         return 0
-    print(table(list(rows[0]), [[*list(row.values())[:-1], " ".join(row["packages"])] for row in rows]))
+    for row in rows:
+        print(table(["what", "value"], [[k, " ".join(v) if isinstance(v, list) else str(v)] for k, v in row.items()]))
+    print("The name holds digits of a hash of pins, platform and SHA-256, not of the SHA-256 itself.")
     print("\nto do next:" if args.platform == "lambda" else "\n`up` puts these into the emulator by itself")
     for row in rows if args.platform == "lambda" else []:
         print(f"  aws s3 cp {row['file']} s3://BUCKET/{row['key']}")

@@ -69,6 +69,8 @@ def _up_here(args: argparse.Namespace, name: str, body: bytes, parameters: dict[
         target = deploy.target_of(emulator.client)
         _same_template(target, name, args.scenario)
         needs = deploy.needs(target, name, body, parameters)
+        if needs.artifacts and not emulator.patched:
+            raise UserError("the unmodified emulator has no DAX: leave out --stock, or ReadCache=dax")
         missing = _missing(target, needs, "host")
         deploy.ensure_bucket(target)
         _put(target, missing)
@@ -81,6 +83,10 @@ def _up_here(args: argparse.Namespace, name: str, body: bytes, parameters: dict[
                 raise KeyboardInterrupt from None
         raise
     print(about(emulator), file=sys.stderr)
+    if needs.values.get("ReadCache", "none") != "none":
+        print("ReadCache: a stand-in of ours, not a cluster of AWS's; see docs/todo.md", file=sys.stderr)
+    if needs.values.get("ResponseCache", "off") != "off":
+        print("ResponseCache: the emulator keeps no answers, each is new", file=sys.stderr)
     here = here_of(outputs.get("ApiUrl", ""), emulator)
     _report(args, plan, outputs, _local(emulator, name, args.scenario, here, outputs["Region"]), here)
     return 0
@@ -211,7 +217,10 @@ def _put(target: Target, layers: list[tuple[Artifact, bytes]]) -> None:
 def _may_deploy(plan: Plan, yes: bool) -> bool:
     """Show what will change, and ask."""
     # What may lose something comes first.
-    gravest = sorted(plan.changes, key=lambda c: (c.action != "Remove", c.replacement in ("", "False"), c.logical_id))
+    order = {"True": 1, "Conditional": 2}
+    gravest = sorted(
+        plan.changes, key=lambda c: (0 if c.action == "Remove" else order.get(c.replacement, 3), c.logical_id)
+    )
     rows = [[c.action, c.logical_id, c.type, c.replacement] for c in gravest]
     print(table(["change", "resource", "type", "replacement"], rows) if rows else "nothing changes", file=sys.stderr)
     where = f"account {plan.target.account}, region {plan.target.region}"

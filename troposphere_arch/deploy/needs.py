@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -23,7 +23,7 @@ from .target import Target
 
 # As in `parameters`, which would bring troposphere along: what stands for none, and what names a user's own network.
 NONE = "none"
-VPC, SUBNETS = "VpcId", "SubnetIds"
+VPC, SUBNETS, ZONES = "VpcId", "SubnetIds", "Zones"
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,13 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a stack needs; `parameters` are those given and the bucket, `notes` say what could not be checked."""
+    """What a stack needs; `parameters` are those given and the bucket, `values` are all that it will have.
+
+    `notes` say what could not be checked, or is to be looked at.
+    """
 
     parameters: dict[str, str]
+    values: dict[str, str]
     artifacts: tuple[Artifact, ...]
     notes: tuple[str, ...]
 
@@ -71,9 +75,9 @@ def needs(target: Target, stack_name: str, body: bytes, given: Mapping[str, str]
     values |= ours
     for parameter in sorted(buckets):
         _check_bucket(target, parameter, values[parameter])
-    notes = _check_subnets(target, values) if values.get(VPC, NONE) != NONE else ()
+    notes = _check_subnets(target, values) if values.get(VPC, NONE) != NONE else _check_zones(target, values)
     artifacts = tuple(Artifact(_name(key), values[parameter], key) for parameter, key in content)
-    return Needs({**given, **ours}, artifacts, notes)
+    return Needs({**given, **ours}, {name: values[name] for name in known}, artifacts, notes)
 
 
 @aws_errors()
@@ -172,17 +176,13 @@ def _check_subnets(target: Target, values: Mapping[str, str]) -> tuple[str, ...]
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html
     """
-    from botocore.exceptions import ClientError
-
     vpc, ids = values[VPC], values[SUBNETS].split(",")
-    try:
-        # Asked by filter, because by id one that does not exist would be an error, and of only one of them.
-        answer = target.client("ec2").describe_subnets(Filters=[{"Name": "subnet-id", "Values": ids}])
-    except ClientError as error:
-        if error_code(error) not in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
-            raise
+    # Asked by filter, because by id one that does not exist would be an error, and of only one of them.
+    filters = [{"Name": "subnet-id", "Values": ids}]
+    answer = _unless_denied(lambda: target.client("ec2").describe_subnets(Filters=filters)["Subnets"])
+    if answer is None:
         return (f"{SUBNETS} was not checked: these credentials are not allowed to do ec2:DescribeSubnets",)
-    found = {subnet["SubnetId"]: subnet for subnet in answer["Subnets"]}
+    found = {subnet["SubnetId"]: subnet for subnet in answer}
     for subnet in ids:
         if subnet not in found:
             raise UserError(f"{SUBNETS}: {subnet} does not exist in {target.region}; name private subnets of {vpc}")
@@ -192,4 +192,48 @@ def _check_subnets(target: Target, values: Mapping[str, str]) -> tuple[str, ...]
     zones = sorted({subnet["AvailabilityZone"] for subnet in found.values()})
     if len(zones) < 2:
         raise UserError(f"{SUBNETS}: {', '.join(ids)} are all in {zones[0]}; name subnets of two zones at least")
+    return _look_for_endpoint(target, vpc)
+
+
+def _look_for_endpoint(target: Target, vpc: str) -> tuple[str, ...]:
+    """A note when the VPC has no endpoint of DynamoDB: there may be a NAT gateway instead, so it is no error."""
+    service = f"com.amazonaws.{target.region}.dynamodb"
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "service-name", "Values": [service]}]
+    found = _unless_denied(lambda: target.client("ec2").describe_vpc_endpoints(Filters=filters)["VpcEndpoints"])
+    if found is None:
+        return (f"{VPC} was not checked: these credentials are not allowed to do ec2:DescribeVpcEndpoints",)
+    if found:
+        return ()
+    return (
+        f"{VPC}: {vpc} has no endpoint for {service}; unless it has a NAT gateway, functions in it reach no table: "
+        "make a gateway endpoint, which costs nothing",
+    )
+
+
+def _check_zones(target: Target, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Whether the zones, if any are named, are two that the region has."""
+    if values.get(ZONES, NONE) == NONE:
+        return ()
+    zones = values[ZONES].split(",")
+    if len(set(zones)) < 2:
+        raise UserError(f"{ZONES}: {values[ZONES]} is one zone; name two")
+    found = _unless_denied(lambda: target.client("ec2").describe_availability_zones()["AvailabilityZones"])
+    if found is None:
+        return (f"{ZONES} was not checked: these credentials are not allowed to do ec2:DescribeAvailabilityZones",)
+    there = sorted(zone["ZoneName"] for zone in found)
+    for zone in zones:
+        if zone not in there:
+            raise UserError(f"{ZONES}: {zone} is no zone of {target.region}; there is {', '.join(there)}")
     return ()
+
+
+def _unless_denied(ask: Callable[[], Any]) -> Any:
+    """What is asked for; None when these credentials are not allowed to ask."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return ask()
+    except ClientError as error:
+        if error_code(error) not in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
+            raise
+        return None

@@ -43,7 +43,7 @@ class Phone:
         self.users.confirm_sign_up(ClientId=client, Username=self.email, ConfirmationCode=CODE)
 
     def sign_in(self) -> None:
-        """Sign in by SRP: the password never leaves the phone."""
+        """Sign in by SRP: the password is not sent."""
         from pycognito.aws_srp import AWSSRP
 
         srp = AWSSRP(
@@ -99,7 +99,7 @@ def play(emulator: Emulator, outputs: Mapping[str, str]) -> Iterator[Step]:
     yield Step(
         "two users sign up, confirm their address, sign in by SRP",
         f"{mina.email}, {joon.email}",
-        "users sign in to a managed directory; the password never leaves the phone",
+        "users sign in to a managed directory; the password is not sent to sign in",
     )
 
     answer = mina.call("GET", "/todos", token="")
