@@ -332,4 +332,9 @@ def test_up_puts_the_lambda_layer_into_an_accounts_bucket(shell: Shell, patched:
     again = up()
     assert (again.code, "nothing changed" in again.out) == (0, True), again.err
     assert contents(patched, mine) == there
+
+    account = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    where = ("--region", "us-east-1", "--endpoint-url", patched.url)
+    down = shell("down", stack, *where, **account)
+    assert (down.code, "ReadCache is on: Lambda keeps network interfaces" in down.err) == (2, True), down.err
     delete(target_of(patched.client), stack)

@@ -77,6 +77,12 @@ def _in_account(args: argparse.Namespace) -> int:
         f"Deletes stack {args.stack} in account {target.account}, region {target.region}; this {fate}:", file=sys.stderr
     )
     print(table(["resource", "type", "name"], rows), file=sys.stderr)
+    if _in_a_network(target, args.stack):
+        print(
+            "ReadCache is on: Lambda keeps network interfaces for up to twenty minutes, and the stack may end in "
+            "DELETE_FAILED. Better switch ReadCache to none, wait half an hour, then delete.",
+            file=sys.stderr,
+        )
     if args.purge:
         deploy.check_purge(kept)
     if args.confirm is None:
@@ -90,6 +96,16 @@ def _in_account(args: argparse.Namespace) -> int:
         deploy.purge(target, kept)
     print(f"stack {args.stack} is gone; {len(kept)} resources were {'removed' if args.purge else 'kept'}")
     return 0
+
+
+def _in_a_network(target: Target, stack: str) -> bool:
+    """Whether functions of the stack are in a network, which cannot go before Lambda has left it."""
+    from .. import deploy
+
+    with deploy.aws_errors():
+        found = deploy.describe(target, stack) or {}
+    chosen = {p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", [])}
+    return bool(chosen.get("ReadCache", "none") != "none")
 
 
 def _retained(target: Target, stack: str) -> list[Any]:
