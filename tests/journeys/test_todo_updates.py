@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from botocore.exceptions import ClientError
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
 from tests.journeys.stack import Stack, put_layers, template_bytes, template_url
+from troposphere_arch import layers
 from troposphere_arch.journeys.todo import Phone
 from troposphere_arch.local import Emulator
 
@@ -407,6 +410,28 @@ def test_each_right_of_the_read_cache_is_needed(production: Stack, role: str) ->
         finally:
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(as_it_was))
         assert worst(mina) < 300, action
+
+
+@shows("REQ-T10", how="patched")
+def test_the_functions_take_the_client_from_the_layer(patched: Emulator) -> None:
+    """A layer that cannot be imported breaks them, though this Python has the client for the tests."""
+    broken = io.BytesIO()
+    with zipfile.ZipFile(broken, "w") as archive:
+        archive.writestr("python/amazondax/__init__.py", "raise ImportError('not this one')")
+    s3 = patched.client("s3")
+    s3.create_bucket(Bucket="broken-layers")
+    s3.put_object(Bucket="broken-layers", Key=layers.key("dax"), Body=broken.getvalue())
+    stack = Stack(patched, "todo-broken-layer").create(
+        template_url(patched, "todo"), ReadCache="dax", ArtifactBucket="broken-layers"
+    )
+    try:
+        mina = signed_in(stack)
+        assert mina.call("POST", "/todos", {"title": "x"}).status == 201  # which does not go through the cluster
+        assert mina.call("GET", "/todos").status >= 500
+        stack.update(ArtifactBucket=put_layers(patched))
+        assert mina.call("GET", "/todos").status == 200
+    finally:
+        stack.delete()
 
 
 def worst(phone: Phone) -> int:
