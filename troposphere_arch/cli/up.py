@@ -6,13 +6,13 @@ Both go by change set. In an account you see what will change and are asked befo
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import places, scenarios
 from ..errors import Stopped, UserError
+from .parameters import given_parameters
 from .table import as_json, table
 from .where import about, account, account_options, agreed, here_of, in_account, say, scenario_of
 
@@ -47,7 +47,7 @@ def _port(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Deploy, and print the outputs and what to try next."""
     body = _template(args.scenario)
-    parameters = _parameters(args.parameters, args.parameter)
+    parameters = given_parameters(args.parameters, args.parameter)
     name = args.stack_name or args.scenario
     if in_account(args):
         _without(args.port, "--port", "the emulator")
@@ -140,31 +140,6 @@ def _template(scenario: str) -> bytes:
     if result.findings:
         raise UserError(f"the template has {len(result.findings)} lint findings: see `{places.command()} build`")
     return file.read_bytes()
-
-
-def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
-    """The parameters of the file, and over them those of the command line."""
-    values: dict[str, str] = {}
-    if file is not None:
-        try:
-            entries = json.loads(file.read_text())
-            values = {entry["ParameterKey"]: _text(entry["ParameterValue"]) for entry in entries}
-        except OSError as error:
-            raise UserError(f"cannot read the parameter file {file}: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError):
-            form = '[{"ParameterKey": "Name", "ParameterValue": "value"}, ...]'
-            raise UserError(f"{file} is no parameter file: it must be JSON of the form {form}") from None
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not (key and equals):
-            raise UserError(f"--parameter {item!r}: write it as Name=value")
-        values[key] = value
-    return values
-
-
-def _text(value: object) -> str:
-    """A parameter's value as CloudFormation takes it: always text, and true in lower case."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _emulator(args: argparse.Namespace) -> tuple[Emulator, bool]:
