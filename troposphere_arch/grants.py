@@ -35,7 +35,7 @@ from awacs.aws import (
     StringLike,
 )
 from awacs.helpers.trust import get_lambda_assumerole_policy
-from troposphere import GetAtt, Sub
+from troposphere import GetAtt, Join, Sub
 
 READ_ITEMS = [dynamodb.GetItem, dynamodb.Query]
 # A transaction is authorised by the actions of its parts, a batch by its own.
@@ -65,6 +65,8 @@ KEEP_INTERFACES = [
 ]
 SEE_INTERFACES = [ec2.DescribeNetworkInterfaces, ec2.DescribeSubnets]
 OWN_OBJECTS = [s3.DeleteObject, s3.GetObject, s3.PutObject]
+# A look at what is there (HEAD is GetObject), and writing on condition: If-Match wants the right to read as well.
+PUBLISH_OBJECTS = [s3.GetObject, s3.PutObject]
 
 
 def document(*statements: Statement) -> PolicyDocument:
@@ -196,6 +198,19 @@ def decrypt_objects(bucket: Any) -> list[Statement]:
     condition = Condition([StringEquals("kms:ViaService", via), StringLike("kms:EncryptionContext:aws:s3:arn", here)])
     any_key = Sub("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*")
     return [_allow([kms.Decrypt], [any_key], Condition=condition)]
+
+
+def publish(bucket_arn: Any, *prefixes: str, **more: Any) -> list[Statement]:
+    """Put and read objects below these prefixes of the bucket (without any, all of it), and list it; no deletion.
+
+    `bucket_arn` is a text or what `GetAtt` gives. The list is of the whole bucket: without the right to it, S3 answers
+    403 and not 404 for an object that is not there, and a prefix cannot be asked for in the request of one object.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    """
+    objects = [Join("", [bucket_arn, f"/{below}*"]) for below in [f"{p}/" for p in prefixes] or [""]]
+    if isinstance(bucket_arn, str):
+        objects = [f"{bucket_arn}/{below}*" for below in [f"{p}/" for p in prefixes] or [""]]
+    return [_allow(PUBLISH_OBJECTS, objects, **more), _allow([s3.ListBucket], [bucket_arn], **more)]
 
 
 def trust_lambda() -> Policy:
