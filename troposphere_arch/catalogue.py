@@ -1,23 +1,66 @@
-"""The catalogue: which files `templates/` holds for each scenario, and its index.
+"""The catalogue: which files `templates/` holds for each version of a scenario, as the sources make them.
 
-templates/index.json
 templates/<scenario>/<version>/<scenario>.template.json
 templates/<scenario>/<version>/<scenario>.retained.json     what outlives a stack, to import into a new one
 templates/<scenario>/<version>/parameters/<preset>.json
+
+A release adds `UPGRADE.md`, `upgrade.json` and `layers/<name>.txt`; `templates/index.json` lists all of it: both are
+made by what is in `releases/`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from . import places, scenarios
-from .errors import UserError
+from . import layers, scenarios
 from .render import render, retained, text
 
-INDEX = "index.json"
+
+@dataclass(frozen=True)
+class Draft:
+    """A version of a scenario as the sources make it. `layers` are the names of those that its template names."""
+
+    scenario: str
+    version: str
+    description: str
+    resources: int
+    layers: tuple[str, ...]
+    files: Mapping[str, bytes]
+
+    @property
+    def template(self) -> str:
+        """The path of its template."""
+        return template_path(self.scenario, self.version)
+
+    @property
+    def presets(self) -> dict[str, bytes]:
+        """Its parameter files by the names of their presets."""
+        start = f"{self.scenario}/{self.version}/"
+        return {name: self.files[start + path] for path, name in presets_of(start, self.files).items()}
+
+
+def draft(name: str) -> Draft:
+    """What the page of the scenario `name` makes. Raises `UserError` for a name that is none."""
+    page = scenarios.page(name)
+    t = page.build()
+    folder = f"{name}/{page.VERSION}"
+    files = {template_path(name, page.VERSION): render(t), f"{folder}/{name}.retained.json": retained(t)}
+    whole = t.to_dict()
+    for preset, chosen in sorted(page.PRESETS.items()):
+        files[f"{folder}/parameters/{preset}.json"] = _preset(whole["Parameters"], chosen)
+    return Draft(name, page.VERSION, page.DESCRIPTION, len(t.resources), _layers(whole), files)
+
+
+def drafts() -> list[Draft]:
+    """What the page of each scenario makes."""
+    return [draft(name) for name in scenarios.NAMES]
+
+
+def contents() -> dict[str, bytes]:
+    """Every file of every scenario below `templates/`, made from the sources: relative path -> bytes."""
+    return {path: data for one in drafts() for path, data in one.files.items()}
 
 
 def template_path(scenario: str, version: str) -> str:
@@ -25,52 +68,14 @@ def template_path(scenario: str, version: str) -> str:
     return f"{scenario}/{version}/{scenario}.template.json"
 
 
-def contents() -> dict[str, bytes]:
-    """Every file below `templates/`, made from the sources: relative path -> bytes."""
-    made: dict[str, bytes] = {}
-    entries: list[dict[str, Any]] = []
-    for name in scenarios.NAMES:
-        page = scenarios.page(name)
-        t = page.build()
-        path = template_path(name, page.VERSION)
-        made[path] = render(t)
-        made[f"{name}/{page.VERSION}/{name}.retained.json"] = retained(t)
-        for preset, chosen in sorted(page.PRESETS.items()):
-            made[f"{name}/{page.VERSION}/parameters/{preset}.json"] = _preset(t.to_dict()["Parameters"], chosen)
-        entries.append(
-            {
-                "scenario": name,
-                "version": page.VERSION,
-                "status": "draft",
-                "template": path,
-                "sha256": hashlib.sha256(made[path]).hexdigest(),
-                "bytes": len(made[path]),
-                "resources": len(t.resources),
-                "description": page.DESCRIPTION,
-            }
-        )
-    made[INDEX] = text({"templates": entries})
-    return made
-
-
-def _preset(parameters: dict[str, Any], chosen: dict[str, str]) -> bytes:
-    """A parameter file as `create-stack --parameters` and `create-change-set --parameters` take it."""
-    unknown = sorted(chosen.keys() - parameters.keys())
-    if unknown:
-        raise ValueError(f"the preset chooses {', '.join(unknown)}, which is no parameter of the template")
-    values = {name: chosen.get(name, definition["Default"]) for name, definition in sorted(parameters.items())}
-    return text([{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()])
-
-
-def read_index(templates: Path) -> list[dict[str, Any]]:
-    """The entries of the index below `templates`; none when there is no index yet."""
-    try:
-        entries: list[dict[str, Any]] = json.loads((templates / INDEX).read_text())["templates"]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{templates / INDEX} is damaged: make it anew with `{places.command()} build`") from None
-    return entries
+def presets_of(folder: str, paths: Iterable[str]) -> dict[str, str]:
+    """The parameter files among these paths: path below `folder` (which ends with a slash) -> name of the preset."""
+    start = f"{folder}parameters/"
+    return {
+        path.removeprefix(folder): path.removeprefix(start).removesuffix(".json")
+        for path in sorted(paths)
+        if path.startswith(start)
+    }
 
 
 def is_template(path: str) -> bool:
@@ -81,3 +86,21 @@ def is_template(path: str) -> bool:
 def is_part(path: str) -> bool:
     """Whether a file of the catalogue is the part of a template that outlives its stacks."""
     return path.endswith(".retained.json")
+
+
+def _layers(template: dict[str, Any]) -> tuple[str, ...]:
+    keys = [
+        resource["Properties"]["Content"]["S3Key"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::LayerVersion"
+    ]
+    return tuple(name for name in layers.NAMES if layers.key(name) in keys)
+
+
+def _preset(parameters: dict[str, Any], chosen: dict[str, str]) -> bytes:
+    """A parameter file as `create-stack --parameters` and `create-change-set --parameters` take it."""
+    unknown = sorted(chosen.keys() - parameters.keys())
+    if unknown:
+        raise ValueError(f"the preset chooses {', '.join(unknown)}, which is no parameter of the template")
+    values = {name: chosen.get(name, definition["Default"]) for name, definition in sorted(parameters.items())}
+    return text([{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()])

@@ -51,8 +51,11 @@ def sources() -> str | None:
     return digest.hexdigest()
 
 
-def recall(key: str | None, templates: str) -> dict[str, str] | None:
-    """The files of the last clean build and their hashes, if it was made from `key` and they are still as made."""
+def recall(key: str | None, *folders: str) -> dict[str, str] | None:
+    """The files of the last clean build and their hashes, if it was made from `key` and they are still as made.
+
+    They must be so in each of the folders: where one builds, and where the releases are.
+    """
     try:
         seal, _, listing = _read(file()).decode().partition("\n")
     except (OSError, UnicodeDecodeError):
@@ -60,7 +63,7 @@ def recall(key: str | None, templates: str) -> dict[str, str] | None:
     if key is None or seal != _seal(key, listing):
         return None
     made = {path: sha for sha, _, path in (line.partition(" ") for line in listing.splitlines())}
-    as_made = all(sha_of(os.path.join(templates, path)) == sha for path, sha in made.items())
+    as_made = all(sha_of(os.path.join(folder, path)) == sha for folder in set(folders) for path, sha in made.items())
     return made if as_made else None
 
 

@@ -1,4 +1,8 @@
-"""Make the templates, lint them, and write what changed. With --check write nothing, and exit 1 if anything would."""
+"""Make the templates, lint them, and write what changed. With --check write nothing, and exit 1 if anything would.
+
+What is released is never made anew. When its sources make something else now, their page needs a higher version: what
+is too low is refused, and --bump writes the smallest that is allowed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import sys
 from pathlib import Path
 
 from .. import building, places
+from ..errors import UserError
 from . import unchanged
 from .parser import directory
 from .table import as_json
@@ -17,35 +22,54 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 with a diff if anything is not as made"
     )
+    parser.add_argument(
+        "--bump", action="store_true", help="write the smallest version that is allowed into a page whose is too low"
+    )
     parser.add_argument("--output", metavar="DIR", type=directory, help="write below DIR instead of templates/")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build. Gives 1 when lint finds something, or with --check when a file is not what the sources make."""
+    """Build. Gives 1 when lint finds something, or with --check when something is not as it should be."""
+    if args.check and args.bump:
+        raise UserError("--check writes nothing, so it cannot go with --bump: choose one")
     templates = args.output or places.templates()
-    result = building.build(templates, write=not args.check)
-    bad = bool(result.findings) or (args.check and bool(result.changed or result.strangers))
+    result = building.build(templates, write=not args.check, bump=args.bump)
+    off = bool(result.changed or result.strangers or result.stale or result.refused)
+    bad = bool(result.findings) or (args.check and off)
     if args.json:
         print(as_json(_plain(result, args.check)))
         return int(bad)
     _findings(result)
     if args.check:
-        if result.diff:
-            print(result.diff)
-        for path in result.strangers:
-            print(f"{templates / path}: no source makes this file; remove it")
-        todo = "mend what lint found" if result.findings else f"run `{places.command()}` and commit the result"
-        for path in result.changed:
-            print(f"{templates / path}: not what the sources make; {todo}")
+        _off(result, templates)
     if bad:
         return 1
+    for scenario, version in result.bumped.items():
+        print(f"{scenario}: VERSION is {version} now")
     for path in result.changed:
         print(f"wrote {_shown(templates / path)}")
+    for path in result.stale:
+        print(f"removed {_shown(templates / path)}: a draft that no source makes any more")
     for path in result.strangers:
         print(f"{_shown(templates / path)}: no source makes this file")
     print(unchanged.line(len(result.made), cached=result.cached))
     return 0
+
+
+def _off(result: building.Result, templates: Path) -> None:
+    """What `--check` finds that is not as it should be."""
+    if result.diff:
+        print(result.diff)
+    for line in result.refused:
+        print(line)
+    for path in result.strangers:
+        print(f"{templates / path}: no source makes this file; remove it")
+    todo = "mend what lint found" if result.findings else f"run `{places.command()}` and commit the result"
+    for path in result.changed:
+        print(f"{templates / path}: not what the sources make; {todo}")
+    for path in result.stale:
+        print(f"{templates / path}: a draft that no source makes any more; {todo}")
 
 
 def _findings(result: building.Result) -> None:
@@ -70,5 +94,8 @@ def _plain(result: building.Result, check: bool) -> dict[str, object]:
         "changed": list(result.changed),
         "written": [] if check or result.findings else list(result.changed),
         "strangers": list(result.strangers),
+        "stale": list(result.stale),
+        "refused": list(result.refused),
+        "bumped": dict(result.bumped),
         "findings": [asdict(f) for f in result.findings],
     }

@@ -1,10 +1,10 @@
-"""The templates of the catalogue: scenario, version, whether released or draft, size and number of resources."""
+"""The templates of the catalogue: scenario, version, draft or released and since when, size, and whether still good."""
 
 from __future__ import annotations
 
 import argparse
 
-from .. import catalogue, places
+from .. import places
 from ..errors import UserError
 from .table import as_json, table
 
@@ -16,12 +16,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the index of `templates/`."""
-    entries = catalogue.read_index(places.templates())
+    from dataclasses import asdict
+
+    from ..releases import index
+
+    entries = index.read(places.templates()).entries
     if not entries:
-        raise UserError(f"there is no {places.templates() / catalogue.INDEX} yet: run `{places.command()} build` first")
+        raise UserError(f"there is no {places.templates() / index.FILE} yet: run `{places.command()} build` first")
     if args.json:
-        print(as_json(entries))
+        print(as_json([asdict(entry) for entry in entries]))
         return 0
-    columns = ("scenario", "version", "status", "resources", "bytes", "template")
-    print(table(columns, [[entry[column] for column in columns] for entry in entries]))
+    columns = ("scenario", "version", "status", "released", "resources", "bytes", "deprecated")
+    print(table(columns, [[getattr(entry, column) for column in columns] for entry in entries]))
     return 0

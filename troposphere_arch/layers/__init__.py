@@ -8,6 +8,7 @@ to nothing; `builder` builds. https://docs.aws.amazon.com/lambda/latest/dg/chapt
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,26 @@ from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
 NAMES = ("dax",)
 DIGITS = 16
 """Of a hash, in the name of a file: enough that no two of ours are the same."""
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A layer and all that it is made from: what a release froze of it, or what stands here today.
+
+    `sha256` is of the finished layer when it is built for Lambda, `runtime` and `architecture` are Lambda's words.
+    """
+
+    name: str
+    key: str
+    sha256: str
+    pins: str = field(repr=False)
+    runtime: str = PYTHON_RUNTIME
+    architecture: str = ARCHITECTURE
+
+
+def today(name: str) -> Pinned:
+    """The layer `name` as its pins here say."""
+    return Pinned(name, key(name), expected(name), pins(name))
 
 
 def pins(name: str) -> str:

@@ -25,13 +25,13 @@ DRAFT, RELEASED = "draft", "released"
 class LayerFile:
     """A layer that a template names: its key in the artifact bucket, and the hash of its bytes for Lambda.
 
-    `pins` is the file in the catalogue from which the same bytes can be built at any time.
+    `pins` is the file in the catalogue from which the same bytes can be built at any time; a draft has none.
     """
 
     name: str
     key: str
     sha256: str
-    pins: str
+    pins: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,7 @@ class Index:
 
     def releases(self, scenario: str | None = None) -> tuple[Entry, ...]:
         """What is released, of one scenario or of all, oldest first."""
-        return tuple(
-            entry for entry in self.entries if entry.status == RELEASED and scenario in (None, entry.scenario)
-        )
+        return tuple(entry for entry in self.entries if entry.status == RELEASED and scenario in (None, entry.scenario))
 
     def latest(self, scenario: str) -> Entry | None:
         """The newest release of a scenario; None when it has none."""
@@ -158,7 +156,11 @@ def _seal(entries: list[Any]) -> str:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     """Without what is empty."""
-    return {key: value for key, value in asdict(entry).items() if value not in ("", {}, (), [])}
+    return _filled({**asdict(entry), "layers": [_filled(asdict(layer)) for layer in entry.layers]})
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in ("", {}, [])}
 
 
 def _entry(value: Mapping[str, Any]) -> Entry:
@@ -167,4 +169,8 @@ def _entry(value: Mapping[str, Any]) -> Entry:
     version_number(entry.version)
     if entry.status not in (DRAFT, RELEASED):
         raise ValueError(entry.status)
+    # They are read, written and removed by these paths: none may lead out of the version's own folder.
+    for path in (entry.template, *entry.files):
+        if not path.startswith(f"{entry.scenario}/{entry.version}/") or ".." in path.split("/"):
+            raise ValueError(path)
     return entry

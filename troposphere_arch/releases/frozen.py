@@ -1,0 +1,115 @@
+"""What is released, as it is on disk: read only when it is as released, down to the byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .. import catalogue
+from ..errors import UserError
+from ..layers import Pinned
+from .index import FILE, RELEASED, Entry, Index, LayerFile
+
+UPGRADE, UPGRADE_JSON, LAYERS = "UPGRADE.md", "upgrade.json", "layers/"
+"""What a release adds to what the sources make, below the folder of its version."""
+
+RESTORE = "restore it from version control (git checkout -- templates)"
+
+
+def missing_index(templates: Path, index: Index) -> str | None:
+    """What is wrong when there is no index, and yet releases, which only the index knows; None when nothing is."""
+    if index.entries or (templates / FILE).exists():
+        return None
+    found = sorted(path.parent.relative_to(templates).as_posix() for path in templates.glob(f"*/*/{UPGRADE_JSON}"))
+    if not found:
+        return None
+    return f"{templates / FILE} is missing, and {', '.join(found)} was released: {RESTORE}"
+
+
+def wrong(templates: Path, entries: Iterable[Entry]) -> dict[str, str]:
+    """The files of released versions that are not as released: path -> what is wrong with it, in a word or two."""
+    found = {}
+    for entry in entries:
+        if entry.status != RELEASED:
+            continue
+        for path, sha in entry.files.items():
+            try:
+                there = sha256((templates / path).read_bytes()).hexdigest()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                found[path] = "missing"
+            except OSError as error:
+                found[path] = f"unreadable ({error.strerror})"
+            else:
+                if there != sha:
+                    found[path] = "altered"
+    return found
+
+
+def verify(templates: Path, entries: Iterable[Entry]) -> None:
+    """Raises `UserError` when a file of a release is not as released."""
+    found = wrong(templates, entries)
+    if found:
+        path, what = next(iter(found.items()))
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        scenario, version = path.split("/")[:2]
+        raise UserError(
+            f"{templates / path} is {what}{more}, and {scenario} {version} is released: a release never changes; "
+            f"{RESTORE}"
+        )
+
+
+def read(templates: Path, entry: Entry, path: str) -> bytes:
+    """A file of a version. Raises `UserError` when it is not the one that the index lists."""
+    try:
+        data = (templates / path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {templates / path}: {error.strerror}; {RESTORE}") from None
+    if sha256(data).hexdigest() != entry.files.get(path):
+        raise UserError(f"{templates / path} is not the file that {FILE} lists for {entry.name}: {RESTORE}")
+    return data
+
+
+def template(templates: Path, entry: Entry) -> dict[str, Any]:
+    """The template of a version. Raises as `read` does."""
+    value: dict[str, Any] = json.loads(read(templates, entry, entry.template))
+    return value
+
+
+def presets(templates: Path, entry: Entry) -> dict[str, dict[str, str]]:
+    """What each parameter file of a version chooses. Raises as `read` does."""
+    folder = f"{entry.scenario}/{entry.version}/"
+    return {
+        name: chosen(read(templates, entry, folder + path))
+        for path, name in catalogue.presets_of(folder, entry.files).items()
+    }
+
+
+def chosen(parameter_file: bytes) -> dict[str, str]:
+    """The values in a parameter file of ours."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in json.loads(parameter_file)}
+
+
+def layers(templates: Path, entry: Entry) -> tuple[Pinned, ...]:
+    """The layers that a release names, with the pins that it froze, so that they can be built at any time.
+
+    None of a draft: its layers are those of the sources. Raises as `read` does.
+    """
+    frozen = [layer for layer in entry.layers if layer.pins]
+    if not frozen:
+        return ()
+    resources = template(templates, entry)["Resources"]
+    return tuple(_pinned(layer, resources, read(templates, entry, layer.pins).decode()) for layer in frozen)
+
+
+def _pinned(layer: LayerFile, resources: Mapping[str, Any], pins: str) -> Pinned:
+    """What the layer is for stands in the template, beside its key."""
+    properties = next(
+        resource["Properties"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::LayerVersion" and resource["Properties"]["Content"]["S3Key"] == layer.key
+    )
+    [runtime], [architecture] = properties["CompatibleRuntimes"], properties["CompatibleArchitectures"]
+    return Pinned(layer.name, layer.key, layer.sha256, pins, runtime, architecture)
