@@ -96,42 +96,53 @@ def resolved(template: Template, values: Values) -> dict[str, Any]:
     def there(section: str) -> dict[str, Any]:
         kept = {name: dict(one) for name, one in template.get(section, {}).items()}
         kept = {name: one for name, one in kept.items() if holding.get(one.pop("Condition", ""), True)}
-        return {name: _simplified(one, values, holding) for name, one in kept.items()}
+        return {name: simplified(one, values, holding) for name, one in kept.items()}
 
     return {"Resources": there("Resources"), "Outputs": there("Outputs")}
 
 
-def _simplified(value: Any, values: Values, holding: Mapping[str, bool]) -> Any:
+def simplified(value: Any, values: Values, holding: Mapping[str, bool], mappings: Template | None = None) -> Any:
+    """`value` with every function worked out as far as it can be, `ABSENT` where it is `AWS::NoValue`.
+
+    `holding` says of each condition whether it holds; with `mappings`, what `Fn::FindInMap` finds is put in its place.
+    Raises ValueError where a condition is not decided.
+    """
+    if isinstance(value, str | int | float) or value is None:
+        return value
     name, argument = _function(value)
-    if name == "Fn::If":
+    if name == "Fn::If" and isinstance(argument, list) and len(argument) == 3:
         condition, so, otherwise = argument
         if condition not in holding:
             raise ValueError(f"condition {condition} is not decided where {value!r} needs it")
-        return _simplified(so if holding[condition] else otherwise, values, holding)
+        return simplified(so if holding[condition] else otherwise, values, holding, mappings)
     if name == "Ref" and argument == "AWS::NoValue":
         return ABSENT
     if name == "Ref":
-        return values.get(argument, value)
+        return values.get(argument, value) if isinstance(argument, str) else value
     if isinstance(value, Mapping):
-        inner = {key: _simplified(one, values, holding) for key, one in value.items()}
-        return _worked_out({key: one for key, one in inner.items() if one is not ABSENT}, values)
+        inner = {key: simplified(one, values, holding, mappings) for key, one in value.items()}
+        return _worked_out({key: one for key, one in inner.items() if one is not ABSENT}, values, mappings or {})
     if isinstance(value, list):
-        return [one for one in (_simplified(one, values, holding) for one in value) if one is not ABSENT]
+        kept = (simplified(one, values, holding, mappings) for one in value)
+        return [one for one in kept if one is not ABSENT]
     return value
 
 
-def _worked_out(value: dict[str, Any], values: Values) -> Any:
+def _worked_out(value: dict[str, Any], values: Values, mappings: Template) -> Any:
     """A function of arguments that are known by now, as its result; anything else as it is."""
     name, argument = _function(value)
-    match name:
-        case "Fn::Sub":
+    match name, argument:
+        case "Fn::Sub", str() | [str(), Mapping()]:
             return _substituted(argument, values)
-        case "Fn::Join" if isinstance(argument[1], list) and all(isinstance(one, str) for one in argument[1]):
-            return argument[0].join(argument[1])
-        case "Fn::Split" if isinstance(argument[1], str):
-            return argument[1].split(argument[0])
-        case "Fn::Select" if isinstance(argument[1], list):
-            return argument[1][int(argument[0])]
+        case "Fn::Join", [str() as by, list() as parts] if all(isinstance(one, str | int) for one in parts):
+            return by.join(map(str, parts))
+        case "Fn::Split", [str() as by, str() as text] if by:
+            return text.split(by)
+        case "Fn::Select", [index, list() as parts] if str(index).isdigit() and int(index) < len(parts):
+            return parts[int(index)]
+        case "Fn::FindInMap", [str() as name, str() | int() as first, str() | int() as second, *_]:
+            row = mappings.get(name, {}).get(str(first), {})
+            return row.get(str(second), value) if isinstance(row, Mapping) else value
     return value
 
 
@@ -152,7 +163,7 @@ def _substituted(argument: Any, values: Values) -> Any:
 
 def _known(value: Any, values: Values) -> str:
     """A value that must be known: a literal, or what simple functions make of parameters."""
-    plain = _simplified(value, values, {})
+    plain = simplified(value, values, {})
     if not isinstance(plain, str | int | float | bool):
         raise ValueError(f"{value!r} is not known before the deployment")
     return str(plain).lower() if isinstance(plain, bool) else str(plain)

@@ -1,0 +1,377 @@
+"""Resources: what an update does to each of them, by itself, in every world; consequences come in `spreading`.
+
+old body, new body ──each world──▶ there or not, differences of properties ──facts──▶ Finding ──settle──▶ Change
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..evaluate import simplified
+from . import facts
+from .facts import Update
+from .model import Bump, Change, Effect, Path, Reason, Section
+from .values import differences, references, same
+from .worlds import Side, World, conditions_in, formula, worlds
+
+# What each kind of update is felt as, and whether that is sure.
+FELT = {
+    Update.NO_INTERRUPTION: (Effect.IN_PLACE, True),
+    Update.SOME_INTERRUPTION: (Effect.INTERRUPTION, True),
+    Update.MAY_REPLACE: (Effect.REPLACEMENT, False),
+    Update.REPLACEMENT: (Effect.REPLACEMENT, True),
+    Update.NOT_ALLOWED: (Effect.FAILURE, True),
+    Update.UNKNOWN: (Effect.UNKNOWN, True),
+}
+_BUMPS = {
+    Effect.NONE: Bump.PATCH,
+    Effect.IN_PLACE: Bump.PATCH,
+    Effect.INTERRUPTION: Bump.MINOR,
+    Effect.UNKNOWN: Bump.MINOR,
+    Effect.REPLACEMENT: Bump.MINOR,
+    Effect.REMOVAL: Bump.MINOR,
+    Effect.FAILURE: Bump.MAJOR,
+    Effect.DATA_LOSS: Bump.MAJOR,
+}
+_KEPT = {"Retain": "retained", "RetainExceptOnCreate": "retained", "Snapshot": "snapshot"}
+# CloudFormation takes a snapshot of these unless it is told otherwise.
+_SNAPSHOT_BY_DEFAULT = {"AWS::RDS::DBCluster", "AWS::RDS::DBInstance"}
+_DELETION_POLICY_PAGE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html"
+)
+_REPLACE_POLICY_PAGE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatereplacepolicy.html"
+)
+_UPDATE_POLICY_PAGE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html"
+_NAME_PAGE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"
+# Policies, conditions and properties are judged by what they do; a change of these does nothing by itself.
+_QUIET = ("DependsOn", "CreationPolicy", "UpdatePolicy")
+_GROUP = "AWS::AutoScaling::AutoScalingGroup"
+# A rolling update begins when one of these changes.
+_ROLLING = {"LaunchConfigurationName", "LaunchTemplate", "MixedInstancesPolicy", "VPCZoneIdentifier"}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason for which a resource changes, what is felt of it, and whether it is sure to come about."""
+
+    reason: Reason
+    effect: Effect
+    certain: bool
+    when: str = ""
+
+
+@dataclass
+class Finding:
+    """What happens to one resource; causes are added until all consequences are known."""
+
+    name: str
+    kind: str
+    action: str  # add, remove, change
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+    causes: list[Cause] = field(default_factory=list)
+    when: str = ""  # when the action as a whole takes place only sometimes
+    bump: Bump = Bump.NONE  # what is demanded whatever is felt
+
+    @property
+    def effect(self) -> Effect:
+        """The worst of its causes."""
+        return max((cause.effect for cause in self.causes), default=Effect.NONE)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the worst is sure to come about."""
+        return not self.when and any(cause.certain and cause.effect == self.effect for cause in self.causes)
+
+    def paths(self) -> set[Path]:
+        """The properties that change."""
+        return {cause.reason.path for cause in self.causes if cause.reason.path}
+
+
+def resources_of(side: Side) -> Mapping[str, Mapping[str, Any]]:
+    """The resources of a template by their logical ids."""
+    found = side.template.get("Resources")
+    return {k: v for k, v in found.items() if isinstance(v, Mapping)} if isinstance(found, Mapping) else {}
+
+
+def findings(old: Side, new: Side) -> dict[str, list[Finding]]:
+    """What happens to each resource by itself; resources of which nothing is to be said are left out."""
+    before, after = resources_of(old), resources_of(new)
+    names = frozenset(before) | frozenset(after)
+    surroundings = _Surroundings(old, new)
+    found: dict[str, list[Finding]] = {}
+    for name in [*before, *(name for name in after if name not in before)]:
+        one, other = before.get(name), after.get(name)
+        if one is not None and other is not None and surroundings.untouched(one, other):
+            continue
+        if several := list(_finding(name, one, other, old, new, names)):
+            found[name] = several
+    return found
+
+
+class _Surroundings:
+    """What a resource's text does not tell: conditions, mappings and known values, the same on both sides or not."""
+
+    def __init__(self, old: Side, new: Side) -> None:
+        self.old, self.new = old, new
+        self.same_mappings = same(old.mappings(), new.mappings())
+        self.moved = {
+            key for key in old.values.keys() | new.values.keys() if old.values.get(key) != new.values.get(key)
+        }
+        self.formulas: dict[str, bool] = {}
+
+    def untouched(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether a resource of these bodies is the same before and after, as far as it is up to itself."""
+        if one != other or not all(map(self._same_condition, _conditions(one))):
+            return False
+        if self.moved and any(reference.target in self.moved for reference in references(one.get("Properties"))):
+            return False
+        return self.same_mappings or "Fn::FindInMap" not in json.dumps(one, default=str)
+
+    def _same_condition(self, name: str) -> bool:
+        if name not in self.formulas:
+            self.formulas[name] = formula(self.old, name) == formula(self.new, name)
+        return self.formulas[name]
+
+
+def _conditions(body: Mapping[str, Any] | None) -> set[str]:
+    if body is None:
+        return set()
+    own = body.get("Condition")
+    return conditions_in(body) | ({own} if isinstance(own, str) else set())
+
+
+def _finding(
+    name: str,
+    one: Mapping[str, Any] | None,
+    other: Mapping[str, Any] | None,
+    old: Side,
+    new: Side,
+    names: frozenset[str],
+) -> Iterator[Finding]:
+    """What happens to a resource, in all worlds: it comes, goes, or is changed."""
+    before, after = _type(one), _type(other)
+    if one is not None and other is not None and before != after:
+        says = f"its type is {after} and was {before}: CloudFormation refuses that; give the new one another logical id"
+        yield Finding(name, after, "change", one, other, [Cause(Reason(says), Effect.FAILURE, True)])
+        return
+    every = worlds(old, new, _conditions(one), _conditions(other))
+    comes, goes, stays = [], [], []
+    for world in every:
+        was, will = _is_there(one, world.old), _is_there(other, world.new)
+        (stays if was and will else goes if was else comes if will else []).append(world)
+    kind, empty = before or after, {}
+    if goes:
+        says = "it is in the new template no more" if other is None else "its condition holds no more"
+        effect = Effect.IN_PLACE if facts.renewed_by_design(kind) else Effect.REMOVAL
+        if effect == Effect.IN_PLACE:
+            says += "; another one takes the place of such a resource, by design"
+        yield Finding(
+            name, kind, "remove", one or empty, other or empty, [Cause(Reason(says), effect, True)], _when(goes, every)
+        )
+    if comes:
+        says = "it is new" if one is None else "its condition holds now"
+        yield Finding(
+            name,
+            kind,
+            "add",
+            one or empty,
+            other or empty,
+            [Cause(Reason(says), Effect.IN_PLACE, True)],
+            _when(comes, every),
+        )
+    if stays and one is not None and other is not None:
+        finding = _changed(name, one, other, old, new, stays, names)
+        if finding.causes or finding.bump:
+            finding.when = "" if not finding.causes else _when(stays, [*stays, *goes])
+            yield finding
+
+
+def _type(body: Mapping[str, Any] | None) -> str:
+    return str(body.get("Type", "")) if body else ""
+
+
+def _is_there(body: Mapping[str, Any] | None, holding: Mapping[str, bool]) -> bool:
+    return body is not None and holding.get(str(body.get("Condition", "")), True)
+
+
+def _changed(
+    name: str,
+    one: Mapping[str, Any],
+    other: Mapping[str, Any],
+    old: Side,
+    new: Side,
+    stays: list[World],
+    names: frozenset[str],
+) -> Finding:
+    """What changes of a resource that is there before and after."""
+    finding = Finding(name, _type(other), "change", one, other)
+    where: dict[Path, list[World]] = {}
+    sure: dict[Path, bool] = {}
+    for world in stays:
+        before = _properties(one, old, world.old)
+        after = _properties(other, new, world.new)
+        for difference in differences(before, after, names):
+            where.setdefault(difference.path, []).append(world)
+            sure[difference.path] = sure.get(difference.path, True) and difference.certain
+    for path, its in where.items():
+        finding.causes.append(cause(finding.kind, path, certain=sure[path], when=_when(its, stays)))
+    for attribute in _QUIET:
+        if not same(one.get(attribute), other.get(attribute)):
+            finding.causes.append(
+                Cause(Reason(f"{attribute} changes, which touches nothing that runs"), Effect.NONE, True)
+            )
+    _policies(finding)
+    return finding
+
+
+def _properties(body: Mapping[str, Any], side: Side, holding: Mapping[str, bool]) -> Any:
+    return simplified(body.get("Properties") or {}, side.values, holding, side.mappings())
+
+
+def cause(kind: str, path: Path, *, certain: bool = True, when: str = "", through: str = "") -> Cause:
+    """What AWS says of a change of this property, as a cause."""
+    fact = facts.fact(kind, path)
+    effect, sure = FELT[fact.update]
+    return Cause(Reason(fact.says, path, fact.source, through), effect, certain and sure and not when, when)
+
+
+def roll(finding: Finding) -> None:
+    """A group whose update policy replaces instances does so when what they are made from changes."""
+    if finding.kind != _GROUP or finding.action != "change":
+        return
+    policy = finding.new.get("UpdatePolicy")
+    policy = policy if isinstance(policy, Mapping) else {}
+    touched = [
+        c for c in finding.causes if c.reason.path and c.reason.path[0] in _ROLLING and c.effect < Effect.REPLACEMENT
+    ]
+    replacing = policy.get("AutoScalingReplacingUpdate")
+    will_replace = isinstance(replacing, Mapping) and str(replacing.get("WillReplace", "")).lower() == "true"
+    if not touched or not (will_replace or "AutoScalingRollingUpdate" in policy):
+        return
+    effect = Effect.REPLACEMENT if will_replace else Effect.INTERRUPTION
+    says = "its update policy " + ("makes a new group" if will_replace else "replaces its instances, batch by batch")
+    sure = any(c.certain for c in touched)
+    finding.causes.append(Cause(Reason(says, touched[0].reason.path, _UPDATE_POLICY_PAGE), effect, sure))
+
+
+def _policies(finding: Finding) -> None:
+    """A resource with data that loses its retention; any other change of the two policies touches nothing that runs."""
+    for attribute, page in (("DeletionPolicy", _DELETION_POLICY_PAGE), ("UpdateReplacePolicy", _REPLACE_POLICY_PAGE)):
+        was, will = (_policy(body, attribute, finding.kind) for body in (finding.old, finding.new))
+        if was == will:
+            continue
+        loses = (
+            facts.holds_data(finding.kind)
+            and was in _KEPT
+            and (will not in _KEPT or _KEPT[was] == "retained" != _KEPT[will])
+        )
+        says = f"{attribute} is {will} and was {was}"
+        if loses:
+            says += ": what it holds is not kept any more as it was"
+            finding.bump = Bump.MAJOR
+        finding.causes.append(Cause(Reason(says, source=page), Effect.NONE, True))
+
+
+def _policy(body: Mapping[str, Any], attribute: str, kind: str) -> str:
+    default = "Snapshot" if attribute == "DeletionPolicy" and kind in _SNAPSHOT_BY_DEFAULT else "Delete"
+    if kind == "AWS::RDS::DBInstance" and "DBClusterIdentifier" in (body.get("Properties") or {}):
+        default = "Delete"
+    return str(body.get(attribute, default))
+
+
+def settled(finding: Finding) -> Change:
+    """The change that a finding amounts to: its data, the name that stands in the way, the step of the version."""
+    effect, bump, data, advice = finding.effect, finding.bump, "", ""
+    reasons = [cause.reason for cause in sorted(finding.causes, key=lambda c: (-c.effect, str(c.reason.path)))]
+    certain = finding.certain
+    holds = facts.holds_data(finding.kind)
+    fixed = _fixed_name(finding) if finding.action == "change" and effect == Effect.REPLACEMENT else ""
+    if fixed:
+        effect, advice = Effect.FAILURE, f"give {finding.name} another {fixed} with the same update, or let AWS name it"
+        says = f"{fixed} fixes its name: CloudFormation can't make the new one while the old one has that name"
+        reasons.insert(0, Reason(says, (fixed,), _NAME_PAGE))
+    elif effect in (Effect.REPLACEMENT, Effect.REMOVAL) and holds:
+        data = _data(finding)
+        effect = Effect.DATA_LOSS if data == "lost" else effect
+        bump, advice = Bump.MAJOR, _ADVICE[data]
+    elif effect == Effect.UNKNOWN and holds:
+        bump = Bump.MAJOR
+    elif effect == Effect.REPLACEMENT and any(_is_name(finding.kind, path) for path in finding.paths()):
+        bump = Bump.MAJOR  # a name that users may know
+    if facts.renewed_by_design(finding.kind) and effect <= Effect.REPLACEMENT:
+        bump = max(bump, Bump.PATCH)
+    else:
+        bump = max(bump, _BUMPS[effect], Bump.MINOR if finding.action == "add" else Bump.NONE)
+    whens = {cause.when for cause in finding.causes if cause.effect == finding.effect}
+    when = finding.when or (next(iter(whens)) if len(whens) == 1 else "")
+    return Change(
+        Section.RESOURCES,
+        finding.name,
+        finding.action,
+        effect,
+        bump,
+        finding.kind,
+        certain,
+        tuple(reasons),
+        when,
+        data,
+        advice,
+    )
+
+
+_ADVICE = {
+    "lost": "set DeletionPolicy and UpdateReplacePolicy to Retain in an update before this one, and move the data",
+    "retained": "the old one stays in the account, out of the stack; import it, or move its data into the new one",
+    "snapshot": "a snapshot is taken; the new one is empty unless it is made from that",
+}
+
+
+def _data(finding: Finding) -> str:
+    """What becomes of the data of a resource that is removed or replaced.
+
+    Removal goes by the old template, which is all that CloudFormation has of the resource. For a replacement both must
+    say that it is kept.
+    """
+    if finding.action == "remove":
+        return _KEPT.get(_policy(finding.old, "DeletionPolicy", finding.kind), "lost")
+    kept = {
+        _KEPT.get(_policy(body, "UpdateReplacePolicy", finding.kind), "lost") for body in (finding.old, finding.new)
+    }
+    return next(word for word in ("lost", "snapshot", "retained") if word in kept)
+
+
+def _is_name(kind: str, path: Path) -> bool:
+    return bool(path) and path[0] in facts.name_properties(kind)
+
+
+def _fixed_name(finding: Finding) -> str:
+    """The property that fixes the name of a resource which is to be replaced, and does not change with it."""
+    if facts.deletes_first(finding.kind):
+        return ""
+    changed = {path[0] for path in finding.paths()}
+    properties = finding.new.get("Properties") or {}
+    names = [name for name in facts.name_properties(finding.kind) if name in properties]
+    # All parts of the name must stay: one that changes makes another name.
+    return names[0] if names and not changed & set(facts.name_properties(finding.kind)) else ""
+
+
+def _when(some: list[World], every: list[World]) -> str:
+    """In words, when it is one of `some` out of `every`; empty when it always is."""
+    if len(some) == len(every):
+        return ""
+    chosen = {id(world) for world in some}
+    truths = [id(world) in chosen for world in every]
+    for side in ("new", "old"):
+        for name in sorted({name for world in every for name in getattr(world, side)}):
+            column = [getattr(world, side).get(name, False) for world in every]
+            suffix = " (as it was)" if side == "old" and any(name in world.new for world in every) else ""
+            if column == truths:
+                return f"when {name}{suffix}"
+            if [not one for one in column] == truths:
+                return f"unless {name}{suffix}"
+    return "for some values of the parameters"
