@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 
 from .. import atomic, layers, places
 from ..errors import UserError
+from ..layers import Pinned
 from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
 
 LIMIT = 262_144_000
@@ -109,23 +110,41 @@ def build(name: str, platform: Platform = LAMBDA) -> Layer:
     Raises UserError when pip cannot get what is pinned, when it does not fit Lambda or the platform, and when what was
     built for Lambda is not what the repository says that it is.
     """
-    data = _built(name, platform)
+    data = _built(name, layers.pins(name), platform)
     found = sha256(data).hexdigest()
     if platform == LAMBDA and found != layers.expected(name):
         raise UserError(
             f"layer {name} has SHA-256 {found}, and {layers.expected(name)} is recorded; "
             f"if its pins were changed, record the new one: `{places.command()} package {name} --write`"
         )
-    return _layer(name, platform, data)
+    return _layer(layers.today(name), platform, data)
+
+
+def build_pinned(pinned: Pinned, platform_name: str) -> Layer:
+    """A layer as a release froze it: for Lambda as it was then, or for this `host`.
+
+    Raises UserError as `build` does, also when what was built for Lambda is not what was released.
+    """
+    machine = {"arm64": "aarch64"}.get(pinned.architecture, pinned.architecture)
+    then = Platform("lambda", pinned.runtime.removeprefix("python"), machine)
+    platform = host() if platform_name == "host" else then
+    data = _built(pinned.name, pinned.pins, platform)
+    found = sha256(data).hexdigest()
+    if platform == then and found != pinned.sha256:
+        raise UserError(
+            f"layer {pinned.name} has SHA-256 {found} when it is built today, and {pinned.sha256} was released: take "
+            f"{pinned.key} from where it was published, and put it into your bucket at that key"
+        )
+    return _layer(pinned, platform, data)
 
 
 def record(name: str) -> Layer:
     """Build the layer for Lambda, and write its SHA-256 beside the pins: the way to renew it after a change of pins."""
     if places.checkout() is None:
         raise UserError("--write is for a checkout: an installed package's pins are as they were released")
-    data = _built(name, LAMBDA)
+    data = _built(name, layers.pins(name), LAMBDA)
     atomic.write(Path(__file__).parent / f"{name}.sha256", f"{sha256(data).hexdigest()}\n".encode())
-    return _layer(name, LAMBDA, data)
+    return _layer(layers.today(name), LAMBDA, data)
 
 
 def make(name: str, pins: str, platform: Platform) -> bytes:
@@ -207,19 +226,18 @@ def canonical_zip(files: Mapping[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-def _layer(name: str, platform: Platform, data: bytes) -> Layer:
+def _layer(pinned: Pinned, platform: Platform, data: bytes) -> Layer:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         unpacked = sum(info.file_size for info in archive.infolist())
-    packages = tuple(pin.partition(" ")[0] for pin in layers.meaning(layers.pins(name)))
-    return Layer(name, platform.name, layers.key(name), packages, unpacked, data)
+    packages = tuple(pin.partition(" ")[0] for pin in layers.meaning(pinned.pins))
+    return Layer(pinned.name, platform.name, pinned.key, packages, unpacked, data)
 
 
-def _built(name: str, platform: Platform) -> bytes:
+def _built(name: str, pins: str, platform: Platform) -> bytes:
     """The bytes from the cache, if they are as they were put there, else new ones.
 
     The name of the file there holds all that the layer is made from, and the hash of the bytes themselves.
     """
-    pins = layers.pins(name)
     made_from = "\n".join([*layers.meaning(pins), repr(platform), Path(__file__).read_text(encoding="utf-8")])
     stem = f"{name}-{platform.name}-{sha256(made_from.encode()).hexdigest()[: layers.DIGITS]}"
     folder = places.cache() / "layers"
