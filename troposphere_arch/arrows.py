@@ -20,8 +20,8 @@ from .blocks.awslambda import Function, put_into, uses
 from .blocks.cognito import AppClient, IdentityPool, UserPool, issuers
 from .blocks.dax import ReadCache
 from .blocks.dynamodb import Table
-from .blocks.iam import grant, grant_apart
-from .blocks.s3 import Bucket
+from .blocks.iam import GitHubRole, grant, grant_apart
+from .blocks.s3 import ArtifactBucket, Bucket, add_statements, let_readers_in
 from .conditions import all_of, given, optional
 from .parameters import parameter
 from .template import Node, ScenarioTemplate
@@ -200,6 +200,33 @@ def deletes_users(function: Function, users: UserPool) -> None:
     grant(function.role, f"Delete{users.title}", grants.delete_users(users.resource), when=users.when)
     _tell(function, _variable(users, "POOL_ID"), Ref(users.resource), users.when)
     function.t.record(function, "deletes user", users)
+
+
+def assumes(source: Node, role: GitHubRole) -> None:
+    """`source` proves by a short-lived token which run it is, and gets credentials of the role for an hour."""
+    _is(role, GitHubRole, "assumes")
+    source.t.record(source, "assumes", role, "OIDC", role.when)
+
+
+def publishes(role: GitHubRole, bucket: ArtifactBucket) -> None:
+    """The role puts, reads and lists objects of the bucket; so does the role of another region's stack that is named.
+
+    Neither may delete anything, or change how the bucket is set up.
+    """
+    _is(role, GitHubRole, "publishes")
+    _is(bucket, ArtifactBucket, "publishes")
+    t = role.t
+    grant(role.resource, f"PublishTo{bucket.title}", grants.publish(bucket.resource))
+    other = grants.publish_as(Ref(parameter(t, parameters.OTHER_PUBLISHER)), bucket.resource)
+    add_statements(bucket, *other, when=given(t, parameters.OTHER_PUBLISHER))
+    t.record(role, "publishes", bucket, "put, get, list", role.when)
+
+
+def fetches(source: Node, bucket: ArtifactBucket) -> None:
+    """`source` gets objects of the bucket by their names: the account, the organization or the world, by parameter."""
+    _is(bucket, ArtifactBucket, "fetches")
+    let_readers_in(bucket)
+    source.t.record(source, "fetches", bucket, "get")
 
 
 def _uses_key(t: ScenarioTemplate, role: Any, name: str, service: str, *, write: bool, when: str | None) -> None:

@@ -35,7 +35,7 @@ from awacs.aws import (
     StringLike,
 )
 from awacs.helpers.trust import get_lambda_assumerole_policy
-from troposphere import GetAtt, Join, Sub
+from troposphere import GetAtt, Sub
 
 READ_ITEMS = [dynamodb.GetItem, dynamodb.Query]
 # A transaction is authorised by the actions of its parts, a batch by its own.
@@ -65,6 +65,8 @@ KEEP_INTERFACES = [
 ]
 SEE_INTERFACES = [ec2.DescribeNetworkInterfaces, ec2.DescribeSubnets]
 OWN_OBJECTS = [s3.DeleteObject, s3.GetObject, s3.PutObject]
+# Who issues the tokens of GitHub Actions.
+GITHUB = "token.actions.githubusercontent.com"
 # A look at what is there (HEAD is GetObject), and writing on condition: If-Match wants the right to read as well.
 PUBLISH_OBJECTS = [s3.GetObject, s3.PutObject]
 
@@ -74,8 +76,18 @@ def document(*statements: Statement) -> PolicyDocument:
     return PolicyDocument(Version="2012-10-17", Statement=list(statements))
 
 
+def with_optional(first: PolicyDocument, statements: Sequence[Any]) -> dict[str, Any]:
+    """The policy with statements added that conditions may leave out, which awacs itself does not take."""
+    return {"Version": first.Version, "Statement": [*first.Statement, *statements]}
+
+
 def _allow(actions: Sequence[Action], resources: list[Any], **more: Any) -> Statement:
     return Statement(Effect=Allow, Action=list(actions), Resource=resources, **more)
+
+
+def _objects(bucket: Any, pattern: str) -> Any:
+    """The objects of a bucket (a resource, or its ARN as text) whose key is like `pattern`."""
+    return f"{bucket}/{pattern}" if isinstance(bucket, str) else Sub(f"${{{bucket.title}.Arn}}/{pattern}")
 
 
 def read_items(table: Any) -> list[Statement]:
@@ -200,17 +212,41 @@ def decrypt_objects(bucket: Any) -> list[Statement]:
     return [_allow([kms.Decrypt], [any_key], Condition=condition)]
 
 
-def publish(bucket_arn: Any, *prefixes: str, **more: Any) -> list[Statement]:
+def publish(bucket: Any, *prefixes: str, **more: Any) -> list[Statement]:
     """Put and read objects below these prefixes of the bucket (without any, all of it), and list it; no deletion.
 
-    `bucket_arn` is a text or what `GetAtt` gives. The list is of the whole bucket: without the right to it, S3 answers
-    403 and not 404 for an object that is not there, and a prefix cannot be asked for in the request of one object.
+    `bucket` is a resource, or the ARN as text. The list is of the whole bucket: without the right to it, S3 answers 403
+    and not 404 for an object that is not there, and a request for one object has no prefix to hold it to.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
     """
-    objects = [Join("", [bucket_arn, f"/{below}*"]) for below in [f"{p}/" for p in prefixes] or [""]]
-    if isinstance(bucket_arn, str):
-        objects = [f"{bucket_arn}/{below}*" for below in [f"{p}/" for p in prefixes] or [""]]
-    return [_allow(PUBLISH_OBJECTS, objects, **more), _allow([s3.ListBucket], [bucket_arn], **more)]
+    objects = [_objects(bucket, f"{prefix}/*") for prefix in prefixes] or [_objects(bucket, "*")]
+    arn = bucket if isinstance(bucket, str) else GetAtt(bucket, "Arn")
+    return [_allow(PUBLISH_OBJECTS, objects, **more), _allow([s3.ListBucket], [arn], **more)]
+
+
+def publish_as(role_arn: Any, bucket: Any) -> list[Statement]:
+    """The same for a role that is another stack's, in the policy of the bucket."""
+    return publish(bucket, Principal=Principal("AWS", role_arn))
+
+
+def fetch(bucket: Any) -> Statement:
+    """Anybody may get an object whose name is known, and no list of names: what a public catalogue needs."""
+    return _allow([s3.GetObject], [_objects(bucket, "*")], Sid="PublicRead", Principal=Principal("*"))
+
+
+def fetch_within(organization: Any, bucket: Any) -> Statement:
+    """Who belongs to this organization may get an object whose name is known, from any of its accounts.
+
+    To S3 such a policy is not public, so that public access stays blocked.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    return _allow(
+        [s3.GetObject],
+        [_objects(bucket, "*")],
+        Sid="OrganizationRead",
+        Principal=Principal("*"),
+        Condition=Condition(StringEquals("aws:PrincipalOrgID", organization)),
+    )
 
 
 def trust_lambda() -> Policy:
@@ -225,6 +261,27 @@ def trust_dax() -> PolicyDocument:
     """
     return document(
         Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", "dax.amazonaws.com"))
+    )
+
+
+def trust_github(provider_arn: Any, subject: Any) -> PolicyDocument:
+    """Runs of GitHub Actions whose token has this subject may assume the role, and no other run of anybody.
+
+    `*` in the subject stands for anything. AWS is the audience by the name that it has in the partition.
+    https://docs.github.com/en/actions/reference/security/oidc
+    """
+    return document(
+        Statement(
+            Effect=Allow,
+            Action=[sts.AssumeRoleWithWebIdentity],
+            Principal=Principal("Federated", provider_arn),
+            Condition=Condition(
+                [
+                    StringEquals(f"{GITHUB}:aud", Sub("sts.${AWS::URLSuffix}")),
+                    StringLike(f"{GITHUB}:sub", subject),
+                ]
+            ),
+        )
     )
 
 

@@ -42,6 +42,90 @@ def _switch(name: str, group: str, label: str, description: str) -> Spec:
 _ARN = r"arn:aws[a-z-]*:{service}:[a-z0-9-]*:[0-9]*:.+"
 _EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 
+BUCKET_NAME_PREFIX = Spec(
+    "BucketNamePrefix",
+    "Bucket",
+    "Prefix of the bucket's name",
+    "The bucket is called by this prefix, a hyphen and its region, as publishing to several regions wants it; or none "
+    "for a name that CloudFormation makes. Another prefix makes another bucket; the old one stays in the account.",
+    NONE,
+    pattern=r"none|[a-z0-9][a-z0-9-]{1,38}[a-z0-9]",
+    constraint="BucketNamePrefix is none, or 3 to 40 lower-case letters, digits and hyphens.",
+)
+READERS = Spec(
+    "Readers",
+    "Bucket",
+    "Who may read",
+    "Who gets what is published: account is whoever has the right in this account; organization is also everybody in "
+    "OrganizationId; public is the whole world. Nobody of these may list names. Reading from outside bills you.",
+    "account",
+    allowed=("account", "organization", "public"),
+    constraint="Readers is account, organization or public.",
+)
+ORGANIZATION = Spec(
+    "OrganizationId",
+    "Bucket",
+    "Organization of the readers",
+    "Id of your AWS organization when Readers is organization, else none.",
+    NONE,
+    pattern=r"none|o-[a-z0-9]{10,32}",
+    constraint="OrganizationId is none or the id of an organization such as o-a1b2c3d4e5.",
+)
+OBJECT_LOCK = Spec(
+    "ObjectLockDays",
+    "Bucket",
+    "Days that objects are locked",
+    "For so many days nobody without the right to bypass governance mode deletes or alters a version; 0 locks nothing. "
+    "AWS never switches Object Lock off again for a bucket: 0 later on ends it for new objects only, and you may have "
+    "to make a new bucket to be rid of it.",
+    "0",
+    "Number",
+    minimum=0,
+    maximum=36500,
+    constraint="ObjectLockDays is a number of days from 0 (no lock) to 36500.",
+)
+GITHUB_REPOSITORY = Spec(
+    "GitHubRepository",
+    "GitHub Actions",
+    "Repository that publishes",
+    "GitHub repository whose workflows may publish here, such as owner/name, or none for no role. For a repository "
+    "made or renamed since June 2026 with its numbers, as its tokens have them: owner@123456/name@456789.",
+    NONE,
+    pattern=r"none|{0}/{1}|{0}@[0-9]{{1,20}}/{1}@[0-9]{{1,20}}".format(
+        r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}", r"[A-Za-z0-9._-]{1,100}"
+    ),
+    constraint="GitHubRepository is none, owner/name or owner@number/name@number: one repository, no * and no :.",
+)
+GITHUB_ENVIRONMENT = Spec(
+    "GitHubEnvironment",
+    "GitHub Actions",
+    "Environment that publishes",
+    "Only workflow runs in this environment of the repository may publish, which lets its rules ask for an approval; "
+    "none lets runs for a pushed tag publish, of any name, and no other run.",
+    NONE,
+    pattern=r"none|[A-Za-z0-9][A-Za-z0-9_.-]{0,99}",
+    constraint="GitHubEnvironment is none or a name of letters, digits, _, . and -.",
+)
+GITHUB_PROVIDER = Spec(
+    "GitHubProviderArn",
+    "GitHub Actions",
+    "OIDC provider of GitHub",
+    "ARN of the account's OIDC provider for GitHub Actions, or none to make it here. An account has only one, for all "
+    "regions: with none the stack fails when there is one, and deleting this stack deletes the one it made.",
+    NONE,
+    pattern=r"none|arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\.actions\.githubusercontent\.com",
+    constraint="GitHubProviderArn is none or the ARN of the provider token.actions.githubusercontent.com.",
+)
+OTHER_PUBLISHER = Spec(
+    "OtherPublisherRoleArn",
+    "GitHub Actions",
+    "Role of another region",
+    "ARN of the role that the stack in your first region made, in this account, so that one workflow run publishes "
+    "here too; or none.",
+    NONE,
+    pattern=r"none|arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
+    constraint="OtherPublisherRoleArn is none or the ARN of a role.",
+)
 APP_ORIGIN = Spec(
     "AppOrigin",
     "Web app",
@@ -451,6 +535,18 @@ def needs(t: Template, one: Spec, other: Spec) -> None:
             ],
         },
     )
+
+
+def only_for(t: Template, spec: Spec, one: Spec, value: str) -> None:
+    """Refuse a stack in which `one` is `value` without `spec`, or `spec` is given while `one` is something else."""
+    chosen = {"Fn::Equals": [{"Ref": parameter(t, one).title}, value]}
+    missing = {"Fn::Equals": [{"Ref": parameter(t, spec).title}, spec.default]}
+    for name, when, then, told in (
+        (f"{one.name}Needs{spec.name}", chosen, {"Fn::Not": [missing]}, f"{one.name} {value} needs {spec.name}"),
+        (f"{spec.name}Needs{one.name}", {"Fn::Not": [missing]}, chosen, f"{spec.name} needs {one.name} {value}"),
+    ):
+        message = f"{told}: give both, or leave both at {one.default} and {spec.default}."
+        t.add_rule(name, {"RuleCondition": when, "Assertions": [{"Assert": then, "AssertDescription": message}]})
 
 
 def both_or_neither(t: Template, one: Spec, other: Spec) -> None:

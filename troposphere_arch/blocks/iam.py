@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from troposphere import Ref, iam
+from troposphere import GetAtt, Ref, Sub, iam
 
-from .. import grants, parameters
-from ..conditions import given, optional
+from .. import grants, outputs, parameters
+from ..conditions import all_of, choose, given, negated, optional
 from ..parameters import parameter
-from ..template import ScenarioTemplate
+from ..template import Node, ScenarioTemplate
+
+
+@dataclass(frozen=True)
+class GitHubRole(Node):
+    """A role that workflow runs of one GitHub repository assume."""
+
+    resource: iam.Role
 
 
 def role(t: ScenarioTemplate, title: str, trust: Any, *, when: str | None = None) -> iam.Role:
@@ -54,3 +62,32 @@ def grant_apart(
         when=when,
     )
     return made
+
+
+def github_role(t: ScenarioTemplate, title: str) -> GitHubRole:
+    """A role without permissions yet for runs of GitHub Actions, by OIDC: there is no key that could be stolen.
+
+    Only runs of `GitHubRepository`, for a pushed tag or in `GitHubEnvironment`. Makes `<title>Role`, the output
+    `<title>RoleArn`, and, unless `GitHubProviderArn` names the account's one, `GitHub`: the OIDC provider.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html
+    """
+    on = given(t, parameters.GITHUB_REPOSITORY)
+    own, named = parameter(t, parameters.GITHUB_PROVIDER), given(t, parameters.GITHUB_PROVIDER)
+    parameters.needs(t, parameters.GITHUB_ENVIRONMENT, parameters.GITHUB_REPOSITORY)
+    parameters.needs(t, parameters.GITHUB_PROVIDER, parameters.GITHUB_REPOSITORY)
+    provider = iam.OIDCProvider("GitHub", Url=f"https://{grants.GITHUB}", ClientIdList=[Sub("sts.${AWS::URLSuffix}")])
+    t.put(provider, when=all_of(t, on, negated(t, named)))
+    subject = choose(
+        given(t, parameters.GITHUB_ENVIRONMENT),
+        Sub("repo:${GitHubRepository}:environment:${GitHubEnvironment}"),
+        Sub("repo:${GitHubRepository}:ref:refs/tags/*"),
+    )
+    made = role(t, f"{title}Role", grants.trust_github(choose(named, Ref(own), Ref(provider)), subject), when=on)
+    outputs.output(
+        t,
+        f"{title}RoleArn",
+        GetAtt(made, "Arn"),
+        "The role for the workflow: role-to-assume of its credentials.",
+        when=on,
+    )
+    return GitHubRole(t, title, made, when=on)

@@ -128,6 +128,38 @@ class View:
             ]
         return found
 
+    def chosen_by(self, where: Path) -> set[str]:
+        """The parameters without which `where` is not there: each must be given another value than its default.
+
+        Those are on the way to `where` an Fn::If, on the side that is not taken for the default, whose condition
+        compares a parameter with a value.
+        """
+        found: set[str] = set()
+        node: Any = self.template
+        for step, side in zip(where, (*where[1:], None), strict=True):
+            name, argument = intrinsic(node)
+            if name == "Fn::If" and step == name and isinstance(argument, list) and argument:
+                found |= self._given(argument[0], side == 1)
+            try:
+                node = node[step]
+            except (KeyError, IndexError, TypeError):
+                break
+        return found
+
+    def _given(self, condition: Any, holds: bool) -> set[str]:
+        """The parameter that must differ from its default for `condition` to be `holds`; none when that is not said."""
+        name, argument = intrinsic(self.conditions.get(condition)) if isinstance(condition, str) else ("", None)
+        if name == "Fn::Not" and isinstance(argument, list) and len(argument) == 1:
+            holds = not holds
+            name, argument = intrinsic(argument[0])
+        if name != "Fn::Equals" or not isinstance(argument, list) or len(argument) != 2:
+            return set()
+        one, value = argument if intrinsic(argument[0])[0] else reversed(argument)  # cfn-lint puts them in its order
+        kind, parameter = intrinsic(one)
+        default = _mapping(self.parameters.get(parameter)).get("Default") if isinstance(parameter, str) else None
+        known = kind == "Ref" and isinstance(value, str | int) and default is not None
+        return {parameter} if known and (str(default) == str(value)) != holds else set()
+
     @cached_property
     def policies(self) -> list[Policy]:
         """Every IAM policy document of every resource."""

@@ -70,7 +70,7 @@ class PhysicalNames(HouseRule):
     """A stack leaves no trace outside itself: no fixed names, no exports, no account-wide settings, no other stacks.
 
     So that the same template can be deployed twice in an account, updated by replacement, and removed without asking
-    who else depends on it.
+    who else depends on it. A name may be made from a parameter that gives none by default: the user's own choice.
     """
 
     id = "E9014"
@@ -80,7 +80,8 @@ class PhysicalNames(HouseRule):
     def check(self, view: View) -> Iterator[Found]:
         for r in view.of_type(*NAMES):
             for where, name in values(r.properties, *NAMES[r.type], path=r.properties_path):
-                if name is not None and not references(name) & OF_THE_STACK:
+                free = OF_THE_STACK | view.chosen_by(where)
+                if name is not None and not references(name) & free:
                     shown = text(name) or name
                     yield where, f"{r.name} has the fixed name {shown}; leave it out, or make it from AWS::StackName"
         for r in view.of_type(*OUTSIDE):

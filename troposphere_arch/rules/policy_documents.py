@@ -32,12 +32,15 @@ KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 # The policy of an endpoint grants nothing, it limits what passes; gateway endpoints need Principal `*`.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
 ENDPOINTS = ("AWS::EC2::VPCEndpoint",)
+BUCKET_POLICY = "AWS::S3::BucketPolicy"
 
 
 class PolicyDocuments(HouseRule):
     """Every IAM policy document names its version, and allows named actions on named resources to named principals.
 
-    A missing version turns policy variables into literal text, and a wildcard grants what nobody has thought of.
+    A missing version turns policy variables into literal text, and a wildcard grants what nobody has thought of. Two
+    things may be said to everybody: to those of an organization, and, of a bucket whose user chose so by a parameter,
+    to get an object by its name.
     """
 
     id = "E9002"
@@ -46,11 +49,11 @@ class PolicyDocuments(HouseRule):
 
     def check(self, view: View) -> Iterator[Found]:
         for policy in view.policies:
-            for where, problem in _document(policy):
+            for where, problem in _document(view, policy):
                 yield policy.at(where), f"a policy of {policy.resource.name} {problem}"
 
 
-def _document(policy: Policy) -> Iterator[tuple[Path, str]]:
+def _document(view: View, policy: Policy) -> Iterator[tuple[Path, str]]:
     for where, version in values(policy.document, "Version"):
         if str(version) != VERSION:
             yield where, f"has Version {version!r}; write {VERSION}, or policy variables are taken literally"
@@ -62,7 +65,8 @@ def _document(policy: Policy) -> Iterator[tuple[Path, str]]:
             if effect not in ("Allow", "Deny"):
                 yield place, f"has a statement with Effect {effect!r}; write Allow or Deny"
         if any(effect == "Allow" for _, effect in effects):
-            yield from (((*where, *place), problem) for place, problem in _allow(policy, statement))
+            public = _may_be_public(view, policy, where, statement)
+            yield from (((*where, *place), problem) for place, problem in _allow(policy, statement, public))
 
 
 def _may_be_empty(document: dict[Any, Any]) -> bool:
@@ -88,7 +92,16 @@ def _left_out(element: Any) -> tuple[str, bool] | None:
     return "", True
 
 
-def _allow(policy: Policy, statement: dict[Any, Any]) -> Iterator[tuple[Path, str]]:
+def _may_be_public(view: View, policy: Policy, where: Path, statement: dict[Any, Any]) -> bool:
+    """Whether the statement may name everybody: those of one organization, or readers that a user chose to let in."""
+    organizations = [who for _, who in items(statement.get("Condition"), "StringEquals", "aws:PrincipalOrgID")]
+    if organizations and not any("*" in (text(who) or "*") for who in organizations):
+        return True
+    only_read = [action for _, action in items(statement, "Action")] == ["s3:GetObject"]
+    return policy.resource.type == BUCKET_POLICY and only_read and bool(view.chosen_by(policy.at(where)))
+
+
+def _allow(policy: Policy, statement: dict[Any, Any], public: bool) -> Iterator[tuple[Path, str]]:
     for key in ("NotAction", "NotPrincipal", "NotResource"):
         if key in statement:
             yield (key,), f"allows by {key}, that is everything else; list what is allowed"
@@ -107,7 +120,7 @@ def _allow(policy: Policy, statement: dict[Any, Any]) -> Iterator[tuple[Path, st
             yield where, f"allows {named} on every resource ({text(resource)}); name the resource"
 
     for where, _, who in principals(statement):
-        if text(who) == "*" and policy.resource.type not in ENDPOINTS:
+        if text(who) == "*" and policy.resource.type not in ENDPOINTS and not public:
             yield where, 'allows Principal "*", that is anybody; name the principal'
 
 

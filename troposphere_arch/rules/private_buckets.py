@@ -9,6 +9,8 @@ from ._rule import Found, HouseRule
 from ._template import Path, Resource, View, is_true, items, principals, text, values
 
 BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+# What a user may switch off by a parameter: the statement that is public is then looked at by E9002.
+OF_POLICIES = ("BlockPublicPolicy", "RestrictPublicBuckets")
 FILTERS = ("ObjectSizeGreaterThan", "ObjectSizeLessThan", "Prefix", "TagFilters")
 
 
@@ -16,6 +18,7 @@ class PrivateBuckets(HouseRule):
     """Every bucket is closed to the public, encrypted, reached over TLS only, and cleans up after itself.
 
     Versions bring back what was overwritten; without expiry they, and uploads nobody completed, are billed for ever.
+    Its policy may become public when a user gives a parameter another value than its default; its ACLs may never.
     """
 
     id = "E9011"
@@ -24,8 +27,8 @@ class PrivateBuckets(HouseRule):
 
     def check(self, view: View) -> Iterator[Found]:
         for bucket in view.of_type("AWS::S3::Bucket"):
-            for where, problem in _settings(bucket.properties):
-                yield (*bucket.properties_path, *where), f"{bucket.name} {problem}"
+            for where, problem in _settings(view, bucket):
+                yield where, f"{bucket.name} {problem}"
             policies = view.of_type("AWS::S3::BucketPolicy")
             if not any(p.exists_with(bucket) and _requires_tls(view, p, bucket) for p in policies):
                 yield (
@@ -35,22 +38,23 @@ class PrivateBuckets(HouseRule):
                 )
 
 
-def _settings(properties: dict[Any, Any]) -> Iterator[tuple[Path, str]]:
+def _settings(view: View, bucket: Resource) -> Iterator[tuple[Path, str]]:
+    properties, path = bucket.properties, bucket.properties_path
     for block in BLOCKS:
-        for where, value in values(properties, "PublicAccessBlockConfiguration", block):
-            if not is_true(value):
+        for where, value in values(properties, "PublicAccessBlockConfiguration", block, path=path):
+            if not is_true(value) and not (block in OF_POLICIES and value is False and view.chosen_by(where)):
                 yield where, f"has {block} {value}; set it to true in PublicAccessBlockConfiguration"
-    for where, value in values(properties, "BucketEncryption", "ServerSideEncryptionConfiguration"):
+    for where, value in values(properties, "BucketEncryption", "ServerSideEncryptionConfiguration", path=path):
         if not value:
             yield where, "does not say how it is encrypted; set BucketEncryption"
-    for where, value in values(properties, "VersioningConfiguration", "Status"):
+    for where, value in values(properties, "VersioningConfiguration", "Status", path=path):
         if value != "Enabled":
             yield where, f"has versioning {value}; set VersioningConfiguration to Enabled"
-    for where, rules in values(properties, "OwnershipControls", "Rules"):
+    for where, rules in values(properties, "OwnershipControls", "Rules", path=path):
         owners = [owner for _, rule in items(rules) for _, owner in values(rule, "ObjectOwnership")]
         if not owners or any(owner != "BucketOwnerEnforced" for owner in owners):
             yield where, f"has object ownership {owners}; set BucketOwnerEnforced, which switches ACLs off"
-    for where, rules in values(properties, "LifecycleConfiguration", "Rules"):
+    for where, rules in values(properties, "LifecycleConfiguration", "Rules", path=path):
         applied = [rule for rule in (rules if isinstance(rules, list) else []) if _applies_to_all(rule)]
         if not any(
             days is not None

@@ -13,7 +13,7 @@ from ..errors import UserError
 
 # What somebody wants to run; each is a product of the service catalog once it is released.
 ARCHITECTURES = ("todo",)
-NAMES = (*ARCHITECTURES,)
+NAMES = (*ARCHITECTURES, "artifact-bucket")
 FROM_RELEASES = ("service-catalog",)
 
 
