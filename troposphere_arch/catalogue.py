@@ -10,12 +10,16 @@ made by what is in `releases/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import layers, scenarios
+from . import layers, places, scenarios
+from .errors import UserError
 from .render import render, retained, text
+
+if TYPE_CHECKING:
+    from .scenarios.service_catalog import Release
 
 
 @dataclass(frozen=True)
@@ -41,25 +45,38 @@ class Draft:
         return {name: self.files[start + path] for path, name in presets_of(start, self.files).items()}
 
 
-def draft(name: str) -> Draft:
-    """What the page of the scenario `name` makes. Raises `UserError` for a name that is none."""
+def draft(name: str, releases: Sequence[Release] = ()) -> Draft:
+    """What the page of the scenario `name` makes, if need be of these releases.
+
+    Raises `UserError` for a name that is none, and when there is no release to make it from.
+    """
     page = scenarios.page(name)
-    t = page.build()
+    if name in scenarios.FROM_RELEASES:
+        if not _offered(releases):
+            raise UserError(f"{name} is made from releases, and there is none yet: `{places.command()} release` first")
+        t = page.build(releases)
+    else:
+        t = page.build()
     folder = f"{name}/{page.VERSION}"
     files = {template_path(name, page.VERSION): render(t), f"{folder}/{name}.retained.json": retained(t)}
     whole = t.to_dict()
     for preset, chosen in sorted(page.PRESETS.items()):
-        files[f"{folder}/parameters/{preset}.json"] = _preset(whole["Parameters"], chosen)
+        files[f"{folder}/parameters/{preset}.json"] = _preset(whole.get("Parameters", {}), chosen)
     return Draft(name, page.VERSION, page.DESCRIPTION, len(t.resources), _layers(whole), files)
 
 
-def drafts() -> list[Draft]:
-    """What the page of each scenario makes."""
-    return [draft(name) for name in scenarios.NAMES]
+def drafts(releases: Sequence[Release] = ()) -> list[Draft]:
+    """What the page of each scenario makes. Those that are made from releases are there once there is one."""
+    names = (*scenarios.NAMES, *(scenarios.FROM_RELEASES if _offered(releases) else ()))
+    return [draft(name, releases) for name in names]
+
+
+def _offered(releases: Sequence[Release]) -> bool:
+    return any(release.scenario in scenarios.ARCHITECTURES for release in releases)
 
 
 def contents() -> dict[str, bytes]:
-    """Every file of every scenario below `templates/`, made from the sources: relative path -> bytes."""
+    """Every file of every scenario that is made without releases: path below `templates/` -> bytes."""
     return {path: data for one in drafts() for path, data in one.files.items()}
 
 

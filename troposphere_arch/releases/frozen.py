@@ -11,6 +11,7 @@ from typing import Any
 from .. import catalogue
 from ..errors import UserError
 from ..layers import Pinned
+from ..scenarios.service_catalog import Release
 from .index import FILE, RELEASED, Entry, Index, LayerFile
 
 UPGRADE, UPGRADE_JSON, LAYERS = "UPGRADE.md", "upgrade.json", "layers/"
@@ -90,6 +91,29 @@ def presets(templates: Path, entry: Entry) -> dict[str, dict[str, str]]:
 def chosen(parameter_file: bytes) -> dict[str, str]:
     """The values in a parameter file of ours."""
     return {one["ParameterKey"]: one["ParameterValue"] for one in json.loads(parameter_file)}
+
+
+def offered(templates: Path, index: Index) -> tuple[Release, ...]:
+    """All releases, for the pages that are made from them. Raises as `read` does."""
+    return tuple(
+        Release(
+            scenario=entry.scenario,
+            version=entry.version,
+            path=entry.template,
+            description=entry.description,
+            template=template(templates, entry),
+            upgrade=_upgrade(templates, entry),
+            deprecated=entry.deprecated,
+        )
+        for entry in index.releases()
+    )
+
+
+def _upgrade(templates: Path, entry: Entry) -> str:
+    """What the update from the release before does, in a few words."""
+    path = f"{entry.scenario}/{entry.version}/{UPGRADE_JSON}"
+    updates = json.loads(read(templates, entry, path))["from"]
+    return f"{updates[-1]['version']}: {updates[-1]['effect']}" if updates else "the first release"
 
 
 def layers(templates: Path, entry: Entry) -> tuple[Pinned, ...]:
