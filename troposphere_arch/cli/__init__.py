@@ -11,6 +11,7 @@ COMMANDS = {
     "list": "the templates, their versions and sizes",
     "show": "one template: parameters, outputs, resources, arrows",
     "lint": "lint any CloudFormation templates with cfn-lint and the house rules",
+    "diff": "what an update from one template to another does to a running stack",
     "package": "build what functions need of third-party libraries, as Lambda layers",
     "up": "deploy a template: into the embedded emulator, or into an AWS account",
     "demo": "play a user's journey against the stack in the emulator, step by step",

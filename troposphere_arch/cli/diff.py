@@ -7,6 +7,9 @@ s3://BUCKET/KEY, https://..., or - for standard input. Nothing is changed, and n
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +18,17 @@ from .parameters import given_parameters
 from .table import as_json
 
 if TYPE_CHECKING:
-    from ..diff import Bump, Effect
+    from ..diff import Bump, Effect, Nested
+    from ..diff.reading import Source
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("old", metavar="OLD", help="the template that the stack was made from")
     parser.add_argument("new", metavar="NEW", help="the template to update it to")
-    known = "a file of parameters that the stack runs with (the rest at their defaults); else both sides of conditions"
-    parser.add_argument("--parameters", metavar="FILE", type=Path, help=f"{known} are considered")
+    known = "parameters that the stack runs with, as create-stack takes them (the rest at their defaults)"
+    otherwise = "without, both sides of each condition are considered"
+    parser.add_argument("--parameters", metavar="FILE", type=Path, help=f"{known}; {otherwise}")
     parser.add_argument(
         "--new-parameters",
         metavar="FILE",
@@ -49,20 +54,22 @@ def run(args: argparse.Namespace) -> int:
     from ..diff import diff, report
     from ..diff.reading import read
 
-    options = {"profile": args.profile, "region": args.region, "endpoint_url": args.endpoint_url}
     if args.old == args.new == "-":
-        raise UserError("only one of the two can come from standard input (-)")
-    old, new = (read(source, resolve=_in_catalogue, **options) for source in (args.old, args.new))
-    before = given_parameters(args.parameters, args.parameter)
-    after = given_parameters(args.new_parameters, [])
+        raise UserError("only one of the two templates can come from standard input (-)")
+    access = {"profile": args.profile, "region": args.region, "endpoint_url": args.endpoint_url}
+    old, new = (read(source, resolve=_in_catalogue, **access) for source in (args.old, args.new))
+    before = given_parameters(args.parameters, args.parameter) if args.parameters or args.parameter else None
+    after = given_parameters(args.new_parameters, []) if args.new_parameters else None
+    notes: list[str] = []
     found = diff(
         old.template,
         new.template,
-        old_parameters=_checked(before, old.template, old.name) if args.parameters or args.parameter else None,
-        new_parameters=_checked(after, new.template, new.name) if args.new_parameters else None,
+        old_parameters=None if before is None else _checked(before, old),
+        new_parameters=None if after is None else _checked(after, new),
         region=args.region,
-        nested=_nested(old, new, options),
+        nested=_nested(old, new, notes),
     )
+    found = replace(found, notes=tuple(notes))
     if args.json:
         print(as_json({"old": old.name, "new": new.name, **report.plain(found)}))
     elif args.markdown:
@@ -85,3 +92,46 @@ def _levels() -> tuple[str, ...]:
     from ..diff import report
 
     return report.LEVELS
+
+
+def _in_catalogue(name: str) -> Path | None:
+    """The file of `todo@1.0.0`, or of `todo`. None for what looks like no such name."""
+    from .. import places
+    from ..releases import index
+
+    if not re.fullmatch(r"[a-z][a-z0-9-]*(@.*)?", name):
+        return None
+    templates = places.templates()
+    entries = index.read(templates)
+    return templates / entries.find(name).template if entries.entries else None
+
+
+def _checked(given: Mapping[str, str], source: Source) -> Mapping[str, str]:
+    """The parameters, when the template has them and takes these values. What is left out has a default, or is open."""
+    from ..deploy.parameters import check_parameters
+
+    declared = source.template.get("Parameters", {})
+    try:
+        check_parameters(source.template, given, kept=declared)
+    except UserError as error:
+        raise UserError(f"{source.name}: {error}") from None
+    return given
+
+
+def _nested(old: Source, new: Source, notes: list[str], where: str = "") -> dict[str, Nested]:
+    """The templates of the nested stacks that both have. What can't be read is noted, and why."""
+    from ..diff import Nested
+    from ..diff.reading import children
+
+    before = {child.logical_id: child for child in children(old)}
+    found = {}
+    for child in children(new):
+        name, other = f"{where}{child.logical_id}", before.get(child.logical_id)
+        if other is None:
+            continue
+        if other.source is None or child.source is None:
+            notes.append(f"nested stack {name}: {other.note or child.note}")
+            continue
+        below = _nested(other.source, child.source, notes, f"{name}/")
+        found[child.logical_id] = Nested(other.source.template, child.source.template, below)
+    return found

@@ -69,7 +69,7 @@ def diff(
         if name not in _stacks(old):
             continue
         if below is None:
-            notes.append(f"{name} is a nested stack whose templates were not looked at")
+            notes.append(f"nested stack {name}: its templates were not given")
             continue
         inner = diff(
             below.old,

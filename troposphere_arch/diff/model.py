@@ -8,6 +8,7 @@ from enum import Enum, IntEnum
 from typing import Any
 
 Template = Mapping[str, Any]
+NEW = "it is new"
 Path = tuple[str | int, ...]
 
 

@@ -19,20 +19,20 @@ ALIKE = 0.75
 
 def renames(findings: Sequence[Finding]) -> dict[str, str]:
     """Old logical id -> new one, for each pair of a resource that goes and one of the same type that is alike."""
-    gone: dict[str, list[Finding]] = defaultdict(list)
-    come: dict[str, list[Finding]] = defaultdict(list)
+    gone: dict[str, dict[str, set[str]]] = defaultdict(dict)
+    come: dict[str, dict[str, set[str]]] = defaultdict(dict)
     for one in findings:
         if facts.renewed_by_design(one.kind):
             continue
         if one.action == "remove" and not one.new:
-            gone[one.kind].append(one)
+            gone[one.kind][one.name] = _leaves(one.old.get("Properties") or {})
         elif one.action == "add" and not one.old:
-            come[one.kind].append(one)
+            come[one.kind][one.name] = _leaves(one.new.get("Properties") or {})
     scores = [
-        (_likeness(one.old, other.new), one.name, other.name)
+        (len(before & after) / len(before | after), old_name, new_name)
         for kind, old in gone.items()
-        for one in old
-        for other in come.get(kind, ())
+        for old_name, before in old.items()
+        for new_name, after in come.get(kind, {}).items()
     ]
     found: dict[str, str] = {}
     for score, old_name, new_name in sorted(scores, key=lambda s: (-s[0], s[1], s[2])):
@@ -50,13 +50,6 @@ def advice(old_name: str, new_name: str) -> str:
         f"probably {old_name} under another logical id, {new_name}: keep the id, or rename it in the stack before this "
         "update (aws cloudformation create-stack-refactor)"
     )
-
-
-def _likeness(old: Mapping[str, Any], new: Mapping[str, Any]) -> float:
-    before, after = _leaves(old.get("Properties") or {}), _leaves(new.get("Properties") or {})
-    if not before and not after:
-        return 1.0
-    return len(before & after) / len(before | after)
 
 
 def _leaves(value: Any, path: str = "") -> set[str]:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from .model import Bump, Change, Diff, Effect, Path, Reason, Section
+from .model import NEW, Bump, Change, Diff, Effect, Path, Section
 
 _EFFECTS = {
     Effect.NONE: "nothing",
@@ -93,7 +93,8 @@ def plain(diff: Diff) -> dict[str, Any]:
 
 def level(text: str) -> Bump | Effect:
     """What `--fail-on` names: a step of the version (`minor`), or an effect (`replacement`). Raises ValueError."""
-    for one in (*Bump, *Effect):
+    every: tuple[Bump | Effect, ...] = (*Bump, *Effect)
+    for one in every:
         if one and text == str(one).replace(" ", "-"):
             return one
     raise ValueError(text)
@@ -120,18 +121,20 @@ def _what(change: Change) -> str:
 
 
 def _why(change: Change) -> Iterator[str]:
-    for reason in change.reasons[:_MOST_REASONS]:
-        yield _reason(reason)
-    if len(change.reasons) > _MOST_REASONS:
-        yield f"and {len(change.reasons) - _MOST_REASONS} more"
+    together: dict[str, list[str]] = {}
+    for reason in change.reasons:
+        if reason.says != NEW:
+            together.setdefault(reason.says, []).append(dotted(reason.path))
+    for says, paths in list(together.items())[:_MOST_REASONS]:
+        named = [path for path in dict.fromkeys(paths) if path]
+        more = f" and {len(named) - _MOST_REASONS} more" if len(named) > _MOST_REASONS else ""
+        yield f"{', '.join(named[:_MOST_REASONS])}{more}: {says}" if named else says
+    if len(together) > _MOST_REASONS:
+        yield f"and {len(together) - _MOST_REASONS} more reasons"
     if change.data:
         yield f"data {change.data}"
     if change.advice:
         yield f"→ {change.advice}"
-
-
-def _reason(reason: Reason) -> str:
-    return f"{dotted(reason.path)}: {reason.says}" if reason.path else reason.says
 
 
 def _cell(text: str) -> str:

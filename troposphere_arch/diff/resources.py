@@ -13,7 +13,7 @@ from typing import Any
 from ..evaluate import simplified
 from . import facts
 from .facts import Update
-from .model import Bump, Change, Effect, Path, Reason, Section
+from .model import NEW, Bump, Change, Effect, Path, Reason, Section
 from .values import differences, references, same
 from .worlds import Side, World, conditions_in, formula, worlds
 
@@ -160,11 +160,13 @@ def _finding(
         yield Finding(name, after, "change", one, other, [Cause(Reason(says), Effect.FAILURE, True)])
         return
     every = worlds(old, new, _conditions(one), _conditions(other))
-    comes, goes, stays = [], [], []
+    comes: list[World] = []
+    goes: list[World] = []
+    stays: list[World] = []
     for world in every:
         was, will = _is_there(one, world.old), _is_there(other, world.new)
         (stays if was and will else goes if was else comes if will else []).append(world)
-    kind, empty = before or after, {}
+    kind, empty = before or after, dict[str, Any]()
     if goes:
         says = "it is in the new template no more" if other is None else "its condition holds no more"
         effect = Effect.IN_PLACE if facts.renewed_by_design(kind) else Effect.REMOVAL
@@ -174,7 +176,7 @@ def _finding(
             name, kind, "remove", one or empty, other or empty, [Cause(Reason(says), effect, True)], _when(goes, every)
         )
     if comes:
-        says = "it is new" if one is None else "its condition holds now"
+        says = NEW if one is None else "its condition holds now"
         yield Finding(
             name,
             kind,

@@ -70,7 +70,7 @@ def differences(old: Any, new: Any, resources: Container[str] = (), path: Path =
         for one in differences(before.get(key, ABSENT), after.get(key, ABSENT), resources, (*path, key)):
             inside = True
             yield one
-    if not inside:  # one is there and empty, or is of another kind
+    if not inside and not (_both(Mapping, old, new) or _both(list, old, new)):  # one is there and empty, say
         yield Difference(path, old, new)
 
 
@@ -119,6 +119,10 @@ def _is_function_name(name: Any) -> bool:
 
 def _scalar(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _both(kind: Any, old: Any, new: Any) -> bool:
+    return isinstance(old, kind) and isinstance(new, kind)
 
 
 def _is_tree(value: Any) -> bool:
