@@ -224,6 +224,16 @@ def publish(bucket: Any, *prefixes: str, **more: Any) -> list[Statement]:
     return [_allow(PUBLISH_OBJECTS, objects, **more), _allow([s3.ListBucket], [arn], **more)]
 
 
+def publish_below(bucket_arn: str, prefixes: Sequence[str]) -> list[Statement]:
+    """Like `publish`, with a list of no more than these prefixes: for who looks into that before asking for an object.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/list_amazons3.html
+    """
+    objects, _ = publish(bucket_arn, *prefixes)
+    below = Condition(StringLike("s3:prefix", [f"{prefix}/*" for prefix in prefixes]))
+    return [objects, _allow([s3.ListBucket], [bucket_arn], **({"Condition": below} if prefixes else {}))]
+
+
 def publish_as(role_arn: Any, bucket: Any) -> list[Statement]:
     """The same for a role that is another stack's, in the policy of the bucket."""
     return publish(bucket, Principal=Principal("AWS", role_arn))

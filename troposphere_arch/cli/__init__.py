@@ -13,6 +13,7 @@ COMMANDS = {
     "lint": "lint any CloudFormation templates with cfn-lint and the house rules",
     "diff": "what an update from one template to another does to a running stack",
     "package": "build what functions need of third-party libraries, as Lambda layers",
+    "publish": "put the releases into S3, ready to deploy: immutable, verified, never half there",
     "up": "deploy a template: into the embedded emulator, or into an AWS account",
     "demo": "play a user's journey against the stack in the emulator, step by step",
     "status": "the stacks that are up: template and version of each",

@@ -6,7 +6,7 @@ It runs on any Python that the user typed, old ones too, so it keeps to old synt
 import os
 import sys
 
-NEEDS = ("troposphere", "awacs", "cfnlint", "boto3")
+NEEDS = ("troposphere", "awacs", "cfnlint", "boto3", "tqdm")
 # Set for the process that this one becomes, so that it cannot become itself for ever.
 GUARD = "TROPOSPHERE_ARCH_REEXEC"
 
@@ -27,7 +27,7 @@ def ensure_packages():  # type: ignore[no-untyped-def]  # annotations of today w
         os.environ[GUARD] = "1"
         os.execv(python, [python, script] + sys.argv[1:])
     what = "Python 3.11 or newer" if sys.version_info < (3, 11) else ", ".join(missing)
-    packages = "troposphere awacs cfn-lint boto3"
+    packages = "troposphere awacs cfn-lint boto3 tqdm"
     how = "make -C %s" % root if checkout else "%s -m pip install %s" % (sys.executable, packages)
     sys.stderr.write("error: this Python (%s) lacks %s; type: %s\n" % (sys.executable, what, how))
     raise SystemExit(2)

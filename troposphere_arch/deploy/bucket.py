@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from .failures import aws_errors, error_code
+from .objects import put_new
 from .target import Target
 
 LONGEST_BODY = 51_200
@@ -45,13 +46,7 @@ def upload(target: Target, body: bytes) -> str:
         )
     s3 = target.client("s3")
     key = f"templates/{hashlib.sha256(body).hexdigest()}.json"
-    s3.put_object(
-        Bucket=target.bucket,
-        Key=key,
-        Body=body,
-        ContentType="application/json",
-        ExpectedBucketOwner=target.account,
-    )
+    put_new(s3, target.bucket, key, body, content_type="application/json", owner=target.account)
     # The path form, in the words of the client: right in each partition, and on the emulator.
     return f"{s3.meta.endpoint_url}/{target.bucket}/{key}"
 

@@ -50,6 +50,8 @@ class Entry:
     layers: tuple[LayerFile, ...] = ()
     released: str = ""  # the day, as 2026-11-25
     deprecated: str = ""  # why nobody should take it any more; found by `audit`
+    url: str = ""  # only in a published index: where the template is
+    launch: Mapping[str, str] = field(default_factory=dict)  # likewise: preset -> a link that creates a stack
 
     @property
     def name(self) -> str:

@@ -1,0 +1,187 @@
+"""What publishing would write, found out by looking only.
+
+    releases ──▶ Items ──which are there?──▶ to put, there already, or other bytes: refused
+    index, pointers ──▶ as they must be, or refused
+
+Whatever can be wrong is found here, before anything is written: no bucket, somebody else's, in another region, not
+allowed, an index that was edited, a version that is published with other bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TypeVar
+
+from ..deploy.failures import aws_errors, error_code
+from ..deploy.objects import other_bytes, stored_sha256
+from ..errors import UserError
+from ..layers import Pinned
+from ..releases.index import Index
+from .attempts import again, get, listed
+from .catalogue import Release
+from .place import LAYERS, Place, elsewhere
+from .shared import check_pointer, entry_of, merge, pointer_path, read_index
+
+THREADS = 8
+"""Requests at once to one bucket."""
+
+T = TypeVar("T")
+
+_TYPES = {"json": "application/json", "md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """An object that never changes. `kind` is layer, claim or file; a layer has pins, from which its bytes are made."""
+
+    kind: str
+    key: str
+    sha256: str
+    release: str
+    data: bytes | None = field(default=None, repr=False)
+    layer: Pinned | None = field(default=None, repr=False)
+
+    @property
+    def content_type(self) -> str:
+        """As S3 serves it."""
+        if self.kind == "layer":
+            return "application/zip"
+        return _TYPES.get(self.key.rpartition(".")[2], "application/octet-stream")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be written to a place, and what of it is there already."""
+
+    place: Place
+    releases: tuple[Release, ...]
+    put: tuple[Item, ...]
+    there: tuple[Item, ...]
+    index: Index
+    """As it will be, when nobody else publishes meanwhile."""
+
+    new: tuple[str, ...]
+    """Names of the releases that the index gains."""
+
+    index_changes: bool
+
+    def of(self, kind: str) -> tuple[Item, ...]:
+        """What is to put, of one kind."""
+        return tuple(item for item in self.put if item.kind == kind)
+
+
+@aws_errors()
+def look(place: Place, releases: Sequence[Release]) -> Plan:
+    """The plan for one place. Writes nothing; raises UserError when it could not be carried out."""
+    check_bucket(place)
+    there = read_index(place)
+    index = merge(place, there, [entry_of(place, release) for release in releases])
+    found = _keys(place, releases)
+    for scenario in dict.fromkeys(entry.scenario for entry in index.entries):
+        key = place.key(pointer_path(scenario))
+        if key in found and (old := get(place, key)):
+            check_pointer(place, scenario, old[0], there.latest(scenario) if there else None)
+    items = list(items_of(place, releases))
+    present = [item for item in items if item.key in found]
+    hashes = side_by_side(place, [_hash(place, item) for item in present])
+    taken = {item.key: hash_ for item, hash_ in zip(present, hashes, strict=True) if hash_}
+    for item in present:
+        if taken.get(item.key, item.sha256) != item.sha256:
+            said = other_bytes(place.bucket, item.key, taken[item.key], item.sha256)
+            raise UserError(f"{said} ({item.release})")
+    known = {entry.name for entry in there.entries} if there else set()
+    return Plan(
+        place,
+        tuple(releases),
+        tuple(item for item in items if item.key not in taken),
+        tuple(item for item in items if item.key in taken),
+        index,
+        tuple(entry.name for entry in index.entries if entry.name not in known),
+        there is None or there.text() != index.text(),
+    )
+
+
+def items_of(place: Place, releases: Iterable[Release]) -> Iterator[Item]:
+    """Every object of the releases that never changes, layers first, each once."""
+    seen: dict[str, Item] = {}
+    for release in releases:
+        name = release.entry.name
+        pinned = {layer.key: layer for layer in release.layers}
+        for layer in release.entry.layers:
+            if layer.key not in pinned:
+                raise UserError(f"{name} names the layer {layer.key} without its pins: it can't be published")
+            item = Item("layer", layer.key, layer.sha256, name, layer=pinned[layer.key])
+            if seen.setdefault(layer.key, item).sha256 != layer.sha256:
+                raise UserError(f"{name} and {seen[layer.key].release} want different bytes as {layer.key}")
+    yield from seen.values()
+    for release in releases:
+        name = release.entry.name
+        path, claim = release.claim
+        yield Item("claim", place.key(path), sha256(claim).hexdigest(), name, claim)
+        for path, data in sorted(release.files.items()):
+            yield Item("file", place.key(path), sha256(data).hexdigest(), name, data)
+
+
+def side_by_side(place: Place, calls: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of the calls, several at a time. The first that fails stops those that have not begun."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        futures = [pool.submit(call) for call in calls]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+def check_bucket(place: Place) -> None:
+    """Raises UserError when the bucket is not there, not in the region, not the account's, or not open to us."""
+    from botocore.exceptions import ClientError
+
+    asked = {"Bucket": place.bucket, "ExpectedBucketOwner": place.owner}
+    try:
+        answer = again(place, lambda: place.s3.head_bucket(**asked))
+    except ClientError as error:
+        code, answer = error_code(error), error.response
+        if code in ("404", "NoSuchBucket"):
+            raise UserError(
+                f"bucket {place.bucket} does not exist in {place.region}: make it (the template artifact-bucket does), "
+                "or name another"
+            ) from None
+        # Whoever may list only a part of the bucket gets 403 here, and S3 names the region all the same.
+        if code not in ("403", "AccessDenied"):
+            raise
+    region = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region", place.region)
+    if region != place.region:
+        raise UserError(elsewhere(place, region))
+    try:
+        again(place, lambda: place.s3.list_objects_v2(**asked, Prefix=place.key(""), MaxKeys=1))
+    except ClientError as error:
+        if error_code(error) not in ("403", "AccessDenied"):
+            raise
+        raise UserError(
+            f"these AWS credentials are not allowed to do s3:ListBucket on {place.name}, or the bucket is not account "
+            f"{place.owner}'s: see --print-policy for what to allow, and --bucket-owner for a bucket of another account"
+        ) from None
+
+
+def _keys(place: Place, releases: Iterable[Release]) -> set[str]:
+    """The keys there are, of all that the releases need."""
+    scenarios = dict.fromkeys(release.entry.scenario for release in releases)
+    folders = [place.key(f"{scenario}/") for scenario in scenarios]
+    if any(release.entry.layers for release in releases):
+        folders.append(LAYERS)
+    return {key for found in side_by_side(place, [_list(place, folder) for folder in folders]) for key in found}
+
+
+def _list(place: Place, folder: str) -> Callable[[], dict[str, int]]:
+    return lambda: listed(place, folder)
+
+
+def _hash(place: Place, item: Item) -> Callable[[], str | None]:
+    return lambda: again(place, lambda: stored_sha256(place.s3, place.bucket, item.key, owner=place.owner))
