@@ -421,6 +421,53 @@ def test_web_acl_association(stock: Emulator, patched: Emulator) -> None:
             waf.get_web_acl_for_resource(ResourceArn=arn)
 
 
+def test_oidc_provider(stock: Emulator, patched: Emulator) -> None:
+    def resources(url: str, *audiences: str) -> Resources:
+        return {"Provider": resource("IAM::OIDCProvider", Url=f"https://{url}", ClientIdList=list(audiences))}
+
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::IAM::OIDCProvider\]"):
+        stock.client("cloudformation").create_stack(
+            StackName="oidc", TemplateBody=json.dumps({"Resources": resources("a.example.com", "a")})
+        )
+
+    iam = patched.client("iam")
+
+    def audiences(made: Stack) -> list[str]:
+        found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=made.ids["Provider"])
+        return sorted(found["ClientIDList"])
+
+    with stack(patched, resources("a.example.com", "a", "b")) as made:
+        first = made.ids["Provider"]
+        assert audiences(made) == ["a", "b"]
+        made.update(resources("a.example.com", "b", "c"))
+        assert (made.ids["Provider"], audiences(made)) == (first, ["b", "c"])
+        made.update(resources("b.example.com", "b"))
+        assert made.ids["Provider"] != first
+        with pytest.raises(ClientError, match="NoSuchEntity"):
+            iam.get_open_id_connect_provider(OpenIDConnectProviderArn=first)
+
+
+def test_service_catalog(stock: Emulator, patched: Emulator) -> None:
+    resources = {
+        "Portfolio": resource("ServiceCatalog::Portfolio", DisplayName="a", ProviderName="b"),
+        "Product": resource("ServiceCatalog::CloudFormationProduct", Name="a", Owner="b"),
+        "Offer": resource(
+            "ServiceCatalog::PortfolioProductAssociation",
+            PortfolioId={"Ref": "Portfolio"},
+            ProductId={"Ref": "Product"},
+        ),
+    }
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::ServiceCatalog::CloudFormationPro"):
+        stock.client("cloudformation").create_stack(
+            StackName="offer", TemplateBody=json.dumps({"Resources": resources})
+        )
+    with stack(patched, resources) as made:
+        assert made.ids["Product"].startswith("prod-")
+        before = made.ids
+        made.update({**resources, "Product": resource("ServiceCatalog::CloudFormationProduct", Name="c", Owner="b")})
+        assert made.ids == before
+
+
 # --- Budgets, Lambda, DynamoDB, S3
 
 
@@ -778,6 +825,27 @@ def test_bucket_settings(stock: Emulator, patched: Emulator) -> None:
         assert (settings["rules"], settings["algorithm"]) == ([], "AES256")
         assert settings["owner"] != "ObjectWriter"
         assert "own" not in settings["tags"]
+
+
+def test_object_lock(stock: Emulator, patched: Emulator) -> None:
+    def resources(days: str | None) -> Resources:
+        rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": days}}
+        lock = {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", "Rule": rule}, "ObjectLockEnabled": True}
+        versions = {"Status": "Enabled"}
+        return {"Bucket": resource("S3::Bucket", VersioningConfiguration=versions, **(lock if days else {}))}
+
+    def locked(made: Stack) -> Any:
+        s3 = made.emulator.client("s3")
+        return s3.get_object_lock_configuration(Bucket=made.ids["Bucket"])["ObjectLockConfiguration"]
+
+    with stack(stock, resources("30")) as made, pytest.raises(ClientError, match="ObjectLockConfigurationNotFound"):
+        locked(made)
+    with stack(patched, resources("30")) as made:
+        assert locked(made)["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 30}
+        made.update(resources("60"))
+        assert locked(made)["Rule"]["DefaultRetention"]["Days"] == 60
+        made.update(resources(None))
+        assert "Rule" not in locked(made)
 
 
 def test_resource_whose_patched_property_fails_is_not_left_behind(patched: Emulator) -> None:

@@ -66,3 +66,18 @@ def test_a_transform() -> None:
     ((path, message),) = PhysicalNames().check(View(good(), transforms=["AWS::Serverless-2016-10-31"]))
     assert path == ("Transform",)
     assert "needs the transform AWS::Serverless-2016-10-31" in message
+
+
+def test_a_name_that_the_user_gives_and_that_is_none_by_default() -> None:
+    name = {"Fn::If": ["IsNamed", {"Fn::Sub": "${Prefix}-${AWS::Region}"}, {"Ref": "AWS::NoValue"}]}
+    template = changed("Resources/Files/Properties/BucketName", name)
+    template = changed("Parameters/Prefix", {"Type": "String", "Default": "none"}, template=template)
+    given = {"Fn::Not": [{"Fn::Equals": [{"Ref": "Prefix"}, "none"]}]}
+    template = changed("Conditions/IsNamed", given, template=template)
+    assert found(RULE, template) == []
+    # The condition asks for something else, or the default gives a name.
+    changed("Conditions/IsNamed", {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, template=template)
+    assert "Files has the fixed name" in only(RULE, template)
+    changed("Conditions/IsNamed", given, template=template)
+    template["Parameters"]["Prefix"]["Default"] = "prod"
+    assert "Files has the fixed name" in only(RULE, template)

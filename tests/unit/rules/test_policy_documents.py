@@ -138,3 +138,41 @@ def test_the_table_of_actions_without_resources_is_right(action: str) -> None:
     service, name = action.lower().split(":")
     assert "Resources" not in load_resource(AdditionalSpecs, "Policies.json")[service]["Actions"][name]
     assert WITHOUT_RESOURCE[action].startswith("https://docs.aws.amazon.com/service-authorization/")
+
+
+EVERYBODY = {
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": ["s3:GetObject"],
+    "Resource": [{"Fn::Sub": "${Files.Arn}/*"}],
+}
+LAST = "Resources/FilesPolicy/Properties/PolicyDocument/Statement/1"
+
+
+def public(statement: Any, *, condition: str = "IsPublic") -> Any:
+    """The good template whose bucket policy has one more statement, under a condition that a user chooses."""
+    template = changed(LAST, {"Fn::If": [condition, statement, NO_VALUE]} if condition else statement)
+    template = changed("Parameters/Readers", {"Type": "String", "Default": "account"}, template=template)
+    return changed("Conditions/IsPublic", {"Fn::Equals": [{"Ref": "Readers"}, "public"]}, template=template)
+
+
+def test_a_bucket_that_its_user_chose_to_open() -> None:
+    assert found(RULE, public(EVERYBODY)) == []
+    assert "anybody" in only(RULE, public(EVERYBODY, condition=""))
+    assert "anybody" in only(RULE, public({**EVERYBODY, "Action": ["s3:GetObject", "s3:PutObject"]}))
+    assert "anybody" in only(RULE, public({**EVERYBODY, "Action": ["s3:ListBucket"]}))
+
+
+@pytest.mark.parametrize(
+    ("condition", "fine"),
+    [
+        ({"StringEquals": {"aws:PrincipalOrgID": {"Ref": "Organization"}}}, True),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}, True),
+        ({"StringEquals": {"aws:PrincipalOrgID": ["o-a1b2c3d4e5", "*"]}}, False),
+        ({"StringLike": {"aws:PrincipalOrgID": "o-*"}}, False),
+        ({"StringEquals": {"aws:PrincipalAccount": "123456789012"}}, False),
+    ],
+)
+def test_everybody_of_one_organization(condition: Any, fine: bool) -> None:
+    template = public({**EVERYBODY, "Action": ["s3:PutObject"], "Condition": condition}, condition="")
+    assert (found(RULE, template) == []) is fine

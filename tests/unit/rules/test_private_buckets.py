@@ -90,3 +90,38 @@ def test_a_policy_that_names_the_bucket_as_the_bucket_names_itself() -> None:
     template = changed("Resources/FilesPolicy/Properties/Bucket", name)
     assert "without TLS" in only(RULE, template)
     assert found(RULE, changed(f"{BUCKET}/BucketName", name, template=template)) == []
+
+
+CLOSED = {"Fn::If": ["IsPublic", False, True]}
+PARAMETER = {"Type": "String", "Default": "account"}
+
+
+@pytest.mark.parametrize("block", ["BlockPublicPolicy", "RestrictPublicBuckets"])
+@pytest.mark.parametrize(
+    ("condition", "fine"),
+    [
+        ({"Fn::Equals": [{"Ref": "Readers"}, "public"]}, True),
+        ({"Fn::Equals": ["public", {"Ref": "Readers"}]}, True),
+        ({"Fn::Not": [{"Fn::Equals": [{"Ref": "Readers"}, "account"]}]}, True),
+        ({"Fn::Equals": [{"Ref": "Readers"}, "account"]}, False),
+        ({"Fn::Not": [{"Fn::Equals": [{"Ref": "Readers"}, "public"]}]}, False),
+        ({"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, False),
+        ({"Fn::Equals": ["a", "a"]}, False),
+        ({"Fn::Or": [{"Fn::Equals": [{"Ref": "Readers"}, "public"]}, {"Fn::Equals": ["a", "a"]}]}, False),
+    ],
+)
+def test_a_policy_may_become_public_by_a_choice_only(block: str, condition: Any, fine: bool) -> None:
+    template = changed(f"{BUCKET}/PublicAccessBlockConfiguration/{block}", CLOSED)
+    template = changed("Parameters/Readers", dict(PARAMETER), template=template)
+    template = changed("Conditions/IsPublic", condition, template=template)
+    assert (found(RULE, template) == []) is fine
+    del template["Parameters"]["Readers"]["Default"]  # then every user is asked, and none has chosen knowingly
+    assert found(RULE, template) != []
+
+
+@pytest.mark.parametrize("block", ["BlockPublicAcls", "IgnorePublicAcls"])
+def test_acls_stay_off_whatever_is_chosen(block: str) -> None:
+    template = changed(f"{BUCKET}/PublicAccessBlockConfiguration/{block}", CLOSED)
+    template = changed("Parameters/Readers", dict(PARAMETER), template=template)
+    template = changed("Conditions/IsPublic", {"Fn::Equals": [{"Ref": "Readers"}, "public"]}, template=template)
+    assert f"Files has {block} False" in only(RULE, template)

@@ -45,6 +45,16 @@ PATCHES = (
         resource_types.install_budget,
     ),
     Patch(
+        "oidc-provider",
+        "AWS::IAM::OIDCProvider can be created; no signature of a token is looked at",
+        resource_types.install_oidc_provider,
+    ),
+    Patch(
+        "service-catalog",
+        "AWS::ServiceCatalog resources are recorded; nothing can be launched and no constraint is applied",
+        resource_types.install_service_catalog,
+    ),
+    Patch(
         "web-acl-association",
         "AWS::WAFv2::WebACLAssociation can be created; no request is filtered",
         resource_types.install_web_acl_association,
@@ -91,7 +101,7 @@ PATCHES = (
     ),
     Patch(
         "bucket-settings",
-        "AWS::S3::Bucket keeps lifecycle rules, encryption, object ownership and tags; nothing expires",
+        "AWS::S3::Bucket keeps lifecycle rules, encryption, object ownership, object lock and tags; nothing expires",
         properties.install_bucket_settings,
     ),
     Patch(

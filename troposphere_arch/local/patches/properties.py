@@ -158,9 +158,9 @@ def install_table_settings() -> None:
 
 
 def install_bucket_settings() -> None:
-    """AWS::S3::Bucket LifecycleConfiguration, BucketEncryption, OwnershipControls and Tags, with the stack's tags.
+    """AWS::S3::Bucket LifecycleConfiguration, BucketEncryption, OwnershipControls, ObjectLockConfiguration and Tags.
 
-    Stock: dropped. GetBucketEncryption answers AES256 whatever the template says.
+    Stock: dropped, and the stack's tags too. GetBucketEncryption answers AES256 whatever the template says.
     AWS: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucket.html
     Patched: set through the S3 API, and removed when an update no longer has them. Nothing expires in the emulator.
     """
@@ -184,6 +184,12 @@ def install_bucket_settings() -> None:
         elif "OwnershipControls" in old:
             with unless_gone("OwnershipControlsNotFoundError"):
                 s3.delete_bucket_ownership_controls(Bucket=physical_id)
+        if lock := new.get("ObjectLockConfiguration"):
+            s3.put_object_lock_configuration(Bucket=physical_id, ObjectLockConfiguration=_lock(lock))
+        elif "ObjectLockConfiguration" in old:
+            s3.put_object_lock_configuration(
+                Bucket=physical_id, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+            )
         if tags := new.get("Tags"):
             s3.put_bucket_tagging(Bucket=physical_id, Tagging={"TagSet": tags})
         elif old.get("Tags"):
@@ -201,6 +207,12 @@ def _declared(name: str, old: Properties, new: Properties, otherwise: dict[str, 
     """The new value; `otherwise` when only the old properties have one; None when neither has."""
     value: dict[str, Any] | None = new.get(name)
     return value if value else otherwise if old.get(name) else None
+
+
+def _lock(configuration: Properties) -> dict[str, Any]:
+    retention = dict(configuration["Rule"]["DefaultRetention"])
+    retention |= {unit: int(retention[unit]) for unit in ("Days", "Years") if unit in retention}
+    return {**configuration, "Rule": {"DefaultRetention": retention}}
 
 
 def _encryption_rule(rule: Properties) -> dict[str, Any]:

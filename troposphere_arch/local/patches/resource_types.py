@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from troposphere_arch.local.patches.provisioner import Created, Properties, client, register, truth, unless_gone
@@ -114,6 +115,68 @@ def install_web_acl_association() -> None:
                 waf.disassociate_web_acl(ResourceArn=resource)
 
     register("AWS::WAFv2::WebACLAssociation", create=create, update=update, delete=delete)
+
+
+def install_oidc_provider() -> None:
+    """AWS::IAM::OIDCProvider.
+
+    Stock: "Unrecognized resource types", and no stack; IAM's own API has them.
+    AWS: an identity provider of the account, whose tokens roles can trust.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-oidcprovider.html
+    Patched: made, updated and removed through the IAM API. STS of the emulator looks at the claims of a token and at
+    the role's trust policy; it asks no provider for the keys that tokens are signed with.
+    """
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        arn = client("iam").create_open_id_connect_provider(
+            Url=properties["Url"],
+            ClientIDList=properties.get("ClientIdList", []),
+            ThumbprintList=properties.get("ThumbprintList", []),
+        )["OpenIDConnectProviderArn"]
+        return arn, {"Arn": arn}
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Created:
+        delete(physical_id, old)  # the emulator cannot change one; a new one has the same ARN
+        return create("", new, stack_name)
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        with unless_gone("NoSuchEntity"):
+            client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=physical_id)
+
+    register("AWS::IAM::OIDCProvider", create=create, update=update, delete=delete, replacing=("Url",))
+
+
+def install_service_catalog() -> None:
+    """AWS::ServiceCatalog: portfolios, products and constraints.
+
+    Stock: "Unrecognized resource types", and no stack; the emulator has no Service Catalog.
+    AWS: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ServiceCatalog.html
+    Patched: recorded and nothing else. That a stack of these is made shows that its references resolve; nothing can be
+    launched, and no constraint is ever applied.
+    """
+    for kind, prefix, attribute in (
+        ("CloudFormationProduct", "prod", "ProvisioningArtifactIds"),
+        ("LaunchRoleConstraint", "cons", "Id"),
+        ("LaunchTemplateConstraint", "cons", "Id"),
+        ("Portfolio", "port", "Id"),
+        ("PortfolioPrincipalAssociation", "assoc", "Id"),
+        ("PortfolioProductAssociation", "assoc", "Id"),
+    ):
+        _register_record(f"AWS::ServiceCatalog::{kind}", prefix, attribute)
+
+
+def _register_record(kind: str, prefix: str, attribute: str) -> None:
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        made = f"{prefix}-{uuid.uuid4().hex[:13]}"
+        return made, {attribute: made}
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Created:
+        return physical_id, {attribute: physical_id}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        """There is nothing to delete."""
+
+    register(kind, create=create, update=update, delete=delete)
 
 
 def install_security_group_rules() -> None:
