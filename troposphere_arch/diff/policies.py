@@ -1,0 +1,648 @@
+"""Policies as grants: who may do what to what, and when, whatever way a template writes it.
+
+    Resources ──▶ documents, attachments, boundaries ──statements──▶ {Holder: {Grant: [When, ...]}}
+
+A grant is one action on one resource for one principal, so that the order of statements, a list of one, a policy's name
+or the resource that carries the policy make no difference. What cannot be taken apart is a grant that is equal to
+itself only. Nothing here trusts a shape.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from .model import Template
+from .worlds import Side, conditions_in, formula
+
+# The conditions of the stack under which something is there, each with what it must be: all of them together.
+When = frozenset[tuple[str, bool]]
+ALWAYS: When = frozenset()
+
+NO_VALUE = {"Ref": "AWS::NoValue"}
+_DEEPEST = 100  # functions within functions; what goes deeper is taken as it is
+_MOST_CONDITIONS = 5  # in one value; with more of them it is taken as it is
+_VARIABLE = re.compile(r"\$\{\s*([^!{}\s][^{}]*?)\s*\}")
+_POLICY_VERSION = "2012-10-17"
+
+
+class Role(Enum):
+    """What a holder is to its grants."""
+
+    HAS = "has"  # a role, user or group: what it may do
+    ATTACHED = "attached"  # a policy of its own: what those may do to whom somebody attaches it
+    LIMITS = "limits"  # a permissions boundary: the most that those may do whom it limits
+    TRUST = "trust"  # a role: who may assume it
+    GUARDS = "guards"  # a bucket, a key, a function: who may use it
+    PASSES = "passes"  # an endpoint: what may pass
+
+
+class Holder(NamedTuple):
+    """What grants belong to: a logical id, or in words what is outside of the template."""
+
+    name: str
+    role: Role
+
+
+class Kind(Enum):
+    """The kinds of grants. What is `more` widens when it is added; anything else narrows."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    MANAGED = "managed"  # all that a managed policy permits, which the template does not tell
+    MEMBER = "member"  # all that a group may
+    BOUNDARY = "boundary"
+    OPAQUE = "opaque"  # a policy that cannot be read
+
+    @property
+    def more(self) -> bool:
+        return self in (Kind.ALLOW, Kind.MANAGED, Kind.MEMBER)
+
+
+class Not(NamedTuple):
+    """Everything but these, of `NotAction`, `NotResource` and `NotPrincipal`."""
+
+    these: frozenset[str]
+
+
+class Test(NamedTuple):
+    """One test of a statement's `Condition`."""
+
+    operator: str
+    key: str
+    values: frozenset[str]
+
+
+class Grant(NamedTuple):
+    """One action, on one resource, for one principal. `who` is empty for the holder itself."""
+
+    kind: Kind
+    who: str | Not
+    action: str | Not
+    resource: str | Not
+    tests: frozenset[Test] = frozenset()
+
+
+Grants = dict[Holder, dict[Grant, list[When]]]
+
+# Types that carry a policy for something else, and the property that names what it is for.
+_CARRIERS = {
+    "AWS::Events::EventBusPolicy": "EventBusName",
+    "AWS::Kinesis::ResourcePolicy": "ResourceArn",
+    "AWS::Lambda::LayerVersionPermission": "LayerVersionArn",
+    "AWS::Lambda::Permission": "FunctionName",
+    "AWS::S3::BucketPolicy": "Bucket",
+    "AWS::SNS::TopicInlinePolicy": "TopicArn",
+    "AWS::SNS::TopicPolicy": "Topics",
+    "AWS::SQS::QueueInlinePolicy": "Queue",
+    "AWS::SQS::QueuePolicy": "Queues",
+    "AWS::SecretsManager::ResourcePolicy": "SecretId",
+}
+# Those that can hold permissions, and the property with their own name.
+_PRINCIPALS = {
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::User": "UserName",
+    "AWS::IAM::Group": "GroupName",
+    "AWS::Serverless::Function": "",
+    "AWS::Serverless::StateMachine": "",
+}
+# Policies that name those who have them.
+_ATTACHING = {
+    "AWS::IAM::Policy": {"Roles": "role", "Users": "user", "Groups": "group"},
+    "AWS::IAM::ManagedPolicy": {"Roles": "role", "Users": "user", "Groups": "group"},
+    "AWS::IAM::RolePolicy": {"RoleName": "role"},
+    "AWS::IAM::UserPolicy": {"UserName": "user"},
+    "AWS::IAM::GroupPolicy": {"GroupName": "group"},
+}
+# What a permission of Lambda tests, as the policy says it that Lambda makes of it.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-permission.html
+_PERMISSION_TESTS = {
+    "SourceArn": ("ArnLike", "aws:SourceArn"),
+    "SourceAccount": ("StringEquals", "aws:SourceAccount"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "OrganizationId": ("StringEquals", "aws:PrincipalOrgID"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+}
+# Properties that are a policy document always, so that what is none there is one that cannot be read.
+_DOCUMENTS = (
+    "AccessPolicies",
+    "AssumeRolePolicyDocument",
+    "FileSystemPolicy",
+    "KeyPolicy",
+    "PolicyDocument",
+    "RepositoryPolicyText",
+)
+
+
+def grants(side: Side, other: Side) -> Grants:
+    """All grants of the template of `side`. `other` tells which rows of a mapping a running stack can be using."""
+    return _Reader(side, other).read()
+
+
+@dataclass(frozen=True)
+class _Resource:
+    name: str
+    type: str
+    properties: Mapping[str, Any]
+    when: When
+
+
+class _Reader:
+    def __init__(self, side: Side, other: Side) -> None:
+        self.side = side
+        self.rows = other.mappings()
+        self.found: Grants = {}
+        found = side.template.get("Resources")
+        self.resources = {
+            name: _Resource(name, body["Type"], properties, _when(body))
+            for name, body in (found.items() if isinstance(found, Mapping) else ())
+            if isinstance(name, str) and isinstance(body, Mapping) and isinstance(body.get("Type"), str)
+            for properties in [body.get("Properties")]
+            if isinstance(properties, Mapping)
+        }
+        # Principals by what others may call them: their logical id, or their own name.
+        self.called = {
+            name: resource.name
+            for resource in self.resources.values()
+            if resource.type in _PRINCIPALS
+            for name in (f"${{{resource.name}}}", self.text(resource.properties.get(_PRINCIPALS[resource.type], "")))
+            if name
+        }
+        self.attached: dict[str, list[tuple[Holder, When]]] = {}
+        self.limiting: set[str] = set()
+
+    def read(self) -> Grants:
+        principals = [one for one in self.resources.values() if one.type in _PRINCIPALS]
+        for resource in principals:
+            self._principal(resource)
+        for resource in self.resources.values():
+            if resource.type in _ATTACHING:
+                self._attaching(resource)
+            elif resource.type == "AWS::IAM::UserToGroupAddition":
+                self._members(resource)
+            elif resource.type not in _PRINCIPALS:
+                self._guarding(resource)
+        return self.found
+
+    def add(self, holder: Holder, grant: Grant, when: When) -> None:
+        whens = self.found.setdefault(holder, {}).setdefault(grant, [])
+        if when not in whens:
+            whens.append(when)
+
+    # Principals and what is attached to them.
+
+    def _principal(self, resource: _Resource) -> None:
+        holder, properties = Holder(resource.name, Role.HAS), resource.properties
+        self.found.setdefault(holder, {})
+        for when, policy in items(properties.get("Policies"), resource.when):
+            if isinstance(policy, Mapping) and "PolicyDocument" in policy:
+                self._document(holder, policy["PolicyDocument"], when)
+            elif isinstance(policy, Mapping) and "Statement" in policy:
+                self._document(holder, policy, when)
+            elif resource.type.startswith("AWS::Serverless::"):
+                # A managed policy, or a policy template of SAM, which the template only names.
+                self._named(holder, Kind.MANAGED, policy, when)
+            else:
+                self._opaque(holder, policy, when)
+        for when, policy in items(properties.get("ManagedPolicyArns"), resource.when):
+            if (own := self._own_policy(policy)) is not None:
+                self.attached.setdefault(own, []).append((holder, when))
+            else:
+                self._named(holder, Kind.MANAGED, policy, when)
+        for when, boundary in items(properties.get("PermissionsBoundary"), resource.when):
+            if (own := self._own_policy(boundary)) is not None:
+                self.limiting.add(own)
+            self._named(holder, Kind.BOUNDARY, boundary, when)
+        groups = properties.get("Groups") if resource.type == "AWS::IAM::User" else None
+        for when, group in items(groups, resource.when):
+            self._named(holder, Kind.MEMBER, group, when)
+        for key in ("AssumeRolePolicyDocument", "AssumeRolePolicy"):
+            if key in properties:
+                self._document(Holder(resource.name, Role.TRUST), properties[key], resource.when)
+
+    def _own_policy(self, value: Any) -> str | None:
+        match = re.fullmatch(r"\$\{([^.{}]+)(\.PolicyArn|\.Arn)?\}", self.text(value))
+        if match and match[1] in self.resources and self.resources[match[1]].type == "AWS::IAM::ManagedPolicy":
+            return match[1]
+        return None
+
+    def _attaching(self, resource: _Resource) -> None:
+        holders = self.attached.get(resource.name, [])
+        for key, kind in _ATTACHING[resource.type].items():
+            for when, value in items(resource.properties.get(key), resource.when):
+                for more, called in self.texts(value):
+                    own = self.called.get(called)
+                    when_both = when | more | (self.resources[own].when if own else ALWAYS)
+                    holders = [*holders, (Holder(own or f"{kind} {shown(called)}", Role.HAS), when_both)]
+        if resource.name in self.limiting:
+            holders = [*holders, (Holder(resource.name, Role.LIMITS), ALWAYS)]
+        for holder, when in holders or [(Holder(resource.name, Role.ATTACHED), ALWAYS)]:
+            self._document(holder, resource.properties.get("PolicyDocument"), when | resource.when)
+
+    def _members(self, resource: _Resource) -> None:
+        for when, user in items(resource.properties.get("Users"), resource.when):
+            called = self.text(user)
+            holder = Holder(self.called.get(called, f"user {shown(called)}"), Role.HAS)
+            self._named(holder, Kind.MEMBER, resource.properties.get("GroupName"), when)
+
+    def _named(self, holder: Holder, kind: Kind, value: Any, when: When) -> None:
+        for more, text in self.texts(value):
+            self.add(holder, Grant(kind, "", text, ""), when | more)
+
+    # Policies of resources.
+
+    def _guarding(self, resource: _Resource) -> None:
+        targets = list(self._targets(resource))
+        for when, document in self._documents(resource):
+            for target, where in targets:
+                role = self._role(resource, document)
+                self._document(Holder(target, role), document, when | where)
+        if "Principal" in resource.properties and "Action" in resource.properties:
+            self._permission(resource, targets)
+
+    def _targets(self, resource: _Resource) -> Iterator[tuple[str, When]]:
+        key = _CARRIERS.get(resource.type, "")
+        if key not in resource.properties:
+            yield resource.name, ALWAYS
+            return
+        for when, value in items(resource.properties[key]):
+            for more, text in self.texts(value):
+                match = re.fullmatch(r"\$\{([^.{}]+)(\.[^{}]*)?\}", text)
+                bucket = re.fullmatch(r"arn:[^:]*:s3:::\$\{([^.{}]+)\}", text)
+                known = match or bucket
+                yield (known[1] if known and known[1] in self.resources else shown(text)), when | more
+
+    def _role(self, resource: _Resource, document: Any) -> Role:
+        if resource.type == "AWS::EC2::VPCEndpoint":
+            return Role.PASSES
+        statements = [one for _, one in items(document.get("Statement"))] if isinstance(document, Mapping) else []
+        named = any(isinstance(one, Mapping) and one.keys() & {"Principal", "NotPrincipal"} for one in statements)
+        return Role.GUARDS if named or resource.type in _CARRIERS else Role.ATTACHED
+
+    def _permission(self, resource: _Resource, targets: list[tuple[str, When]]) -> None:
+        """A grant that is written as a resource without a document: of Lambda, of an event bus."""
+        properties = resource.properties
+        tests = {
+            _PERMISSION_TESTS[key][0]: {_PERMISSION_TESTS[key][1]: properties[key]}
+            for key in properties
+            if key in _PERMISSION_TESTS and _PERMISSION_TESTS[key][0] != "StringEquals"
+        }
+        equal = {
+            _PERMISSION_TESTS[key][1]: properties[key]
+            for key in properties
+            if key in _PERMISSION_TESTS and _PERMISSION_TESTS[key][0] == "StringEquals"
+        }
+        if equal:
+            tests["StringEquals"] = equal
+        written = properties.get("Condition")
+        if isinstance(written, Mapping) and {"Type", "Key", "Value"} <= written.keys():
+            tests = {str(self.text(written["Type"])): {self.text(written["Key"]): written["Value"]}}
+        principal = properties["Principal"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": principal if isinstance(principal, Mapping) and not _function(principal)[0] else [principal],
+            "Action": properties["Action"],
+            "Condition": tests,
+        }
+        for target, when in targets:
+            self._statement(Holder(target, Role.GUARDS), statement, when | resource.when, lambda text: text)
+
+    def _documents(self, resource: _Resource) -> Iterator[tuple[When, Any]]:
+        """Every policy document below the properties; what stands for one and cannot be read, as it is."""
+        todo: list[tuple[When, Any, bool]] = [(resource.when, resource.properties, False)]
+        while todo:
+            when, node, expected = todo.pop()
+            name, argument = _function(node)
+            if name == "Fn::If" and _is_if(argument):
+                todo += [(when | {(argument[0], truth)}, argument[2 - truth], expected) for truth in (True, False)]
+            elif node == NO_VALUE:
+                continue
+            elif (written := self._written(node, expected)) is not None:
+                yield when, written
+            elif expected:
+                yield when, node
+            elif isinstance(node, Mapping):
+                todo += [(when, child, key in _DOCUMENTS) for key, child in node.items()]
+            elif isinstance(node, list):
+                todo += [(when, child, False) for child in node]
+
+    def _written(self, node: Any, expected: bool) -> Mapping[str, Any] | None:
+        """The document that a value is, also where it is written as text of JSON."""
+        if isinstance(node, Mapping) and "Statement" in node:
+            statements = [one for _, one in items(node["Statement"])]
+            return node if expected or any(isinstance(s, Mapping) and "Effect" in s for s in statements) else None
+        if not expected and not (isinstance(node, str) and '"Statement"' in node):
+            return None
+        text = self.text(node) if isinstance(node, str) or _function(node)[0] in ("Fn::Sub", "Fn::Join") else ""
+        try:
+            parsed = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return _as_subs(parsed) if isinstance(parsed, Mapping) and "Statement" in parsed else None
+
+    # Documents and their statements.
+
+    def _document(self, holder: Holder, document: Any, when: When) -> None:
+        for here, one in items(document, when):
+            written = self._written(one, True)
+            if written is None:
+                self._opaque(holder, one, here)
+                continue
+            # Before this version, `${aws:username}` in a policy is only text.
+            current = str(written.get("Version", "")) == _POLICY_VERSION
+            literal: Callable[[str], str] = (lambda t: t) if current else (lambda t: t.replace("${!", "${!!"))
+            for place, statement in items(written["Statement"], here):
+                if isinstance(statement, Mapping) and not _function(statement)[0]:
+                    self._statement(holder, statement, place, literal)
+                else:
+                    self._opaque(holder, statement, place)
+
+    def _statement(
+        self, holder: Holder, statement: Mapping[str, Any], when: When, literal: Callable[[str], str]
+    ) -> None:
+        effects = [(more, text) for more, text in self.texts(statement.get("Effect"))]
+        if any(text not in ("Allow", "Deny") for _, text in effects) or not statement.keys() & {"Action", "NotAction"}:
+            self._opaque(holder, statement, when)
+            return
+        tests = self._tests(statement.get("Condition"), literal)
+        if tests is None:
+            self._opaque(holder, statement, when)
+            return
+        whose = "*" if holder.role in (Role.GUARDS, Role.TRUST, Role.PASSES) else ""
+        everyone = self._principals(statement, whose)
+        actions = self._elements(statement, "Action", "*", literal)
+        resources = self._elements(statement, "Resource", "", literal)
+        for (w1, effect), (w2, who), (w3, action), (w4, resource), (w5, test) in itertools.product(
+            effects, everyone, actions, resources, tests
+        ):
+            kind = Kind.ALLOW if effect == "Allow" else Kind.DENY
+            there = when | w1 | w2 | w3 | w4 | w5 if w1 or w2 or w3 or w4 or w5 else when
+            self.add(holder, Grant(kind, who, action, resource, test), there)
+
+    def _elements(
+        self, statement: Mapping[str, Any], key: str, default: str, literal: Callable[[str], str]
+    ) -> list[tuple[When, str | Not]]:
+        """The elements of `Action` or `Resource`, or what `NotAction` or `NotResource` leaves."""
+        if f"Not{key}" in statement:
+            return [
+                (when, Not(frozenset(literal(self.plain(one)) for _, one in items(value))))
+                for when, value in alternatives(statement[f"Not{key}"])
+            ]
+        if key not in statement:
+            return [(ALWAYS, default)]
+        return [
+            (when | more, literal(text)) for when, value in items(statement[key]) for more, text in self.texts(value)
+        ]
+
+    def _principals(self, statement: Mapping[str, Any], default: str) -> list[tuple[When, str | Not]]:
+        if "NotPrincipal" in statement:
+            found = alternatives(statement["NotPrincipal"])
+            return [(when, Not(frozenset(who for _, who in self._people(value)))) for when, value in found]
+        return list(self._people(statement["Principal"])) if "Principal" in statement else [(ALWAYS, default)]
+
+    def _people(self, principal: Any) -> Iterator[tuple[When, str]]:
+        for when, one in items(principal):
+            if isinstance(one, Mapping) and not _function(one)[0]:
+                for kind, value in one.items():
+                    for more, who in items(value):
+                        for again, text in self.texts(who):
+                            yield when | more | again, _person(str(kind), text)
+            else:
+                for more, text in self.texts(one):
+                    yield when | more, _person("AWS" if text.isdigit() else "", text)
+
+    def _tests(self, condition: Any, literal: Callable[[str], str]) -> list[tuple[When, frozenset[Test]]] | None:
+        """The tests of a statement, in each alternative; None where they cannot be read."""
+        found = []
+        for when, block in alternatives(condition if condition is not None else {}):
+            if block == NO_VALUE:
+                block = {}
+            if not isinstance(block, Mapping) or _function(block)[0]:
+                return None
+            tests = set()
+            for operator, keys in block.items():
+                if not isinstance(keys, Mapping) or _function(keys)[0]:
+                    return None
+                for key, value in keys.items():
+                    values = frozenset(literal(self.plain(one)) for _, one in items(value))
+                    tests.add(Test(str(operator), str(key), values))
+            found.append((when, frozenset(tests)))
+        return found
+
+    def _opaque(self, holder: Holder, value: Any, when: When) -> None:
+        self.add(holder, Grant(Kind.OPAQUE, "", self._token(value), ""), when)
+
+    # Values as text.
+
+    def texts(self, value: Any) -> list[tuple[When, str]]:
+        """The value as text, in each alternative that conditions leave."""
+        if isinstance(value, str):
+            return [(ALWAYS, self.plain(value))]
+        return [(when, self.plain(one)) for when, one in alternatives(value) if one != NO_VALUE]
+
+    def plain(self, value: Any) -> str:
+        """The text of a value, with what can be written in two ways written in one.
+
+        `arn:aws:` is taken for the partition of the stack: in another one it names nothing.
+        """
+        text = self.text(value)
+        if text.startswith("arn:aws:"):
+            text = "arn:${AWS::Partition}:" + text.removeprefix("arn:aws:")
+        return _VARIABLE.sub(self._bucket, text) if ".Arn}" in text else text
+
+    def _bucket(self, variable: re.Match[str]) -> str:
+        """The ARN of a bucket can be put together from its name as well."""
+        name, _, attribute = variable[1].partition(".")
+        resource = self.resources.get(name)
+        if attribute == "Arn" and resource and resource.type == "AWS::S3::Bucket":
+            return f"arn:${{AWS::Partition}}:s3:::${{{name}}}"
+        return variable[0]
+
+    def text(self, value: Any, depth: int = 0) -> str:
+        """A value as text: `${Name.Attribute}` is what the stack knows, `${!aws:username}` is for IAM itself."""
+        if isinstance(value, str):
+            return value.replace("${", "${!")
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, int | float):
+            return str(value)
+        name, argument = _function(value)
+        if depth > _DEEPEST:
+            return self._token(value)
+        if name == "Ref" and isinstance(argument, str):
+            return f"${{{argument}}}"
+        if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(one, str) for one in argument):
+            return f"${{{'.'.join(argument)}}}"
+        if name == "Fn::Sub":
+            text, own = argument if isinstance(argument, list) and len(argument) == 2 else (argument, {})
+            if isinstance(text, str) and isinstance(own, Mapping):
+                known = {key: self.text(one, depth + 1) for key, one in own.items()}
+                return _VARIABLE.sub(lambda m: known.get(m[1], f"${{{m[1]}}}"), text)
+        if name == "Fn::Join" and isinstance(argument, list) and len(argument) == 2:
+            by, parts = argument
+            if isinstance(by, str) and isinstance(parts, list):
+                return by.replace("${", "${!").join(self.text(part, depth + 1) for part in parts)
+        if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) >= 3:
+            return self._found_in_map(argument, value)
+        return self._token(value)
+
+    def _found_in_map(self, argument: list[Any], value: Any) -> str:
+        """What a mapping gives; where the row is not known, a token that changes with what a running stack may get."""
+        name, first, second = argument[:3]
+        mappings = self.side.mappings()
+        mapping = mappings.get(name) if isinstance(name, str) else mappings
+        if not isinstance(mapping, Mapping):
+            return self._token(value)
+        row = mapping.get(first) if isinstance(first, str) else None
+        if isinstance(row, Mapping) and isinstance(second, str) and isinstance(row.get(second), str | int):
+            return str(row[second]).replace("${", "${!")
+        others = self.rows.get(name) if isinstance(name, str) else None
+        common = {key: row for key, row in mapping.items() if not isinstance(others, Mapping) or key in others}
+        if isinstance(second, str):
+            common = {key: row.get(second) if isinstance(row, Mapping) else row for key, row in common.items()}
+        return self._token(value, common)
+
+    def _token(self, value: Any, *more: Any) -> str:
+        """A value that cannot be taken apart, with all that it hangs on: equal to itself only."""
+        formulas = [formula(self.side, name) for name in sorted(conditions_in(value))]
+        text = _json(value) + "".join(map(_json, (formulas, *more) if formulas else more))
+        return "${" + text.replace("{", "(").replace("}", ")").replace("$", "") + "}"
+
+
+def items(value: Any, when: When = ALWAYS, depth: int = 0) -> Iterator[tuple[When, Any]]:
+    """Every element of a list, in every branch, and when it is there; what is no list is a list of one."""
+    if value is None or value == NO_VALUE:
+        return
+    name, argument = _function(value)
+    if depth > _DEEPEST:
+        yield when, value
+    elif isinstance(value, list):
+        for one in value:
+            yield from items(one, when, depth + 1)
+    elif name == "Fn::If" and _is_if(argument):
+        for truth in (True, False):
+            if (argument[0], not truth) not in when:
+                yield from items(argument[2 - truth], when | {(argument[0], truth)}, depth + 1)
+    else:
+        yield when, value
+
+
+def alternatives(value: Any) -> list[tuple[When, Any]]:
+    """What a value is, for each way in which the conditions in it can turn out."""
+    if not isinstance(value, Mapping | list) or not conditions_in(value):
+        return [(ALWAYS, value)]
+    found: list[tuple[When, Any]] = []
+    todo: list[dict[str, bool]] = [{}]
+    while todo:
+        decided = todo.pop()
+        name = _undecided(value, decided)
+        if name is None:
+            found.append((frozenset(decided.items()), _decided(value, decided, 0)))
+        elif len(decided) == _MOST_CONDITIONS:
+            return [(ALWAYS, value)]
+        else:
+            todo += [{**decided, name: False}, {**decided, name: True}]
+    return found
+
+
+def _undecided(value: Any, truth: Mapping[str, bool], depth: int = 0) -> str | None:
+    """The first condition that has to be decided to know the value."""
+    name, argument = _function(value)
+    if depth > _DEEPEST:
+        return None
+    if name == "Fn::If" and _is_if(argument):
+        if argument[0] not in truth:
+            return str(argument[0])
+        return _undecided(argument[2 - truth[argument[0]]], truth, depth + 1)
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    found = (_undecided(one, truth, depth + 1) for one in inner)
+    return next((one for one in found if one is not None), None)
+
+
+def _decided(value: Any, truth: Mapping[str, bool], depth: int) -> Any:
+    name, argument = _function(value)
+    if depth > _DEEPEST:
+        return value
+    if name == "Fn::If" and _is_if(argument):
+        return _decided(argument[2 - truth[argument[0]]], truth, depth + 1)
+    if isinstance(value, Mapping):
+        inner = {key: _decided(one, truth, depth + 1) for key, one in value.items()}
+        return {key: one for key, one in inner.items() if one != NO_VALUE}
+    if isinstance(value, list):
+        return [one for one in (_decided(one, truth, depth + 1) for one in value) if one != NO_VALUE]
+    return value
+
+
+def shown(text: str) -> str:
+    """A text as a reader wants to see it: `${Todos.Arn}/index/*` is `Todos/index/*`."""
+    text = re.sub(r"arn:\$\{AWS::Partition\}:s3:::\$\{([^.:{}]+)\}", r"\1", text)
+    text = re.sub(r"^\$\{([^.:{}]+)(?:\.(?:\w*Arn))?\}", r"\1", text)
+    text = re.sub(r"\$\{(\(.*?\))\}", lambda m: m[1] if len(m[1]) <= 80 else m[1][:77] + "...", text)
+    return re.sub(r"\$\{!+", "${", text)
+
+
+def _person(kind: str, text: str) -> str:
+    """A principal in one way of writing: an account is its root, and anybody is anybody."""
+    if text == "*" and kind in ("", "AWS"):
+        return "*"
+    if kind == "AWS" and (re.fullmatch(r"\d{12}", text) or text == "${AWS::AccountId}"):
+        return f"arn:${{AWS::Partition}}:iam::{text}:root"
+    return text
+
+
+def _as_subs(value: Any) -> Any:
+    """What was read from a text in which variables are written as in `Fn::Sub`."""
+    if isinstance(value, str):
+        return {"Fn::Sub": value} if "${" in value else value
+    if isinstance(value, Mapping):
+        return {key: _as_subs(one) for key, one in value.items()}
+    return [_as_subs(one) for one in value] if isinstance(value, list) else value
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, sort_keys=True, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return repr(type(value)) if isinstance(value, Mapping | list) and not value else _repr(value)
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except RecursionError:
+        return "..."
+
+
+def _when(body: Mapping[str, Any]) -> When:
+    condition = body.get("Condition")
+    return frozenset({(condition, True)}) if isinstance(condition, str) else ALWAYS
+
+
+def _is_if(argument: Any) -> bool:
+    return isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str)
+
+
+def _function(value: Any) -> tuple[str, Any]:
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, argument),) = value.items()
+        if isinstance(name, str) and (name == "Ref" or name.startswith("Fn::")):
+            return name, argument
+    return "", None
+
+
+def types(template: Template) -> dict[str, str]:
+    """The type of each resource of a template."""
+    found = template.get("Resources")
+    return {
+        name: body["Type"]
+        for name, body in (found.items() if isinstance(found, Mapping) else ())
+        if isinstance(body, Mapping) and isinstance(body.get("Type"), str)
+    }
