@@ -196,10 +196,10 @@ def _plan(args: argparse.Namespace, plans: list[Plan]) -> None:
         print(as_json([_plain_plan(plan) for plan in plans]))
         return
     for plan in plans:
-        rows = [["put", item.key] for item in plan.put] + [["there already", item.key] for item in plan.there]
-        rows.append(["change" if plan.index_changes else "there already", plan.place.key("index.json")])
-        print(f"{plan.place.name} in {plan.place.region}: nothing was written")
-        print(table(["would be", "object"], [["put" if a == "put" else a, b] for a, b in rows]))
+        rows = [["put", item.key] for item in plan.put] + [["change", key] for key in plan.changes]
+        rows += [["leave", item.key] for item in plan.there]
+        print(f"{plan.place.name} in {plan.place.region}, nothing was written; publishing would")
+        print(table(["do", "object"], rows))
         print(f"releases new in the index: {', '.join(plan.new) or 'none'}")
 
 
@@ -207,8 +207,8 @@ def _plain_plan(plan: Plan) -> dict[str, object]:
     return {
         **_where(plan.place),
         "put": [item.key for item in plan.put],
+        "change": list(plan.changes),
         "there": [item.key for item in plan.there],
-        "index_changes": plan.index_changes,
         "new": list(plan.new),
     }
 

@@ -20,6 +20,17 @@ _NOT_ACCEPTED = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+_BUSY = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException"}
+_ELSEWHERE = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
+_PERMISSIONS = {
+    "GetObject": "s3:GetObject",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutObject": "s3:PutObject",
+}
+"""Where an operation of S3 has another name than the right to do it, or its answer names none."""
+
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
 
 
@@ -51,6 +62,8 @@ def one_line(text: object) -> str:
 
 def _said(error: Exception) -> str | None:
     from botocore import exceptions as aws
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
     match error:
         case aws.ClientError():
@@ -67,6 +80,8 @@ def _said(error: Exception) -> str | None:
             return f"no AWS region ({one_line(error)}): set AWS_REGION or name one"
         case aws.HTTPClientError() | aws.ConnectionError():
             return f"AWS cannot be reached: {one_line(error)}"
+        case HTTPError() | ResponseParserError():
+            return f"the answer of AWS broke off: {one_line(error)}; try again"
         case aws.BotoCoreError():
             return one_line(error)
     return None
@@ -82,7 +97,19 @@ def _answered(error: Exception) -> str:
         return f"AWS does not accept these credentials ({code}): {message}"
     if code in _DENIED:
         named = re.search(r"perform: (\S+)", message)
-        return f"these AWS credentials are not allowed to do {named[1] if named else operation}: {message}"
+        missing_right = named[1] if named else _PERMISSIONS.get(operation, operation)
+        return f"these AWS credentials are not allowed to do {missing_right}: {message}"
+    if code == "RequestTimeTooSkewed":
+        return f"the clock of this machine is off, and AWS takes no request of another time: set it ({message})"
+    if code in _ELSEWHERE:
+        region = getattr(error, "response", {}).get("Error", {}).get("Region")
+        named_region = f" {region}" if region else ""
+        return f"the bucket is in another region{named_region}: say --region with the bucket's own ({code}: {message})"
+    if code == "NoSuchBucket":
+        bucket = getattr(error, "response", {}).get("Error", {}).get("BucketName", "")
+        return f"there is no bucket {bucket or 'of that name'}, or no longer: make it, or name another ({message})"
+    if code in _BUSY:
+        return f"AWS still answers {code} to {operation} after several attempts: try again later ({message})"
     if missing := re.fullmatch(r"Stack (?:with id |\[)?(\S+?)\]? does not exist", message):
         return f"there is no stack {missing[1]}, or no longer: somebody else may be at work on it; try again"
     return f"AWS refused {operation} ({code}): {message}"

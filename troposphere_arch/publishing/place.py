@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..deploy.failures import aws_errors
 from ..errors import UserError
@@ -138,12 +139,21 @@ def connect(
     if not named:
         raise UserError("no AWS region: set AWS_REGION, or name one with --region")
     buckets = buckets_of(bucket, named)
-    account = owner or account_of(session.client("sts", region_name=named[0], endpoint_url=endpoint_url))
-    endpoint = _foreign(endpoint_url)
+    _check_endpoint(endpoint_url)
+
+    make: Any = session.client  # one overload for each service of AWS
+
+    def client(service: str, region: str, **more: Any) -> Any:
+        return make(service, region_name=region, endpoint_url=endpoint_url, config=_config(seconds, **more))
+
+    account = owner or account_of(client("sts", named[0]))
     stopped = threading.Event()
     made = []
     for region, name in buckets.items():
-        s3 = session.client("s3", region_name=region, endpoint_url=endpoint_url, config=_config(seconds, endpoint))
+        s3 = client("s3", region)
+        # What the user's configuration or environment says of the endpoint counts as well as the option.
+        if endpoint := _foreign(s3.meta.endpoint_url):
+            s3 = client("s3", region, s3={"addressing_style": "path"})
         partition = session.get_partition_for_region(region)
         made.append(_guarded(Place(s3, name, region, partition, account, prefix, endpoint, stopped)))
     return made
@@ -169,7 +179,7 @@ def partition_of(region: str) -> str:
     return str(boto3.Session().get_partition_for_region(region))
 
 
-def _config(seconds: float, endpoint: str) -> Any:
+def _config(seconds: float, **more: Any) -> Any:
     from botocore.config import Config
 
     return Config(
@@ -177,22 +187,25 @@ def _config(seconds: float, endpoint: str) -> Any:
         read_timeout=seconds,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=16,
-        s3={"addressing_style": "path"} if endpoint else {},
+        **more,
     )
 
 
-def _foreign(endpoint_url: str | None) -> str:
-    """The endpoint, when it is no name of AWS's own (such as one of a VPC endpoint), which only few can use."""
-    if not endpoint_url:
-        return ""
-    from urllib.parse import urlsplit
-
+def _check_endpoint(url: str | None) -> None:
+    if url is None:
+        return
     try:
-        host = urlsplit(endpoint_url).hostname or ""
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        host = ""
-    if not host or not endpoint_url.startswith(("http://", "https://")):
-        raise UserError(f"--endpoint-url {endpoint_url!r} is no address: write it as https://host")
+        good = False
+    if not good:
+        raise UserError(f"--endpoint-url {url!r} is no address: write it as https://host")
+
+
+def _foreign(endpoint_url: str) -> str:
+    """The endpoint, when it is none of AWS's own; what is published there has its address in the links."""
+    host = urlsplit(endpoint_url).hostname or ""
     return "" if host.endswith(tuple(f".{suffix}" for suffix in _SUFFIXES.values())) else endpoint_url.rstrip("/")
 
 

@@ -19,11 +19,11 @@ from ..deploy.failures import aws_errors, error_code
 from ..deploy.objects import other_bytes, stored_sha256
 from ..errors import UserError
 from ..layers import Pinned
-from ..releases.index import Index
+from ..releases.index import FILE, Index
 from .attempts import again, get, listed
 from .catalogue import Release
 from .place import LAYERS, Place, elsewhere
-from .shared import check_pointer, entry_of, merge, pointer_path, read_index
+from .shared import LATEST, changing, check_pointer, entry_of, merge, read_index
 
 THREADS = 8
 """Requests at once to one bucket."""
@@ -66,7 +66,8 @@ class Plan:
     new: tuple[str, ...]
     """Names of the releases that the index gains."""
 
-    index_changes: bool
+    changes: tuple[str, ...]
+    """Keys of what is not put once: the index, and what is made from it, as far as it is not as it will be."""
 
     def of(self, kind: str) -> tuple[Item, ...]:
         """What is to put, of one kind."""
@@ -80,9 +81,13 @@ def look(place: Place, releases: Sequence[Release]) -> Plan:
     there = read_index(place)
     index = merge(place, there, [entry_of(place, release) for release in releases])
     found = _keys(place, releases)
-    for scenario in dict.fromkeys(entry.scenario for entry in index.entries):
-        key = place.key(pointer_path(scenario))
-        if key in found and (old := get(place, key)):
+    changes = [] if there and there.text() == index.text() else [place.key(FILE)]
+    for path, data in changing(place, index).items():
+        old = get(place, place.key(path))
+        if old is None or old[0] != data:
+            changes.append(place.key(path))
+        scenario = path.removesuffix(f"/{LATEST}")
+        if old and scenario != path:
             check_pointer(place, scenario, old[0], there.latest(scenario) if there else None)
     items = list(items_of(place, releases))
     present = [item for item in items if item.key in found]
@@ -100,7 +105,7 @@ def look(place: Place, releases: Sequence[Release]) -> Plan:
         tuple(item for item in items if item.key in taken),
         index,
         tuple(entry.name for entry in index.entries if entry.name not in known),
-        there is None or there.text() != index.text(),
+        tuple(changes),
     )
 
 

@@ -105,6 +105,13 @@ def pointer(entry: Entry) -> bytes:
     return text({key: item for key, item in value.items() if item})
 
 
+def changing(place: Place, index: Index) -> dict[str, bytes]:
+    """What is made from the index alone: path -> bytes of `launch.md` and of each pointer."""
+    latest = {entry.scenario: entry for entry in index.releases()}  # of each scenario the last stays
+    pointers = {pointer_path(scenario): pointer(entry) for scenario, entry in latest.items()}
+    return {LAUNCH: links.page(place, index), **pointers} if pointers else {}
+
+
 def check_pointer(place: Place, scenario: str, data: bytes, latest: Entry | None) -> None:
     """Raises UserError when a pointer is ahead of the index: then the index has lost what it held."""
     try:

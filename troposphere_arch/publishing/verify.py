@@ -25,7 +25,7 @@ from .attempts import again, get, listed
 from .catalogue import CLAIM, Release, claim_bytes, claim_path, files_of, presets_of, template_of
 from .place import LAYERS, Place
 from .plan import check_bucket, side_by_side
-from .shared import LAUNCH, difference, parse_index, pointer, pointer_path
+from .shared import changing, difference, parse_index
 
 MISSING, ALTERED, FOREIGN, UNFINISHED = "missing", "altered", "foreign", "unfinished"
 
@@ -136,11 +136,7 @@ def _addresses(place: Place, index: Index, whole: set[str], findings: list[Findi
 
 def _changing(place: Place, index: Index, findings: list[Finding]) -> set[str]:
     """Compare what is made from the index with what is there; gives the keys."""
-    made = {LAUNCH: links.page(place, index)} if index.entries else {}
-    for scenario in dict.fromkeys(entry.scenario for entry in index.entries):
-        latest = index.latest(scenario)
-        assert latest is not None  # noqa: S101 - a published index has releases only
-        made[pointer_path(scenario)] = pointer(latest)
+    made = changing(place, index)
     for path, data in made.items():
         there = get(place, place.key(path))
         if there is None:

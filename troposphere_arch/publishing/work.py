@@ -101,7 +101,8 @@ def _one(plan: Plan, layers: Mapping[str, bytes], done: Callable[[Step], None]) 
     _swap(place, "index", FILE, index, _JSON, done)
     now = read_index(place) or Index()
     _swap(place, "page", LAUNCH, lambda there: links.page(place, read_index(place) or now), _MARKDOWN, done)
-    for scenario in dict.fromkeys(entry.scenario for entry in ours):
+    # Of all scenarios: whoever was killed before the pointers has left them to the next.
+    for scenario in dict.fromkeys(entry.scenario for entry in now.entries):
         _swap(place, "pointer", pointer_path(scenario), _pointer(place, scenario), _JSON, done)
     return now
 
