@@ -8,15 +8,17 @@ import sys
 
 COMMANDS = {
     "build": "make the templates, lint them, write them (the command when none is named)",
-    "list": "the templates, their versions and sizes",
+    "list": "the templates, their versions and sizes, drafts and releases",
     "show": "one template: parameters, outputs, resources, arrows",
     "lint": "lint any CloudFormation templates with cfn-lint and the house rules",
     "diff": "what an update from one template to another does to a running stack",
+    "release": "freeze what the sources make, for ever; or check that all releases are as they were",
+    "audit": "hold all releases against today's rules and the ends of runtimes",
     "package": "build what functions need of third-party libraries, as Lambda layers",
     "publish": "put the releases into S3, ready to deploy: immutable, verified, never half there",
     "up": "deploy a template: into the embedded emulator, or into an AWS account",
     "demo": "play a user's journey against the stack in the emulator, step by step",
-    "status": "the stacks that are up: template and version of each",
+    "status": "the stacks that are up: template, version, and what an update to the latest would do",
     "down": "delete a stack and what it retained, or everything in the emulator",
 }
 

@@ -17,13 +17,15 @@ from .table import as_json, table
 from .where import about, account, account_options, agreed, here_of, in_account, say, scenario_of
 
 if TYPE_CHECKING:
+    from ..choosing import Chosen
     from ..deploy import Artifact, Needs, Plan, Target
     from ..local import Emulator
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("scenario", help=f"one of: {', '.join(scenarios.NAMES)}")
+    names = f"one of: {', '.join(scenarios.NAMES)}"
+    parser.add_argument("scenario", help=f"{names}; with @VERSION, such as todo@1.0.0, that release")
     parser.add_argument("--stack-name", metavar="N", help="instead of the scenario's name")
     parser.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter (repeatable)")
     parser.add_argument("--parameters", metavar="FILE", type=Path, help="a parameter file, as create-stack takes it")
@@ -46,35 +48,38 @@ def _port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Deploy, and print the outputs and what to try next."""
-    body = _template(args.scenario)
+    from ..choosing import choose
+
+    chosen = choose(args.scenario)
+    args.scenario = chosen.scenario
     parameters = given_parameters(args.parameters, args.parameter)
     name = args.stack_name or args.scenario
     if in_account(args):
         _without(args.port, "--port", "the emulator")
         _without(args.stock, "--stock", "the emulator")
-        return _up_in_account(args, name, body, parameters)
+        return _up_in_account(args, name, chosen, parameters)
     _without(args.s3_bucket, "--s3-bucket", "an account")
     _without(args.yes, "--yes", "an account")
     from .. import local
 
     with local.turn():
-        return _up_here(args, name, body, parameters)
+        return _up_here(args, name, chosen, parameters)
 
 
-def _up_here(args: argparse.Namespace, name: str, body: bytes, parameters: dict[str, str]) -> int:
+def _up_here(args: argparse.Namespace, name: str, chosen: Chosen, parameters: dict[str, str]) -> int:
     from .. import deploy
 
     emulator, started = _emulator(args)
     try:
         target = deploy.target_of(emulator.client)
         _same_template(target, name, args.scenario)
-        needs = deploy.needs(target, name, body, parameters)
+        needs = deploy.needs(target, name, chosen.template, parameters, chosen.layers)
         if needs.artifacts and not emulator.patched:
             raise UserError("the unmodified emulator has no DAX: leave out --stock, or ReadCache=dax")
         missing = _missing(target, needs, "host")
         deploy.ensure_bucket(target)
         _put(target, missing)
-        plan = deploy.plan(target, name, body, needs.parameters)
+        plan = deploy.plan(target, name, chosen.template, needs.parameters)
         outputs = deploy.execute(plan, say)
     except BaseException as error:
         if started:  # nothing was deployed, so nothing stays behind; also on Ctrl-C
@@ -98,18 +103,18 @@ def _without(value: object, option: str, where: str) -> None:
         raise UserError(f"{option} is for {where} only")
 
 
-def _up_in_account(args: argparse.Namespace, name: str, body: bytes, parameters: dict[str, str]) -> int:
+def _up_in_account(args: argparse.Namespace, name: str, chosen: Chosen, parameters: dict[str, str]) -> int:
     from .. import deploy
 
     target = account(args, args.s3_bucket)
     _same_template(target, name, args.scenario)
-    needs = deploy.needs(target, name, body, parameters)
+    needs = deploy.needs(target, name, chosen.template, parameters, chosen.layers)
     missing = _missing(target, needs, "lambda")
     if not args.s3_bucket:
         how = "made when missing: private, TLS only"
         print(f"The template goes through the bucket {target.bucket}, {how}.", file=sys.stderr)
         deploy.ensure_bucket(target)
-    plan = deploy.plan(target, name, body, needs.parameters)
+    plan = deploy.plan(target, name, chosen.template, needs.parameters)
     try:
         go = _may_deploy(plan, args.yes)
         if go:
@@ -124,22 +129,6 @@ def _up_in_account(args: argparse.Namespace, name: str, body: bytes, parameters:
     outputs = deploy.execute(plan, say)
     _report(args, plan, outputs, _in_account(target, outputs))
     return 0
-
-
-def _template(scenario: str) -> bytes:
-    """The very bytes of the catalogue: in a checkout the file below templates/, if it is as the sources make it."""
-    from .. import building, catalogue
-
-    path = catalogue.template_path(scenario, scenarios.page(scenario).VERSION)
-    if places.checkout() is None:
-        return catalogue.contents()[path]
-    file = places.templates() / path
-    result = building.build(places.templates(), write=not file.exists())
-    if path in result.changed and file.exists() and file.read_bytes() != catalogue.contents()[path]:
-        raise UserError(f"{file} is not what the sources make: run `{places.command()}` first, or undo the change")
-    if result.findings:
-        raise UserError(f"the template has {len(result.findings)} lint findings: see `{places.command()} build`")
-    return file.read_bytes()
 
 
 def _emulator(args: argparse.Namespace) -> tuple[Emulator, bool]:

@@ -11,12 +11,13 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from .. import evaluate, layers
 from ..errors import UserError
+from ..layers import Pinned
 from .failures import aws_errors, error_code
+from .objects import put_new
 from .parameters import check_parameters
 from .stacks import describe
 from .target import Target
@@ -28,11 +29,12 @@ VPC, SUBNETS, ZONES = "VpcId", "SubnetIds", "Zones"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A layer by its name here, and where a stack looks for it."""
+    """A layer by its name here, and where a stack looks for it. `pinned` is there when a release froze it."""
 
     layer: str
     bucket: str
     key: str
+    pinned: Pinned | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,12 @@ class Needs:
 
 
 @aws_errors()
-def needs(target: Target, stack_name: str, body: bytes, given: Mapping[str, str]) -> Needs:
+def needs(
+    target: Target, stack_name: str, body: bytes, given: Mapping[str, str], frozen: Iterable[Pinned] = ()
+) -> Needs:
     """What a stack of this template (JSON) needs when its parameters are those given, else as it runs, else default.
+
+    `frozen` are the layers that the template's release froze; what is not among them must be one of today's.
 
     A layer whose bucket is nobody's choice comes from the target's own. Raises UserError when the template or its Rules
     refuse the parameters; when a bucket does not exist (the target's own may be made yet), is another account's or in
@@ -76,7 +82,8 @@ def needs(target: Target, stack_name: str, body: bytes, given: Mapping[str, str]
     for parameter in sorted(buckets):
         _check_bucket(target, parameter, values[parameter])
     notes = _check_subnets(target, values) if values.get(VPC, NONE) != NONE else _check_zones(target, values)
-    artifacts = tuple(Artifact(_name(key), values[parameter], key) for parameter, key in content)
+    released = {pinned.key: pinned for pinned in frozen}
+    artifacts = tuple(_artifact(key, values[parameter], released) for parameter, key in content)
     return Needs({**given, **ours}, {name: values[name] for name in known}, artifacts, notes)
 
 
@@ -92,9 +99,14 @@ def missing(target: Target, artifacts: Iterable[Artifact], platform: str) -> lis
     for artifact in artifacts:
         there = _hash_there(target, artifact)
         # What a layer for Lambda must be is recorded: one that is there need not be built.
-        if platform == "lambda" and there == layers.expected(artifact.layer):
+        pinned = artifact.pinned or layers.today(artifact.layer)
+        if platform == "lambda" and there == pinned.sha256:
             continue
-        layer = builder.build(artifact.layer, builder.platform(platform))
+        layer = (
+            builder.build_pinned(pinned, platform)
+            if artifact.pinned
+            else builder.build(artifact.layer, builder.platform(platform))
+        )
         if there != layer.sha256:
             found.append((artifact, layer.data))
     return found
@@ -102,15 +114,9 @@ def missing(target: Target, artifacts: Iterable[Artifact], platform: str) -> lis
 
 @aws_errors()
 def put(target: Target, artifact: Artifact, data: bytes) -> None:
-    """Put the bytes where the stack looks for them. S3 verifies and keeps their SHA-256."""
-    target.client("s3").put_object(
-        Bucket=artifact.bucket,
-        Key=artifact.key,
-        Body=data,
-        ContentType="application/zip",
-        ChecksumSHA256=base64.b64encode(sha256(data).digest()).decode(),
-        ExpectedBucketOwner=target.account,
-    )
+    """Put the bytes where the stack looks for them. Raises UserError when others are there."""
+    s3 = target.client("s3")
+    put_new(s3, artifact.bucket, artifact.key, data, content_type="application/zip", owner=target.account)
 
 
 def _layers(template: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -122,12 +128,15 @@ def _layers(template: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _name(key: str) -> str:
+def _artifact(key: str, bucket: str, frozen: Mapping[str, Pinned]) -> Artifact:
+    """The layer of this key: one of today's, which the sources make, or one that a release froze."""
     name = layers.name_of(key)
-    if name is None:
-        ours = ", ".join(map(layers.key, layers.NAMES))
-        raise UserError(f"the template needs the layer {key}, which is none of this version's ({ours}): build it anew")
-    return name
+    if name is not None:
+        return Artifact(name, bucket, key)
+    if key in frozen:
+        return Artifact(frozen[key].name, bucket, key, frozen[key])
+    ours = ", ".join(map(layers.key, layers.NAMES))
+    raise UserError(f"the template needs the layer {key}, which is none of this version's ({ours}): build it anew")
 
 
 def _hash_there(target: Target, artifact: Artifact) -> str | None:
