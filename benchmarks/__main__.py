@@ -21,6 +21,7 @@ PAIRS = (
     Pair("again", "a build where nothing changed, against what any Python command costs", ours.AGAIN, ours.PYTHON, 2.5),
     Pair("lint", "generate and lint, against only linting the same files", ours.COLD, peers.CFN_LINT),
     Pair("cdk", "generate and lint, against the same architecture in the AWS CDK", ours.COLD, peers.CDK_SYNTH),
+    Pair("diff", "any two templates of 500 resources each, start-up included", ours.DIFF, at_most=1.0),
     Pair("up", "from nothing to an API on this machine that answers", ours.UP, at_most=5.0),
 )
 

@@ -70,6 +70,26 @@ def up(folder: Path) -> Run:
     return once
 
 
+def differ(folder: Path) -> Run:
+    """`diff` of two templates of 500 resources: the slowest of four shapes, start-up included."""
+    from benchmarks.large import pairs
+
+    files = []
+    for name, pair in pairs().items():
+        files.append((name, folder / f"{name} old.json", folder / f"{name} new.json"))
+        for template, file in zip(pair, files[-1][1:], strict=True):
+            file.write_text(json.dumps(template))
+
+    def once() -> Sample:
+        samples = {
+            name: run([*BUILD, "diff", old, new, "--json"], environment(folder), ROOT) for name, old, new in files
+        }
+        name, slowest = max(samples.items(), key=lambda sample: sample[1].seconds)
+        return replace(slowest, made=f"of {len(files)} shapes the slowest: {name}")
+
+    return once
+
+
 def size(*templates: Path) -> str:
     """What templates amount to, so that one sees whether like is compared with like."""
     texts = [template.read_text() for template in templates]
@@ -116,3 +136,4 @@ PYTHON = Contender("python -c pass", python)
 COLD = Contender("cold build", cold)
 AGAIN = Contender("no-change build", again)
 UP = Contender("up to first answer", up)
+DIFF = Contender("diff", differ)

@@ -34,7 +34,9 @@ def base() -> dict[str, Any]:
             "Server": resource("AWS::EC2::Instance", ImageId="ami-1", InstanceType="t3.micro"),
             "Watch": resource("AWS::CloudWatch::Alarm", EvaluationPeriods=1, Dimensions=[{"Value": {"Ref": "Server"}}]),
             "Sometimes": queue({"Condition": "Large"}, DelaySeconds={"Fn::If": ["Large", 1, 2]}),
-            "Work": function(MemorySize={"Fn::If": ["Large", 512, 128]}, Environment={"Variables": {"N": {"Ref": "Count"}}}),
+            "Work": function(
+                MemorySize={"Fn::If": ["Large", 512, 128]}, Environment={"Variables": {"N": {"Ref": "Count"}}}
+            ),
             "Queue": queue(FifoQueue=True),
             "Own": resource("Custom::Thing", ServiceToken="arn", X=1),
         },

@@ -304,3 +304,27 @@ def test_nested_stacks_are_told_apart_from_those_that_were_not_looked_at() -> No
     old, new = template({"It": queue(FifoQueue=True)}), template({"It": queue()})
     found = diff(parent, parent, nested={"Child": Nested(old, new)})
     assert (names(found), found.notes) == ({"Child/It"}, ())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"Fn::Join": ["", ["a-", {"Ref": "Q"}, "-", {"Fn::GetAtt": ["Q", "Arn"]}]]},
+        {"Fn::Join": ["-", ["a", {"Ref": "Q"}, {"Fn::Sub": "${Q.Arn}"}]]},
+        {"Fn::Sub": ["${A}-${Q}-${B}", {"A": "a", "B": {"Fn::GetAtt": ["Q", "Arn"]}}]},
+    ],
+)
+def test_a_text_put_together_in_another_way_is_the_same(other: dict[str, Any]) -> None:
+    sub = {"Fn::Sub": "a-${Q}-${Q.Arn}"}
+    old, new = (template({"It": queue(QueueName=value), "Q": queue()}) for value in (sub, other))
+    assert not diff(old, new).changes
+    changed = template({"It": queue(QueueName={"Fn::Sub": "b-${Q}-${Q.Arn}"}), "Q": queue()})
+    assert change_of(diff(changed, new), "It").certain
+
+
+def test_two_attributes_of_one_resource_may_be_the_same() -> None:
+    old, new = (
+        template({"It": queue(QueueName=value), "Q": queue()})
+        for value in ({"Ref": "Q"}, {"Fn::GetAtt": ["Q", "QueueUrl"]})
+    )
+    assert not change_of(diff(old, new), "It").certain

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..evaluate import simplified
 from . import facts
+from .canonical import canonical
 from .facts import Update
 from .model import NEW, Bump, Change, Effect, Path, Reason, Section
 from .values import differences, references, same
@@ -232,7 +233,7 @@ def _changed(
 
 
 def _properties(body: Mapping[str, Any], side: Side, holding: Mapping[str, bool]) -> Any:
-    return simplified(body.get("Properties") or {}, side.values, holding, side.mappings())
+    return canonical(simplified(body.get("Properties") or {}, side.values, holding, side.mappings()))
 
 
 def cause(kind: str, path: Path, *, certain: bool = True, when: str = "", through: str = "") -> Cause:

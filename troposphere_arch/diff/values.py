@@ -149,10 +149,12 @@ def _is_certain(old: Any, new: Any, resources: Container[str]) -> bool:
     before, after = _unknowns(old), _unknowns(new)
     if before == after:
         return True  # only what is literal in them differs, or there is nothing else
-    return bool(before and after) and not before & after and all(one in resources for one in before | after)
+    targets = [{target for target, _ in one} for one in (before, after)]
+    both = bool(before and after) and not targets[0] & targets[1]
+    return both and all(target in resources for one in targets for target in one)
 
 
-def _unknowns(value: Any) -> set[str]:
-    """What is not known in a value: the parameters and the resources that it names, or else its functions as text."""
-    found = {one.target for one in references(value)} if value is not ABSENT else set()
-    return found or ({json.dumps(value, sort_keys=True, default=str)} if is_function(value) else set())
+def _unknowns(value: Any) -> set[tuple[str, str]]:
+    """What is not known in a value: parameters, resources and attributes that it names, or its functions as text."""
+    found = {(one.target, one.attribute) for one in references(value)} if value is not ABSENT else set()
+    return found or ({(json.dumps(value, sort_keys=True, default=str), "")} if is_function(value) else set())
