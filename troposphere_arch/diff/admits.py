@@ -85,13 +85,13 @@ def _values(old: Declaration, new: Declaration) -> Iterator[Verdict]:
     if before is None and after is None:
         return
     if before is None:
-        yield Verdict(Admits.LESS, f"only {_listed(after or [])} is allowed, and anything was", path)
+        yield Verdict(Admits.LESS, f"only {_listed(after or [])} may be given, and anything could", path)
         return
     was = [value for value in before if _passes(value, old) is not False]
     refused = [value for value in was if _passes(value, new) is False]
     unsure = [value for value in was if _passes(value, new) is None and _passes(value, old) is not None]
     if refused:
-        yield Verdict(Admits.LESS, f"{_listed(refused)} is not allowed any more", path)
+        yield Verdict(Admits.LESS, f"not allowed any more: {_listed(refused)}", path)
     if unsure:
         yield Verdict(Admits.UNKNOWN, f"whether {_listed(unsure)} still fits the pattern can't be told", path)
     if after is None:
@@ -99,7 +99,7 @@ def _values(old: Declaration, new: Declaration) -> Iterator[Verdict]:
         return
     more = [value for value in after if value not in was and _passes(value, new) is not False]
     if more:
-        yield Verdict(Admits.MORE, f"{_listed(more)} is allowed as well", path)
+        yield Verdict(Admits.MORE, f"allowed as well: {_listed(more)}", path)
 
 
 def _passes(value: str, declaration: Declaration) -> bool | None:
@@ -138,9 +138,9 @@ def _pattern(old: Declaration, new: Declaration) -> Iterator[Verdict]:
     if was == will:
         yield Verdict(Admits.SAME, f"the pattern {after} allows what {before} did", path)
     elif was < will:
-        yield Verdict(Admits.MORE, f"what fits {_listed(sorted(will - was))} is allowed as well", path)
+        yield Verdict(Admits.MORE, f"allowed as well: what fits {_listed(sorted(will - was))}", path)
     elif will < was:
-        yield Verdict(Admits.LESS, f"what fits {_listed(sorted(was - will))} is not allowed any more", path)
+        yield Verdict(Admits.LESS, f"not allowed any more: what fits {_listed(sorted(was - will))}", path)
     else:
         yield Verdict(Admits.UNKNOWN, f"whether {after} allows all that {before} did can't be told", path)
 

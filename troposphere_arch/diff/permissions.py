@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .model import Bump, Change, Effect, Reason, Section, Template
-from .policies import ALWAYS, Grant, Grants, Holder, Kind, Not, Role, Test, When, grants, shown, types
+from .policies import ALWAYS, Grant, Grants, Holder, Kind, Not, Role, Test, When, grants, types
+from .spelled import shown
 from .worlds import Side, World, formula, worlds
 
 WIDENED, NARROWED = "widened", "narrowed"
@@ -44,6 +45,7 @@ class _Finding:
 
     grant: Grant
     when: When
+    sure: bool
     only: str = ""
 
 
@@ -56,12 +58,12 @@ class _Comparison:
     def changes(self) -> Iterator[Change]:
         before, after = grants(self.old, self.new), grants(self.new, self.old)
         kinds = {**types(self.old.template), **types(self.new.template)}
-        reasons: dict[tuple[str, str], dict[str, When]] = {}
+        reasons: dict[tuple[str, str], dict[str, tuple[When, bool]]] = {}
         for holder in dict.fromkeys([*before, *after]):
-            for action, says, when in self._of(holder, before, after):
-                reasons.setdefault((holder.name, action), {}).setdefault(says, when)
+            for action, says, when, sure in self._of(holder, before, after):
+                reasons.setdefault((holder.name, action), {}).setdefault(says, (when, sure))
         for (name, action), found in reasons.items():
-            whens = set(found.values())
+            whens = {when for when, _ in found.values()}
             widened = action == WIDENED
             yield Change(
                 Section.PERMISSIONS,
@@ -70,32 +72,33 @@ class _Comparison:
                 Effect.IN_PLACE,
                 Bump.MINOR if widened else Bump.PATCH,
                 kind=kinds.get(name, ""),
-                certain=all(when == ALWAYS for when in whens),
+                certain=any(sure for _, sure in found.values()),
                 reasons=tuple(Reason(says, source=_PAGE) for says in found),
                 when=_conditions(whens.pop()) if len(whens) == 1 else "",
             )
 
-    def _of(self, holder: Holder, before: Grants, after: Grants) -> Iterator[tuple[str, str, When]]:
+    def _of(self, holder: Holder, before: Grants, after: Grants) -> Iterator[tuple[str, str, When, bool]]:
         was, will = before.get(holder, {}), after.get(holder, {})
         gone = [*self._missing(was, will, self.old, self.new)]
         come = [*self._missing(will, was, self.new, self.old)]
         opaque = [one for one in (*come, *gone) if one.grant.kind is Kind.OPAQUE]
         if opaque:
-            yield WIDENED, _say_opaque(holder), ALWAYS
+            yield WIDENED, _say_opaque(holder), ALWAYS, True
         there = [_body(side, holder) is not None for side in (self.old, self.new)]
         own = _own_condition(holder, self.new) or _own_condition(holder, self.old)
         if there[0] != there[1]:
             # What limits a principal that is new takes nothing from anybody, and goes with one that goes.
             if any(one.grant.kind.more for one in (*come, *gone)):
                 action, state = (WIDENED, "new") if there[1] else (NARROWED, "gone")
-                yield action, f"{holder.name} is {state}", ALWAYS
+                yield action, f"{holder.name} is {state}", own, not own
                 for found, added in ((come, True), (gone, False)):
-                    for says, _, when in _sentences(holder, found, added, own):
-                        yield action, says, when
+                    for says, more, when, sure in _sentences(holder, found, added, own):
+                        if more or added:
+                            yield action, says, when, sure
             return
         for found, added in ((come, True), (gone, False)):
-            for says, more, when in _sentences(holder, found, added, own):
-                yield (WIDENED if more == added else NARROWED), says, when
+            for says, more, when, sure in _sentences(holder, found, added, own):
+                yield (WIDENED if more == added else NARROWED), says, when, sure
 
     def _missing(
         self, here: Mapping[Grant, list[When]], there: Mapping[Grant, list[When]], side: Side, other: Side
@@ -108,29 +111,27 @@ class _Comparison:
             covering = [one for one in there if covers(one, grant)]
             elsewhere = [when for one in covering for when in there[one]]
             for when in whens:
-                if not self._uncovered(when, elsewhere, side, other):
-                    continue
-                yield _Finding(grant, when, self._left(grant, covering, there))
+                uncovered = self._uncovered(when, elsewhere, side, other)
+                if any(uncovered):
+                    sure = when == ALWAYS and all(uncovered)
+                    yield _Finding(grant, when, sure, self._left(grant, covering, there))
 
     def _names(self, whens: Iterable[When], side: Side) -> set[frozenset[tuple[str, bool]]]:
         """Conditions by their definitions."""
         return {frozenset((repr(formula(side, name)), truth) for name, truth in when) for when in whens}
 
-    def _uncovered(self, when: When, elsewhere: list[When], side: Side, other: Side) -> bool:
-        """Whether there is a world in which this is so here, and none of those is there."""
+    def _uncovered(self, when: When, elsewhere: list[When], side: Side, other: Side) -> list[bool]:
+        """For each world in which this is so here: whether none of those is there."""
         if ALWAYS in elsewhere:
-            return False
+            return []
         mine = frozenset(name for name, _ in when)
         theirs = frozenset(name for one in elsewhere for name, _ in one)
         here_is_old = side is self.old
         key = (mine, theirs) if here_is_old else (theirs, mine)
         if key not in self._worlds:
             self._worlds[key] = worlds(self.old, self.new, *key)
-        for world in self._worlds[key]:
-            here, there = (world.old, world.new) if here_is_old else (world.new, world.old)
-            if _holds(when, here) and not any(_holds(one, there) for one in elsewhere):
-                return True
-        return False
+        both = [(world.old, world.new) if here_is_old else (world.new, world.old) for world in self._worlds[key]]
+        return [not any(_holds(one, there) for one in elsewhere) for here, there in both if _holds(when, here)]
 
     def _left(self, grant: Grant, covering: list[Grant], there: Mapping[Grant, list[When]]) -> str:
         """What the other side has of this, in words."""
@@ -245,18 +246,20 @@ class _Group(NamedTuple):
     who: str | Not
     tests: frozenset[Test]
     when: When
+    sure: bool
     only: str
 
 
-def _sentences(holder: Holder, found: list[_Finding], added: bool, own: When) -> Iterator[tuple[str, bool, When]]:
+def _sentences(holder: Holder, found: list[_Finding], added: bool, own: When) -> Iterator[tuple[str, bool, When, bool]]:
     """Each sentence, whether its kind of grant permits more, and when it holds."""
     groups: dict[_Group, dict[str, set[str]]] = {}
     for finding in found:
         grant, when = finding.grant, finding.when - own
         if grant.kind is Kind.OPAQUE:
             continue
-        group = _Group(grant.kind, grant.who, grant.tests, when, finding.only)
-        resource = "" if holder.role is Role.TRUST else _resource(grant.resource)
+        group = _Group(grant.kind, grant.who, grant.tests, when, finding.sure, finding.only)
+        own_policy = holder.role is Role.TRUST or (holder.role is Role.GUARDS and grant.resource == "*")
+        resource = "" if own_policy else _resource(grant.resource)
         groups.setdefault(group, {}).setdefault(resource, set()).add(_action(grant.action))
     for group, by_resource in groups.items():
         together: dict[tuple[str, ...], list[str]] = {}
@@ -264,7 +267,7 @@ def _sentences(holder: Holder, found: list[_Finding], added: bool, own: When) ->
             together.setdefault(tuple(sorted(actions)), []).append(resource)
         for actions_, resources in together.items():
             says = _sentence(holder, group, actions_, sorted(resources), added)
-            yield says, group.kind.more, group.when
+            yield says, group.kind.more, group.when, group.sure
 
 
 def _sentence(holder: Holder, group: _Group, actions: tuple[str, ...], resources: list[str], added: bool) -> str:
@@ -380,4 +383,8 @@ def _test(test: Test) -> str:
 
 def _conditions(when: When) -> str:
     """Conditions of the stack in words: "under condition HasReadCache"."""
-    return " and ".join(f"under condition {name}" if truth else f"unless {name}" for name, truth in sorted(when))
+    names = [
+        *sorted(name for name, truth in when if truth),
+        *sorted(f"not {name}" for name, truth in when if not truth),
+    ]
+    return f"under condition {' and '.join(names)}" if names else ""

@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .model import Template
+from .spelled import VARIABLE, canonical, function, shown, spelled, token
 from .worlds import Side, conditions_in, formula
 
 # The conditions of the stack under which something is there, each with what it must be: all of them together.
@@ -28,7 +29,6 @@ ALWAYS: When = frozenset()
 NO_VALUE = {"Ref": "AWS::NoValue"}
 _DEEPEST = 100  # functions within functions; what goes deeper is taken as it is
 _MOST_CONDITIONS = 5  # in one value; with more of them it is taken as it is
-_VARIABLE = re.compile(r"\$\{\s*([^!{}\s][^{}]*?)\s*\}")
 _POLICY_VERSION = "2012-10-17"
 
 
@@ -308,7 +308,7 @@ class _Reader:
         principal = properties["Principal"]
         statement = {
             "Effect": "Allow",
-            "Principal": principal if isinstance(principal, Mapping) and not _function(principal)[0] else [principal],
+            "Principal": principal if isinstance(principal, Mapping) and not function(principal)[0] else [principal],
             "Action": properties["Action"],
             "Condition": tests,
         }
@@ -320,7 +320,7 @@ class _Reader:
         todo: list[tuple[When, Any, bool]] = [(resource.when, resource.properties, False)]
         while todo:
             when, node, expected = todo.pop()
-            name, argument = _function(node)
+            name, argument = function(node)
             if name == "Fn::If" and _is_if(argument):
                 todo += [(when | {(argument[0], truth)}, argument[2 - truth], expected) for truth in (True, False)]
             elif node == NO_VALUE:
@@ -341,7 +341,7 @@ class _Reader:
             return node if expected or any(isinstance(s, Mapping) and "Effect" in s for s in statements) else None
         if not expected and not (isinstance(node, str) and '"Statement"' in node):
             return None
-        text = self.text(node) if isinstance(node, str) or _function(node)[0] in ("Fn::Sub", "Fn::Join") else ""
+        text = self.text(node) if isinstance(node, str) or function(node)[0] in ("Fn::Sub", "Fn::Join") else ""
         try:
             parsed = json.loads(text)
         except (ValueError, RecursionError):
@@ -360,7 +360,7 @@ class _Reader:
             current = str(written.get("Version", "")) == _POLICY_VERSION
             literal: Callable[[str], str] = (lambda t: t) if current else (lambda t: t.replace("${!", "${!!"))
             for place, statement in items(written["Statement"], here):
-                if isinstance(statement, Mapping) and not _function(statement)[0]:
+                if isinstance(statement, Mapping) and not function(statement)[0]:
                     self._statement(holder, statement, place, literal)
                 else:
                     self._opaque(holder, statement, place)
@@ -410,7 +410,7 @@ class _Reader:
 
     def _people(self, principal: Any) -> Iterator[tuple[When, str]]:
         for when, one in items(principal):
-            if isinstance(one, Mapping) and not _function(one)[0]:
+            if isinstance(one, Mapping) and not function(one)[0]:
                 for kind, value in one.items():
                     for more, who in items(value):
                         for again, text in self.texts(who):
@@ -425,11 +425,11 @@ class _Reader:
         for when, block in alternatives(condition if condition is not None else {}):
             if block == NO_VALUE:
                 block = {}
-            if not isinstance(block, Mapping) or _function(block)[0]:
+            if not isinstance(block, Mapping) or function(block)[0]:
                 return None
             tests = set()
             for operator, keys in block.items():
-                if not isinstance(keys, Mapping) or _function(keys)[0]:
+                if not isinstance(keys, Mapping) or function(keys)[0]:
                     return None
                 for key, value in keys.items():
                     values = frozenset(literal(self.plain(one)) for _, one in items(value))
@@ -456,7 +456,7 @@ class _Reader:
         text = self.text(value)
         if text.startswith("arn:aws:"):
             text = "arn:${AWS::Partition}:" + text.removeprefix("arn:aws:")
-        return _VARIABLE.sub(self._bucket, text) if ".Arn}" in text else text
+        return VARIABLE.sub(self._bucket, text) if ".Arn}" in text else text
 
     def _bucket(self, variable: re.Match[str]) -> str:
         """The ARN of a bucket can be put together from its name as well."""
@@ -466,62 +466,40 @@ class _Reader:
             return f"arn:${{AWS::Partition}}:s3:::${{{name}}}"
         return variable[0]
 
-    def text(self, value: Any, depth: int = 0) -> str:
-        """A value as text: `${Name.Attribute}` is what the stack knows, `${!aws:username}` is for IAM itself."""
-        if isinstance(value, str):
-            return value.replace("${", "${!")
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, int | float):
-            return str(value)
-        name, argument = _function(value)
-        if depth > _DEEPEST:
-            return self._token(value)
-        if name == "Ref" and isinstance(argument, str):
-            return f"${{{argument}}}"
-        if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(one, str) for one in argument):
-            return f"${{{'.'.join(argument)}}}"
-        if name == "Fn::Sub":
-            text, own = argument if isinstance(argument, list) and len(argument) == 2 else (argument, {})
-            if isinstance(text, str) and isinstance(own, Mapping):
-                known = {key: self.text(one, depth + 1) for key, one in own.items()}
-                return _VARIABLE.sub(lambda m: known.get(m[1], f"${{{m[1]}}}"), text)
-        if name == "Fn::Join" and isinstance(argument, list) and len(argument) == 2:
-            by, parts = argument
-            if isinstance(by, str) and isinstance(parts, list):
-                return by.replace("${", "${!").join(self.text(part, depth + 1) for part in parts)
+    def text(self, value: Any) -> str:
+        return spelled(value, self._token)
+
+    def _token(self, value: Any) -> str:
+        """What a mapping gives; else a variable that is equal only where all that the value hangs on is the same."""
+        name, argument = function(value)
+        more: list[Any] = [formula(self.side, one) for one in sorted(conditions_in(value))]
         if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) >= 3:
-            return self._found_in_map(argument, value)
-        return self._token(value)
+            found = self._found_in_map(*argument[:3])
+            if isinstance(found, str | int):
+                return spelled(found)
+            more.append(found)
+        return token(value, canonical(more) if more else "")
 
-    def _found_in_map(self, argument: list[Any], value: Any) -> str:
-        """What a mapping gives; where the row is not known, a token that changes with what a running stack may get."""
-        name, first, second = argument[:3]
-        mappings = self.side.mappings()
-        mapping = mappings.get(name) if isinstance(name, str) else mappings
+    def _found_in_map(self, name: Any, first: Any, second: Any) -> Any:
+        """The value; where the row is not known, all of those that a running stack may have."""
+        mapping = self.side.mappings().get(name) if isinstance(name, str) else None
         if not isinstance(mapping, Mapping):
-            return self._token(value)
+            return self.side.mappings()
         row = mapping.get(first) if isinstance(first, str) else None
-        if isinstance(row, Mapping) and isinstance(second, str) and isinstance(row.get(second), str | int):
-            return str(row[second]).replace("${", "${!")
-        others = self.rows.get(name) if isinstance(name, str) else None
+        if isinstance(row, Mapping) and isinstance(second, str) and second in row:
+            return row[second]
+        others = self.rows.get(name)
         common = {key: row for key, row in mapping.items() if not isinstance(others, Mapping) or key in others}
-        if isinstance(second, str):
-            common = {key: row.get(second) if isinstance(row, Mapping) else row for key, row in common.items()}
-        return self._token(value, common)
-
-    def _token(self, value: Any, *more: Any) -> str:
-        """A value that cannot be taken apart, with all that it hangs on: equal to itself only."""
-        formulas = [formula(self.side, name) for name in sorted(conditions_in(value))]
-        text = _json(value) + "".join(map(_json, (formulas, *more) if formulas else more))
-        return "${" + text.replace("{", "(").replace("}", ")").replace("$", "") + "}"
+        if not isinstance(second, str):
+            return common
+        return {key: row.get(second) if isinstance(row, Mapping) else row for key, row in common.items()}
 
 
 def items(value: Any, when: When = ALWAYS, depth: int = 0) -> Iterator[tuple[When, Any]]:
     """Every element of a list, in every branch, and when it is there; what is no list is a list of one."""
     if value is None or value == NO_VALUE:
         return
-    name, argument = _function(value)
+    name, argument = function(value)
     if depth > _DEEPEST:
         yield when, value
     elif isinstance(value, list):
@@ -555,7 +533,7 @@ def alternatives(value: Any) -> list[tuple[When, Any]]:
 
 def _undecided(value: Any, truth: Mapping[str, bool], depth: int = 0) -> str | None:
     """The first condition that has to be decided to know the value."""
-    name, argument = _function(value)
+    name, argument = function(value)
     if depth > _DEEPEST:
         return None
     if name == "Fn::If" and _is_if(argument):
@@ -568,7 +546,7 @@ def _undecided(value: Any, truth: Mapping[str, bool], depth: int = 0) -> str | N
 
 
 def _decided(value: Any, truth: Mapping[str, bool], depth: int) -> Any:
-    name, argument = _function(value)
+    name, argument = function(value)
     if depth > _DEEPEST:
         return value
     if name == "Fn::If" and _is_if(argument):
@@ -579,14 +557,6 @@ def _decided(value: Any, truth: Mapping[str, bool], depth: int) -> Any:
     if isinstance(value, list):
         return [one for one in (_decided(one, truth, depth + 1) for one in value) if one != NO_VALUE]
     return value
-
-
-def shown(text: str) -> str:
-    """A text as a reader wants to see it: `${Todos.Arn}/index/*` is `Todos/index/*`."""
-    text = re.sub(r"arn:\$\{AWS::Partition\}:s3:::\$\{([^.:{}]+)\}", r"\1", text)
-    text = re.sub(r"^\$\{([^.:{}]+)(?:\.(?:\w*Arn))?\}", r"\1", text)
-    text = re.sub(r"\$\{(\(.*?\))\}", lambda m: m[1] if len(m[1]) <= 80 else m[1][:77] + "...", text)
-    return re.sub(r"\$\{!+", "${", text)
 
 
 def _person(kind: str, text: str) -> str:
@@ -607,20 +577,6 @@ def _as_subs(value: Any) -> Any:
     return [_as_subs(one) for one in value] if isinstance(value, list) else value
 
 
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, sort_keys=True, default=str)
-    except (TypeError, ValueError, RecursionError):
-        return repr(type(value)) if isinstance(value, Mapping | list) and not value else _repr(value)
-
-
-def _repr(value: Any) -> str:
-    try:
-        return repr(value)
-    except RecursionError:
-        return "..."
-
-
 def _when(body: Mapping[str, Any]) -> When:
     condition = body.get("Condition")
     return frozenset({(condition, True)}) if isinstance(condition, str) else ALWAYS
@@ -628,14 +584,6 @@ def _when(body: Mapping[str, Any]) -> When:
 
 def _is_if(argument: Any) -> bool:
     return isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str)
-
-
-def _function(value: Any) -> tuple[str, Any]:
-    if isinstance(value, Mapping) and len(value) == 1:
-        ((name, argument),) = value.items()
-        if isinstance(name, str) and (name == "Ref" or name.startswith("Fn::")):
-            return name, argument
-    return "", None
 
 
 def types(template: Template) -> dict[str, str]:

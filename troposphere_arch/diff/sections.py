@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from ..evaluate import ABSENT, simplified
 from . import facts
 from .admits import Admits, admits
 from .model import Bump, Change, Effect, Path, Reason, Section, Template
+from .spelled import canonical, shown, spelled
 from .values import differences, references, same
 from .worlds import Side, World, conditions_in, worlds
 
@@ -53,7 +53,7 @@ class _Told:
     reasons: list[Reason] = field(default_factory=list)
     effect: Effect = Effect.NONE
     certain: bool = True
-    bump: Bump = Bump.NONE
+    bumps: list[Bump] = field(default_factory=list)
 
     def tell(
         self,
@@ -65,14 +65,16 @@ class _Told:
         path: Path = (),
         source: str = "",
     ) -> None:
-        self.reasons.append(Reason(says, path, source))
-        self.bump = max(self.bump, bump)
-        if (effect, certain) > (self.effect, self.certain) or not self.reasons[1:]:
+        # The gravest first.
+        after = sum(1 for earlier in self.bumps if earlier >= bump)
+        self.reasons.insert(after, Reason(says, path, source))
+        self.bumps.insert(after, bump)
+        if (effect, certain) > (self.effect, self.certain) or len(self.reasons) == 1:
             self.effect, self.certain = effect, certain
 
     def change(self, section: Section, name: str, action: str = "change", kind: str = "") -> Iterator[Change]:
         if self.reasons:
-            yield Change(section, name, action, self.effect, self.bump, kind, self.certain, tuple(self.reasons))
+            yield Change(section, name, action, self.effect, self.bumps[0], kind, self.certain, tuple(self.reasons))
 
 
 def _pairs(old: Template, new: Template, section: str) -> Iterator[tuple[str, Any, Any]]:
@@ -324,7 +326,7 @@ def _changed_value(
         told.tell("it is there more often", Bump.MINOR, Effect.IN_PLACE, path=("Condition",), source=_OUTPUTS)
     if changed:
         elsewhere = any(_leads(one, old) != _leads(other, new) for one, other in changed)
-        says = _other_value(changed, old, new) if elsewhere else "its value is written in another way"
+        says = _other_value(changed, old, new) if elsewhere else "its value is another text of the same parts"
         certain = len(changed) == len(both)
         if exported:
             told.tell(
@@ -382,8 +384,7 @@ def _dotted(leads: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _name_of(export: Any) -> str:
-    name = _mapping(export).get("Name")
-    return name if isinstance(name, str) else _json(name)
+    return shown(spelled(_mapping(export).get("Name")))
 
 
 def _new_at_defaults(old: Template, new: Template) -> Side:
@@ -535,11 +536,4 @@ def _is_plain(value: Any) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if _is_plain(value) else _json(value)
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, sort_keys=True, default=str)
-    except (TypeError, ValueError, RecursionError):
-        return "?"
+    return str(value) if _is_plain(value) else canonical(value)
