@@ -1,58 +1,215 @@
-"""The stacks that are up, with the template and version of each: in the emulator, or in an AWS account."""
+"""The stacks that are up, in the emulator or in an AWS account, and what an update to the latest version would do.
+
+With STACK all of that update, change by change. With --drift what somebody changed past CloudFormation, too.
+"""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import UserError
 from .table import as_json, table
-from .where import about, account, account_options, here_of, in_account
+from .where import about, account_options, accounts, here_of, in_account
 
 if TYPE_CHECKING:
-    from ..deploy import StackInfo
+    from ..deploy import Drift, StackInfo, Target
     from ..local import Emulator
+    from ..upgrading import Upgrade
+
+AT_ONCE = 8
+"""Stacks that are looked at at the same time: more, and AWS would slow us down."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Row:
+    target: Target
+    stack: StackInfo
+    upgrade: Upgrade
+    drift: list[Drift] | None
+    drift_unknown: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("stack", nargs="?", help="a stack: all that an update would do to it")
+    parser.add_argument("--drift", action="store_true", help="also look for what was changed past CloudFormation")
     parser.add_argument("--json", action="store_true", help="print the stacks as JSON")
-    account_options(parser)
+    account_options(parser, regions=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the stacks that say which template they were made from."""
     from .. import deploy, local
 
-    title, emulator = "", None
+    emulator = None
     if in_account(args):
-        target = account(args)
-        title = f"account {target.account}, region {target.region}"
+        targets = accounts(args)
+        title = f"account {targets[0].account}, region {', '.join(target.region for target in targets)}"
     else:
         emulator = local.find()
+        if emulator is None and args.stack:
+            raise UserError(f"no emulator is running, so there is no stack {args.stack}; start with `up todo`")
         if emulator is None:
             print(as_json([]) if args.json else "no emulator is running, so nothing is up; start with `up todo`")
             return 0
         local.wait(emulator)
-        target = deploy.target_of(emulator.client)
+        targets = [deploy.target_of(emulator.client)]
         title = about(emulator)
-    found = deploy.stacks(target)
+    rows = _rows(targets, args.stack, args.drift)
+    if args.stack and not rows:
+        where = ", ".join(target.region for target in targets)
+        raise UserError(f"there is no stack {args.stack} of ours in {where}: `status` without a name lists them")
     if args.json:
-        print(as_json([{**_plain(s), **_here(s, emulator)} for s in found]))
+        print(as_json([{**_plain(row, whole=bool(args.stack)), **_here(row.stack, emulator)} for row in rows]))
         return 0
-    print(title)
-    columns = ["stack", "template", "version", "status", "since"]
-    shown = [[s.name, s.template, s.version, s.status, f"{s.updated or s.created:%Y-%m-%d %H:%M}"] for s in found]
-    print(table(columns, shown) if shown else "no stack of ours is up")
+    if not args.stack:
+        print(title)
+        _overview(rows, args.drift)
+    for row in rows if args.stack else ():
+        _one(row, args.drift)
     return 0
 
 
-def _plain(stack: StackInfo) -> dict[str, Any]:
+def _rows(targets: Sequence[Target], name: str | None, with_drift: bool) -> list[_Row]:
+    """The stacks of all regions, looked at side by side."""
+    from .. import deploy
+    from ..upgrading import catalogue_index, upgrade
+
+    known = catalogue_index()
+
+    def stacks(target: Target) -> list[tuple[Target, StackInfo]]:
+        return [(target, one) for one in deploy.stacks(target) if name in (None, one.name)]
+
+    def row(found: tuple[Target, StackInfo]) -> _Row:
+        target, stack = found
+        drifted, unknown = None, ""
+        if with_drift:
+            try:
+                drifted = deploy.drift(target, stack.name)
+            except UserError as error:
+                unknown = str(error)
+        return _Row(target, stack, upgrade(target, stack, known), drifted, unknown)
+
+    for target in targets:
+        target.client("cloudformation")  # boto3 makes clients in one thread at a time only
+    return _together(row, [found for several in _together(stacks, targets) for found in several])
+
+
+def _together(work: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+    """The results in the order of the items."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(work, items))
+
+
+def _overview(rows: Sequence[_Row], with_drift: bool) -> None:
+    if not rows:
+        print("no stack of ours is up")
+        return
+    columns = ["stack", "region", "template", "version", "status", "since", "latest", "an update"]
+    cells = [
+        [
+            row.stack.name,
+            row.target.region,
+            row.stack.template,
+            row.stack.version + (" (deprecated)" if row.upgrade.deprecated else ""),
+            row.stack.status,
+            f"{row.stack.updated or row.stack.created:%Y-%m-%d %H:%M}",
+            _latest(row.upgrade),
+            _does(row.upgrade),
+        ]
+        for row in rows
+    ]
+    if with_drift:
+        columns.append("drift")
+        for row, line in zip(rows, cells, strict=True):
+            line.append(_drift(row))
+    print(table(columns, cells))
+    for row in rows:
+        if row.upgrade.deprecated:
+            print(f"{row.stack.name}: {row.stack.template} {row.stack.version} is deprecated: {row.upgrade.deprecated}")
+        if row.drift:
+            _drifted(row)
+
+
+def _latest(upgrade: Upgrade) -> str:
+    return f"{upgrade.latest} (draft)" if upgrade.status == "draft" else upgrade.latest
+
+
+def _does(upgrade: Upgrade) -> str:
+    """What the update does at worst, and which step of the version that is."""
+    from ..releases.notes import worst
+
+    if upgrade.diff is None:
+        return upgrade.why
+    if not upgrade.diff.changes:
+        return "up to date"
+    return f"{worst(upgrade.diff)} ({upgrade.diff.bump})"
+
+
+def _drift(row: _Row) -> str:
+    if row.drift is None:
+        return row.drift_unknown
+    return f"{len(row.drift)} resources" if row.drift else "none found"
+
+
+def _drifted(row: _Row) -> None:
+    print(f"\nchanged in {row.stack.name} ({row.target.region}) past CloudFormation:")
+    print(
+        table(
+            ["resource", "type", "is", "properties"],
+            [[one.logical_id, one.type, one.status, ", ".join(one.properties)] for one in row.drift or ()],
+        )
+    )
+
+
+def _one(row: _Row, with_drift: bool) -> None:
+    """All of the update of one stack."""
+    from ..diff.report import table as diff_table
+
+    stack, upgrade = row.stack, row.upgrade
+    print(f"stack {stack.name} in {row.target.region}: {stack.template} {stack.version}, {stack.status}")
+    if upgrade.deprecated:
+        print(f"{stack.template} {stack.version} is deprecated: {upgrade.deprecated}")
+    if upgrade.diff is None:
+        print(f"no update: {upgrade.why}")
+    else:
+        print(f"an update to {_latest(upgrade)}, with the parameters that it has:\n")
+        print(diff_table(upgrade.diff))
+    if row.drift:
+        _drifted(row)
+    elif with_drift:
+        print(f"\ndrift: {_drift(row)}")
+
+
+def _plain(row: _Row, *, whole: bool) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from ..diff.report import plain
+
+    upgrade, found = row.upgrade, row.upgrade.diff
+    update: dict[str, Any] = {"does": _does(upgrade)}
+    if found is not None:
+        update |= plain(found) if whole else {"effect": str(found.effect), "version": str(found.bump)}
     return {
-        "name": stack.name,
-        "status": stack.status,
-        "template": stack.template,
-        "version": stack.version,
-        "outputs": dict(stack.outputs),
+        "name": row.stack.name,
+        "region": row.target.region,
+        "status": row.stack.status,
+        "template": row.stack.template,
+        "version": row.stack.version,
+        "deprecated": upgrade.deprecated,
+        "latest": upgrade.latest,
+        "latest_status": upgrade.status,
+        "update": update,
+        "drift": None if row.drift is None else [asdict(one) for one in row.drift],
+        "drift_unknown": row.drift_unknown,
+        "outputs": dict(row.stack.outputs),
     }
 
 

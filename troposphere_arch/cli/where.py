@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from ..local import Emulator
 
 
-def account_options(parser: argparse.ArgumentParser) -> None:
-    """The options that choose an account instead of the emulator."""
+def account_options(parser: argparse.ArgumentParser, *, regions: bool = False) -> None:
+    """The options that choose an account instead of the emulator; with `regions` it may be several at once."""
     parser.add_argument("--profile", metavar="P", help="an AWS account: this profile of your AWS configuration")
-    parser.add_argument("--region", metavar="R", help="an AWS account: this region")
+    if regions:
+        parser.add_argument("--region", metavar="R", action="append", help="an AWS account: this region (repeatable)")
+    else:
+        parser.add_argument("--region", metavar="R", help="an AWS account: this region")
     parser.add_argument("--endpoint-url", metavar="U", help="an AWS account: at this endpoint in place of AWS's own")
 
 
@@ -31,6 +34,16 @@ def account(args: argparse.Namespace, bucket: str | None = None) -> Target:
     from .. import deploy
 
     return deploy.connect(profile=args.profile, region=args.region, endpoint_url=args.endpoint_url, bucket=bucket)
+
+
+def accounts(args: argparse.Namespace) -> list[Target]:
+    """The account that the options choose, in each of the regions. Raises `UserError` as `account` does."""
+    from .. import deploy
+
+    return [
+        deploy.connect(profile=args.profile, region=region, endpoint_url=args.endpoint_url)
+        for region in dict.fromkeys(args.region or [None])
+    ]
 
 
 def running() -> Emulator:

@@ -9,16 +9,18 @@ in one line what went wrong. Everything goes through a `Target`, which makes the
 
 from .bucket import ensure_bucket
 from .changes import Change, Plan, discard, execute, plan
+from .drift import Drift, drift
 from .events import Event
 from .failures import aws_errors
 from .needs import Artifact, Needs, missing, needs, put
 from .retained import Resource, check_purge, purge, retained
-from .stacks import StackInfo, delete, describe, stacks
+from .stacks import StackInfo, delete, describe, stacks, template_of
 from .target import Target, connect, target_of
 
 __all__ = [
     "Artifact",
     "Change",
+    "Drift",
     "Event",
     "Needs",
     "Plan",
@@ -31,6 +33,7 @@ __all__ = [
     "delete",
     "describe",
     "discard",
+    "drift",
     "ensure_bucket",
     "execute",
     "missing",
@@ -41,4 +44,5 @@ __all__ = [
     "retained",
     "stacks",
     "target_of",
+    "template_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ TEMPLATE_ID, TEMPLATE_VERSION = "TemplateId", "TemplateVersion"
 
 @dataclass(frozen=True)
 class StackInfo:
-    """A stack of ours: the template and the version it was made from, and its outputs."""
+    """A stack of ours: the template and the version it was made from, its outputs, and the parameters it runs with."""
 
     name: str
     status: str
@@ -27,6 +27,7 @@ class StackInfo:
     outputs: Mapping[str, str]
     created: datetime
     updated: datetime | None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @aws_errors()
@@ -35,6 +36,15 @@ def stacks(target: Target) -> list[StackInfo]:
     pages = target.client("cloudformation").get_paginator("describe_stacks").paginate()
     found = [_info(stack) for page in pages for stack in page["Stacks"]]
     return sorted((info for info in found if info.template and info.version), key=lambda info: info.name)
+
+
+@aws_errors()
+def template_of(target: Target, stack_name: str) -> str | dict[str, Any]:
+    """The template that a stack was last made from or updated with: its text, or plain values when that is JSON."""
+    body: str | dict[str, Any] = target.client("cloudformation").get_template(
+        StackName=stack_name, TemplateStage="Original"
+    )["TemplateBody"]
+    return body
 
 
 @aws_errors()
@@ -91,4 +101,5 @@ def _info(stack: Mapping[str, Any]) -> StackInfo:
         outputs=outputs,
         created=stack["CreationTime"],
         updated=stack.get("LastUpdatedTime"),
+        parameters={p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])},
     )

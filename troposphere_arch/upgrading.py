@@ -1,0 +1,81 @@
+"""What an update to the latest version would do to a stack that runs.
+
+    stack's own template and parameters, latest release ──diff──▶ Upgrade
+
+Nothing is changed: the stack is asked for its template, and the release is read from the catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import deploy, places
+from .diff import diff
+from .diff.model import Diff
+from .errors import UserError
+from .releases import frozen, index
+from .releases.index import Entry, Index
+
+if TYPE_CHECKING:
+    from .deploy import StackInfo, Target
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """The update of a stack to `latest`, the newest release, or the draft when there is none.
+
+    `diff` is None when there is nothing to compare, and `why` says so.
+    """
+
+    latest: str = ""
+    status: str = ""
+    diff: Diff | None = None
+    why: str = ""
+    deprecated: str = ""  # what the index says of the version that the stack has
+
+
+def catalogue_index() -> Index:
+    """The index of the catalogue; raises `UserError` when it is damaged."""
+    return index.read(places.templates())
+
+
+def upgrade(target: Target, stack: StackInfo, known: Index) -> Upgrade:
+    """What an update of this stack would do, with the parameters that it has.
+
+    Raises `UserError` when the stack does not tell its template, or the release is not as released.
+    """
+    versions = known.of(stack.template)
+    if not versions:
+        return Upgrade(why="no such template in this catalogue")
+    latest = known.latest(stack.template) or versions[-1]
+    marks = [entry.deprecated for entry in versions if entry.version == stack.version]
+    deprecated = marks[0] if marks else ""
+    if _is_newer(stack.version, latest):
+        return Upgrade(latest.version, latest.status, None, f"newer than {latest.version}", deprecated)
+    new = frozen.template(places.templates(), latest)
+    running = _template(deploy.template_of(target, stack.name))
+    if running is None:
+        return Upgrade(latest.version, latest.status, None, "its template cannot be read", deprecated)
+    found = diff(running, new, old_parameters=stack.parameters, new_parameters={}, region=target.region)
+    return Upgrade(latest.version, latest.status, found, "", deprecated)
+
+
+def _is_newer(version: str, latest: Entry) -> bool:
+    try:
+        return index.version_number(version) > latest.number
+    except UserError:  # somebody else's way of counting: the templates will tell
+        return False
+
+
+def _template(body: str | dict[str, Any]) -> dict[str, Any] | None:
+    if isinstance(body, str):
+        from .diff.parsing import parse
+
+        try:
+            body = parse(body.encode(), "the stack's template")
+        except UserError:
+            return None
+    # Plain values of JSON, and not botocore's own dictionaries.
+    return json.loads(json.dumps(body)) if isinstance(body, dict) and "Resources" in body else None
