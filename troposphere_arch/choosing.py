@@ -65,15 +65,17 @@ def choose(name: str) -> Chosen:
 def _of_sources(scenario: str, version: str) -> Chosen:
     """What the sources make, when the files are that."""
     templates = places.templates()
-    file = templates / catalogue.template_path(scenario, version)
-    result = building.build(templates, write=not file.exists())
+    path = catalogue.template_path(scenario, version)
+    there = (templates / path).exists()
+    result = building.build(templates, write=not there)
     if result.refused:
         raise UserError(result.refused[0])
     if result.findings:
         raise UserError(f"the template has {len(result.findings)} lint findings: see `{places.command()} build`")
-    for path in result.changed:
-        if templates / path == file and file.read_bytes() != catalogue.draft(scenario).files[path]:
-            raise UserError(f"{file} is not what the sources make: run `{places.command()}` first, or undo the change")
+    if there and path in result.changed:
+        raise UserError(
+            f"{templates / path} is not what the sources make: run `{places.command()}` first, or undo the change"
+        )
     entry = index.read(templates).find(f"{scenario}@{version}")
     if entry.status == RELEASED:
         return _released(entry)
