@@ -25,6 +25,7 @@ __all__ = [
     "Fact",
     "Update",
     "attribute",
+    "between",
     "can_snapshot",
     "deletes_first",
     "fact",
@@ -35,6 +36,13 @@ __all__ = [
 
 _BEHAVIOURS = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html"
+)
+_CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
+# The last word of attributes that are the same as long as the resource is.
+_STAYS = re.compile(
+    r"(Arn|ARN|ArnForPolicy|Id|ID|Ids|Identifier|Name|Url|URL|Uri|URI|Address|Endpoint|EndPoint|Host|Port|Ip|Domain"
+    r"|SecurityGroup|NetworkAcl|NameServers|Alias|Owner|Region|Secret|SerialNumber)$"
+    r"|^(Creat\w*|SecretAccessKey|CloudFrontDistribution|ProviderType|CertificateAuthorityData|DnsEntries)$"
 )
 # The regions whose list of types is asked first; the others know types that this one lacks.
 _FIRST = "us-east-1.json"
@@ -126,29 +134,75 @@ def deletes_first(kind: str) -> bool:
 def attribute(kind: str, name: str, changed: Collection[str]) -> Literal["stays", "moves", "may move"]:
     """What becomes of `Fn::GetAtt` (of `Ref`, with an empty `name`) when the resource is updated in place.
 
-    `changed` are the top-level properties that change. An attribute that is a property moves with it; identifiers
-    stay; what is in no list may move.
+    `changed` are the top-level properties that change. An attribute that is a property moves with it; what identifies
+    the resource stays, as do addresses and the like; what is in no list may move.
     """
-    schema = _schema(kind)
-    for moving, properties in supplement.MOVING.get(kind, {}).items():
-        if re.fullmatch(moving, name):
+    for pattern, (properties, _) in supplement.MOVING.get(_known(kind), {}).items():
+        if re.fullmatch(pattern, name):
             return "may move" if not properties or set(properties) & set(changed) else "stays"
-    if not name:
-        return "stays" if schema is not None else "may move"
+    schema = _schema(kind)
     if schema is None:
         return "may move"
-    steps = name.split(".")
-    if steps[0] in schema.whole["properties"] and (steps[0],) not in schema.read_only and len(steps) == 1:
+    if not name:
+        return "stays"
+    steps = tuple(name.split("."))
+    if len(steps) == 1 and name in schema.whole["properties"] and steps not in schema.read_only:
         return "moves" if name in changed else "stays"
-    if steps[-1] in changed or steps[0] in changed:
+    if steps[0] in changed or steps[-1] in changed:
         return "may move"
-    identifies = re.search(r"(Arn|ARN|Id|ID|Name|Url|URL|Uri|URI|Address|Endpoint|Host|Port|ZoneId)$", steps[-1])
-    return "stays" if identifies or tuple(steps) in _identifiers(schema) else "may move"
+    return "stays" if steps in _identifiers(schema) or _STAYS.search(steps[-1]) else "may move"
+
+
+def between(kind: str, before: Any, after: Any) -> dict[Path, Fact]:
+    """What only the properties before and after tell together: lists whose items have names, such as indexes.
+
+    Gives a fact for each such list that differs, by the path of the list; it goes before what `fact` says of any path
+    in it. `before` and `after` are the resource's properties, as far as they are worked out.
+    """
+    found: dict[Path, Fact] = {}
+    for name, named in supplement.NAMED.get(kind, {}).items():
+        old, new = (one.get(name, []) if isinstance(one, Mapping) else [] for one in (before, after))
+        if old != new:
+            found[(name,)] = _of_named(name, named, _by_name(old, named.name), _by_name(new, named.name))
+    return found
 
 
 def renewed_by_design(kind: str) -> bool:
     """Whether such a resource never changes: a frozen copy, whose next one takes its place."""
     return kind in supplement.RENEWED
+
+
+def _by_name(items: Any, name: str) -> dict[str, Any] | None:
+    """The items of a list by their names; None where they can't be told apart before the stack is there."""
+    if not isinstance(items, list) or not all(isinstance(one, Mapping) for one in items):
+        return None
+    names = [one.get(name) for one in items]
+    if not all(isinstance(one, str) for one in names) or len(set(names)) < len(names):
+        return None
+    return dict(zip(names, items, strict=True))
+
+
+def _of_named(name: str, named: supplement.Named, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Fact:
+    if old is None or new is None:
+        return Fact(Update.UNKNOWN, f"the items of {name} can't be told apart before the update", named.page)
+    gone, come = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
+    for key in sorted(old.keys() & new.keys()):
+        fixed = named.fixed or tuple(sorted(old[key].keys() | new[key].keys()))
+        if other := [one for one in fixed if old[key].get(one) != new[key].get(one)]:
+            says = f"{other[0]} of {key} can't be changed; an item of another name can take its place"
+            return Fact(Update.NOT_ALLOWED, says, named.page)
+    if gone and not named.removable:
+        return Fact(Update.NOT_ALLOWED, f"{gone[0]} can't be taken away again", named.page)
+    if named.at_once is not None and len(gone) + len(come) > named.at_once:
+        says = f"{', '.join([*gone, *come])}: only {named.at_once} may come or go with one update"
+        return Fact(Update.NOT_ALLOWED, says, named.page)
+    words = [f"{', '.join(come)} is added" if come else "", f"{', '.join(gone)} is taken away" if gone else ""]
+    return Fact(Update.NO_INTERRUPTION, " and ".join(filter(None, words)) or "changed in place", named.page)
+
+
+def _known(kind: str) -> str:
+    """Custom resources have names of their own, and one page."""
+    return _CUSTOM_RESOURCE if kind.startswith("Custom::") else kind
 
 
 @cache
@@ -169,16 +223,22 @@ def _fact(kind: str, names: tuple[str, ...]) -> Fact:
         return max(found, key=lambda one: one.update.gravity)
     if schema is None:
         return Fact(Update.UNKNOWN, f"no schema tells what a change of {kind or 'no type'} does", _BEHAVIOURS)
+    if any(names[: len(pointer)] == pointer for pointer in schema.read_only):
+        return Fact(Update.UNKNOWN, f"{'.'.join(names)} is read-only in the schema of {kind}", schema.source)
+    if "update" not in schema.whole.get("handlers", {"update": {}}):
+        return Fact(Update.REPLACEMENT, "its type has no update: CloudFormation makes another one", schema.source)
     return Fact(Update.NO_INTERRUPTION, "changed in place", schema.source)
 
 
 @cache
 def _supplemented(kind: str) -> dict[tuple[str, ...], Fact]:
     """What the supplement says of a type: pointer -> fact."""
+    known = _known(kind)
     return {
-        tuple(pointer.split("/")) if pointer != "*" else (): Fact(Update(update), says, page)
-        for page, updates in supplement.UPDATES.get(kind, {}).items()
-        for pointer, (update, says) in updates.items()
+        () if pointer == "*" else tuple(pointer.split("/")): Fact(
+            Update(row[0]), row[1], row[2] if len(row) == 3 else supplement.page_of(known)
+        )
+        for pointer, row in supplement.UPDATES.get(known, {}).items()
     }
 
 

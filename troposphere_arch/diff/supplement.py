@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-_REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
+from dataclasses import dataclass
 
-# Types that hold what cannot be made again. Not here: queues and streams, where data only passes; log groups, whose
-# retention is a choice of the user.
+REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
+_GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
+_RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html"
+_RDS_CLUSTER = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html"
+_RESIZE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-resize.html"
+_VPN = "https://docs.aws.amazon.com/vpn/latest/s2svpn/endpoint-replacements.html"
+_BROKER = "https://docs.aws.amazon.com/amazon-mq/latest/developer-guide/maintaining-brokers.html"
+_CACHE_VERSIONS = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.html"
+_REDSHIFT_RESIZE = "https://docs.aws.amazon.com/redshift/latest/mgmt/managing-cluster-operations.html"
+_UPDATE_POLICY = f"{REFERENCE}/aws-attribute-updatepolicy.html"
+_INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html"
+_LOCAL_INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html"
+_CUSTOM = f"{_GUIDE}/crpg-ref-requesttypes-update.html"
+
+# Types that hold what cannot be made again, and whether CloudFormation can take a snapshot of them instead.
+# Not here: queues and streams, where data only passes; log groups, whose retention is a choice of the user.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
 HOLDS_DATA = {
     "AWS::Backup::BackupVault": False,
@@ -27,29 +41,462 @@ HOLDS_DATA = {
     "AWS::S3::Bucket": False,
     "AWS::SecretsManager::Secret": False,
 }
-# Types that CloudFormation can take a snapshot of, whether or not the table above has them (a cache is no store).
+# Types that CloudFormation takes a snapshot of when it is told to, also those that hold nothing for long.
 SNAPSHOTS = {kind for kind, can in HOLDS_DATA.items() if can} | {"AWS::ElastiCache::CacheCluster"}
 
-# What an update of a property does: type -> page -> property (`A/B` is B in A, also in each item of A; `*` is any
-# property) -> the update, in a word of `facts.Update`, and a clause.
-UPDATES: dict[str, dict[str, dict[str, tuple[str, str]]]] = {
+# Words of `facts.Update`.
+_INTERRUPTS, _MAY, _REPLACES, _FAILS, _UNKNOWN, _IN_PLACE = (
+    "some interruption",
+    "may replace",
+    "replacement",
+    "not allowed",
+    "unknown",
+    "no interruption",
+)
+
+Row = tuple[str, str] | tuple[str, str, str]
+_STOPS = "stops and starts an instance whose root volume is on EBS, and replaces one whose root volume is its own"
+_RESTARTS = "the database restarts, or fails over to its standby"
+_SETTLED = "is settled when the resource is made; the update fails"
+_OPTIONAL_REPLACEMENT = "is replaced, unless its update policy says otherwise"
+_MOVES_INSTANCES = "running instances stay as they are, unless the update policy of the group replaces them"
+_DISPUTED = "AWS's guide of 2023 calls for a replacement, the schema of today says nothing of it"
+_GUIDE_INTERRUPTS = "interrupts, says AWS's guide; the schema says nothing of it"
+_GUIDE_SAYS = "can't be changed in place; the schema says nothing of it"
+
+# What an update of a property does: type -> property -> an update in a word, a clause, and a page if it is not the
+# type's own. `A/B` is B in A, also in each item of A; `*` is any property.
+UPDATES: dict[str, dict[str, Row]] = {
+    "AWS::AmazonMQ::Broker": {
+        "Configuration": (_INTERRUPTS, "the broker reboots"),
+        "EngineVersion": (_INTERRUPTS, "the broker reboots", _BROKER),
+        "HostInstanceType": (_INTERRUPTS, "the broker reboots"),
+    },
+    "AWS::ApiGatewayV2::Stage": {
+        "DeploymentId": (_UNKNOWN, "can't be changed while the stage deploys by itself (AutoDeploy)"),
+    },
+    "AWS::AppSync::GraphQLSchema": {"ApiId": (_REPLACES, _GUIDE_SAYS)},
+    "AWS::AuditManager::Assessment": {"Scope/AwsAccounts": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
+    # The schema calls these conditional: the condition is the group's update policy.
+    "AWS::AutoScaling::AutoScalingGroup": {
+        "LaunchConfigurationName": (_IN_PLACE, _MOVES_INSTANCES, _UPDATE_POLICY),
+        "LaunchTemplate": (_IN_PLACE, _MOVES_INSTANCES, _UPDATE_POLICY),
+        "MixedInstancesPolicy": (_IN_PLACE, _MOVES_INSTANCES, _UPDATE_POLICY),
+        "MixedInstancesPolicy/InstancesDistribution/OnDemandBaseCapacity": (
+            _INTERRUPTS,
+            "instances are replaced gradually, new ones first",
+            f"{REFERENCE}/aws-properties-autoscaling-autoscalinggroup-instancesdistribution.html",
+        ),
+        "MixedInstancesPolicy/InstancesDistribution/OnDemandPercentageAboveBaseCapacity": (
+            _INTERRUPTS,
+            "instances are replaced gradually, new ones first",
+            f"{REFERENCE}/aws-properties-autoscaling-autoscalinggroup-instancesdistribution.html",
+        ),
+        "VPCZoneIdentifier": (_INTERRUPTS, "the group stays, its instances are replaced by new ones in the subnets"),
+    },
+    "AWS::Cassandra::Table": {"RegularColumns": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
+    "AWS::CertificateManager::Certificate": {"ValidationMethod": (_MAY, _DISPUTED)},
+    "AWS::CloudFormation::CustomResource": {
+        "*": (_UNKNOWN, "its provider is called, and may replace it", _CUSTOM),
+        "ServiceToken": (_FAILS, "can't be changed"),
+    },
+    "AWS::CloudFormation::Stack": {
+        "*": (_IN_PLACE, "the nested stack is never replaced; what is in it changes as its template says"),
+    },
+    "AWS::CodeCommit::Repository": {"Triggers": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
+    "AWS::CodeStar::GitHubRepository": {"*": (_FAILS, "updates are not supported")},
     "AWS::Cognito::UserPool": {
-        f"{_REFERENCE}/aws-resource-cognito-userpool.html": {
-            "UsernameAttributes": ("not allowed", "can't be changed once the user pool is there"),
-            "AliasAttributes": ("not allowed", "can't be changed once the user pool is there"),
-            "UsernameConfiguration": ("not allowed", "can't be changed once the user pool is there"),
-        }
+        "AliasAttributes": (_FAILS, _SETTLED),
+        "Schema": (_UNKNOWN, "attributes can be added; none can be changed or taken away"),
+        "UsernameAttributes": (_FAILS, _SETTLED),
+        "UsernameConfiguration": (_FAILS, _SETTLED),
+    },
+    "AWS::Connect::TrafficDistributionGroup": {"InstanceArn": (_MAY, _DISPUTED)},
+    "AWS::Connect::ViewVersion": {"VersionDescription": (_MAY, _DISPUTED)},
+    "AWS::DocDB::DBCluster": {"EngineVersion": (_INTERRUPTS, "an upgrade in place; all instances restart")},
+    "AWS::DocDB::DBInstance": {"DBInstanceClass": (_INTERRUPTS, "the instance restarts on other hardware")},
+    "AWS::DynamoDB::GlobalTable": {
+        "GlobalSecondaryIndexes": (_UNKNOWN, "an index can come or go, one with each update", _INDEXES),
+        "KeySchema": (_REPLACES, "the keys of a table can't be changed"),
+        "LocalSecondaryIndexes": (_REPLACES, "local indexes are made with their table", _LOCAL_INDEXES),
+        "Replicas/GlobalSecondaryIndexes/IndexName": (_MAY, _DISPUTED),
+    },
+    "AWS::DynamoDB::Table": {
+        "AttributeDefinitions": (
+            _IN_PLACE,
+            "attributes come and go with the indexes; where a key of the table changes, see KeySchema",
+        ),
+        "GlobalSecondaryIndexes": (_UNKNOWN, "an index can come or go, one with each update", _INDEXES),
+        "KeySchema": (_REPLACES, "the keys of a table can't be changed"),
+        "LocalSecondaryIndexes": (_FAILS, "local indexes are made with their table", _LOCAL_INDEXES),
+        "SSESpecification": (_INTERRUPTS, "the table is encrypted anew"),
+    },
+    "AWS::EC2::EIP": {
+        "Domain": (_MAY, _DISPUTED),
+        "InstanceId": (_INTERRUPTS, "the address moves from one instance to the other"),
+        "PublicIpv4Pool": (_INTERRUPTS, "the address may be let go of for a moment"),
+    },
+    "AWS::EC2::Instance": {
+        name: (_MAY, _STOPS, _RESIZE if name == "InstanceType" else f"{REFERENCE}/aws-resource-ec2-instance.html")
+        for name in ("EbsOptimized", "InstanceType", "KernelId", "RamdiskId", "UserData")
+    },
+    "AWS::EC2::LaunchTemplate": {
+        "LaunchTemplateData": (_IN_PLACE, "a new version; the ones before stay as they are"),
+    },
+    "AWS::EC2::SecurityGroup": {
+        "SecurityGroupEgress": (_INTERRUPTS, "for a moment nothing connects through it"),
+        "SecurityGroupIngress": (_INTERRUPTS, "for a moment nothing connects through it"),
+    },
+    "AWS::EC2::TrafficMirrorSession": {"NetworkInterfaceId": (_MAY, _DISPUTED)},
+    "AWS::EC2::VPCPeeringConnection": {"PeerRoleArn": (_MAY, _DISPUTED)},
+    "AWS::EC2::VPNConnection": {
+        "CustomerGatewayId": (_INTERRUPTS, "the connection is down while endpoints are made anew", _VPN),
+        "TransitGatewayId": (_INTERRUPTS, "the connection is down while endpoints are made anew", _VPN),
+        "VpnGatewayId": (_INTERRUPTS, "the connection is down while endpoints are made anew", _VPN),
+        "VpnTunnelOptionsSpecifications": (_INTERRUPTS, "the tunnel is down for some minutes", _VPN),
+    },
+    "AWS::EC2::Volume": {
+        **dict.fromkeys(("AvailabilityZone", "Encrypted", "KmsKeyId", "SnapshotId"), (_FAILS, _SETTLED)),
+    },
+    "AWS::EMR::Cluster": {
+        "Instances": (_INTERRUPTS, "groups of task nodes change while the cluster runs"),
+        **{
+            f"Instances/{name}": (_REPLACES, _GUIDE_SAYS)
+            for name in (
+                "AdditionalMasterSecurityGroups",
+                "AdditionalSlaveSecurityGroups",
+                "CoreInstanceFleet",
+                "CoreInstanceGroup",
+                "Ec2KeyName",
+                "Ec2SubnetId",
+                "Ec2SubnetIds",
+                "EmrManagedMasterSecurityGroup",
+                "EmrManagedSlaveSecurityGroup",
+                "HadoopVersion",
+                "KeepJobFlowAliveWhenNoSteps",
+                "MasterInstanceFleet",
+                "MasterInstanceGroup",
+                "Placement",
+                "ServiceAccessSecurityGroup",
+            )
+        },
+        "Instances/TaskInstanceFleets": (_MAY, "what its fleets are made of can't be changed in place"),
+        "Instances/TaskInstanceGroups": (_MAY, "what its groups are made of can't be changed in place"),
+    },
+    "AWS::ElastiCache::CacheCluster": {
+        "AZMode": (_INTERRUPTS, "nodes move between zones, empty"),
+        "CacheNodeType": (_UNKNOWN, "can't be changed of a Memcached cluster: give that another logical id"),
+        "EngineVersion": (_INTERRUPTS, "nodes restart; a Memcached cluster starts empty", _CACHE_VERSIONS),
+        "NumCacheNodes": (_MAY, "is replaced when no zones are named, else nodes come and go"),
+        "PreferredAvailabilityZone": (_INTERRUPTS, "nodes move between zones, empty"),
+    },
+    "AWS::ElastiCache::ReplicationGroup": {
+        "EngineVersion": (_INTERRUPTS, "nodes are replaced; connections are lost for a moment", _CACHE_VERSIONS),
+        "NodeGroupConfiguration": (_MAY, _OPTIONAL_REPLACEMENT + " (UseOnlineResharding)", _UPDATE_POLICY),
+        "NumNodeGroups": (_MAY, _OPTIONAL_REPLACEMENT + " (UseOnlineResharding)", _UPDATE_POLICY),
+    },
+    "AWS::ElasticLoadBalancing::LoadBalancer": {
+        "Listeners": (_INTERRUPTS, "the listener is made anew"),
+    },
+    "AWS::ElasticLoadBalancingV2::Listener": {
+        "Certificates": (_INTERRUPTS, "an HTTPS listener is interrupted for a moment, a TLS listener is not"),
+        "SslPolicy": (_INTERRUPTS, "under much traffic connections may be lost"),
+    },
+    "AWS::Elasticsearch::Domain": {
+        "AdvancedSecurityOptions": (_INTERRUPTS, "the domain is deployed anew, its data is copied"),
+        "AdvancedSecurityOptions/Enabled": (_REPLACES, _GUIDE_SAYS),
+        "ElasticsearchVersion": (_MAY, _OPTIONAL_REPLACEMENT + " (EnableVersionUpgrade)", _UPDATE_POLICY),
+        "EncryptionAtRestOptions": (_INTERRUPTS, "the domain is deployed anew, its data is copied"),
+        "EncryptionAtRestOptions/KmsKeyId": (_REPLACES, _GUIDE_SAYS),
+        "NodeToNodeEncryptionOptions": (_INTERRUPTS, "the domain is deployed anew, its data is copied"),
+    },
+    "AWS::Events::EventBus": {"EventSourceName": (_MAY, _DISPUTED)},
+    "AWS::FSx::FileSystem": {
+        "FileSystemTypeVersion": (_MAY, _DISPUTED),
+        **dict.fromkeys(
+            (
+                "LustreConfiguration/CopyTagsToBackups",
+                "LustreConfiguration/DeploymentType",
+                "LustreConfiguration/DriveCacheType",
+                "LustreConfiguration/ExportPath",
+                "LustreConfiguration/ImportedFileChunkSize",
+                "LustreConfiguration/ImportPath",
+                "LustreConfiguration/PerUnitStorageThroughput",
+                "OntapConfiguration/DeploymentType",
+                "OntapConfiguration/EndpointIpAddressRange",
+                "OntapConfiguration/PreferredSubnetId",
+                "OpenZFSConfiguration/DeploymentType",
+                "OpenZFSConfiguration/EndpointIpAddressRange",
+                "OpenZFSConfiguration/PreferredSubnetId",
+                "OpenZFSConfiguration/RootVolumeConfiguration",
+                "WindowsConfiguration/ActiveDirectoryId",
+                "WindowsConfiguration/CopyTagsToBackups",
+                "WindowsConfiguration/DeploymentType",
+                "WindowsConfiguration/PreferredSubnetId",
+                "WindowsConfiguration/SelfManagedActiveDirectoryConfiguration/DomainName",
+                "WindowsConfiguration/SelfManagedActiveDirectoryConfiguration/FileSystemAdministratorsGroup",
+                "WindowsConfiguration/SelfManagedActiveDirectoryConfiguration/OrganizationalUnitDistinguishedName",
+            ),
+            (_REPLACES, _GUIDE_SAYS),
+        ),
+    },
+    "AWS::GameLift::GameServerGroup": {"VpcSubnets": (_FAILS, _SETTLED)},
+    "AWS::Glue::Database": {"CatalogId": (_MAY, _DISPUTED), "DatabaseInput/Name": (_MAY, _DISPUTED)},
+    "AWS::GuardDuty::Member": {"Email": (_MAY, _DISPUTED)},
+    "AWS::IoT::ThingType": {
+        "ThingTypeProperties/SearchableAttributes": (_MAY, _DISPUTED),
+        "ThingTypeProperties/ThingTypeDescription": (_MAY, _DISPUTED),
+    },
+    "AWS::IoTAnalytics::Datastore": {
+        "DatastoreStorage/CustomerManagedS3": (_FAILS, _SETTLED),
+        "DatastoreStorage/ServiceManagedS3": (_FAILS, _SETTLED),
+        "FileFormatConfiguration": (_FAILS, _SETTLED),
+    },
+    "AWS::KMS::Key": dict.fromkeys(("KeySpec", "KeyUsage", "MultiRegion", "Origin"), (_FAILS, _SETTLED)),
+    "AWS::KinesisAnalytics::ApplicationOutput": {"Output/Name": (_REPLACES, _GUIDE_SAYS)},
+    "AWS::KinesisAnalyticsV2::ApplicationOutput": {"Output/Name": (_REPLACES, _GUIDE_SAYS)},
+    "AWS::KinesisAnalyticsV2::ApplicationReferenceDataSource": {
+        "ReferenceDataSource/TableName": (_REPLACES, _GUIDE_SAYS)
+    },
+    "AWS::Lambda::EventSourceMapping": {
+        "AmazonManagedKafkaEventSourceConfig/ConsumerGroupId": (_FAILS, _SETTLED),
+        "SelfManagedKafkaEventSourceConfig/ConsumerGroupId": (_FAILS, _SETTLED),
+    },
+    "AWS::Lightsail::Container": {"ContainerServiceDeployment": (_INTERRUPTS, "another version is deployed")},
+    "AWS::Lightsail::Instance": {
+        "Hardware": (_INTERRUPTS, "the instance restarts"),
+        **dict.fromkeys(
+            ("Hardware/CpuCount", "Hardware/RamSizeInGb", "Location", "Networking/MonthlyTransfer", "State"),
+            (_FAILS, "is told by the service, and can't be set"),
+        ),
+    },
+    "AWS::Lightsail::Database": {"BackupRetention": (_INTERRUPTS, "the database restarts")},
+    "AWS::LakeFormation::Resource": {"UseServiceLinkedRole": (_INTERRUPTS, "access is interrupted for a moment")},
+    "AWS::MWAA::Environment": dict.fromkeys(
+        (
+            "AirflowConfigurationOptions",
+            "AirflowVersion",
+            "DagS3Path",
+            "EnvironmentClass",
+            "ExecutionRoleArn",
+            "LoggingConfiguration",
+            "MaxWorkers",
+            "MinWorkers",
+            "NetworkConfiguration",
+            "PluginsS3ObjectVersion",
+            "PluginsS3Path",
+            "RequirementsS3ObjectVersion",
+            "RequirementsS3Path",
+            "Schedulers",
+            "SourceBucketArn",
+            "StartupScriptS3ObjectVersion",
+            "StartupScriptS3Path",
+            "Tags",
+            "WebserverAccessMode",
+            "WeeklyMaintenanceWindowStart",
+        ),
+        (_INTERRUPTS, "the environment is unavailable while it is updated"),
+    ),
+    "AWS::MediaLive::Channel": {"InputAttachments/InputId": (_REPLACES, _GUIDE_SAYS)},
+    "AWS::MediaStore::Container": {"CorsPolicy/AllowedMethods": (_REPLACES, _GUIDE_SAYS)},
+    "AWS::Neptune::DBCluster": {
+        "BackupRetentionPeriod": (_INTERRUPTS, "may interrupt the cluster"),
+        "DBClusterParameterGroupName": (_INTERRUPTS, "instances may restart"),
+        "PreferredBackupWindow": (_INTERRUPTS, "may interrupt the cluster"),
+    },
+    "AWS::Neptune::DBClusterParameterGroup": {"Parameters": (_INTERRUPTS, "instances may restart")},
+    "AWS::Neptune::DBInstance": {"DBInstanceClass": (_INTERRUPTS, "the instance restarts on other hardware")},
+    "AWS::Neptune::DBParameterGroup": {"Parameters": (_INTERRUPTS, "instances restart without failing over")},
+    "AWS::OpenSearchService::Domain": {
+        "DomainEndpointOptions/EnforceHTTPS": (_INTERRUPTS, "the domain is deployed anew, its data is copied"),
+        "EngineVersion": (_MAY, _OPTIONAL_REPLACEMENT + " (EnableVersionUpgrade)", _UPDATE_POLICY),
+        "VPCOptions": (_MAY, "is replaced when the options come or go as a whole, else interrupted"),
+    },
+    "AWS::Organizations::Account": {
+        "AccountName": (_UNKNOWN, "only the account itself can change it"),
+        "Email": (_UNKNOWN, "only the account itself can change it"),
+        "RoleName": (_FAILS, _SETTLED),
+    },
+    "AWS::PricingPlanManager::Subscription": {"PlanTier": (_FAILS, "another tier is refused")},
+    "AWS::RDS::DBCluster": {
+        "DBClusterParameterGroupName": (_INTERRUPTS, "instances may restart"),
+        "EngineVersion": (_INTERRUPTS, "all instances restart", _RDS_CLUSTER),
+        "DBClusterInstanceClass": (_INTERRUPTS, _RESTARTS),
+    },
+    # The schema calls several of these conditional: what depends on a condition is whether they interrupt.
+    "AWS::RDS::DBInstance": {
+        "AllocatedStorage": (_IN_PLACE, "storage grows while the database runs; to shrink is refused", _RDS),
+        "AutoMinorVersionUpgrade": (_INTERRUPTS, "a waiting upgrade may begin", _RDS),
+        "BackupRetentionPeriod": (_INTERRUPTS, "interrupts when backups are turned on or off (0)", _RDS),
+        "CACertificateIdentifier": (_INTERRUPTS, "the database restarts"),
+        "DBInstanceClass": (_INTERRUPTS, _RESTARTS, _RDS),
+        "DBParameterGroupName": (_INTERRUPTS, "the database restarts where static parameters differ"),
+        "EngineVersion": (_INTERRUPTS, _RESTARTS, _RDS),
+        "LicenseModel": (_MAY, "is replaced when DBSecurityGroups are given; else interrupted"),
+        "MultiAZ": (_INTERRUPTS, "input and output may stand still while the standby is made or let go of", _RDS),
+        "Port": (_INTERRUPTS, "the database restarts", _RDS),
+        "PreferredMaintenanceWindow": (_INTERRUPTS, "waiting actions begin when the window is now", _RDS),
+        "StorageType": (_INTERRUPTS, "interrupts on the way to and from magnetic storage", _RDS),
+    },
+    "AWS::RDS::DBSecurityGroup": {
+        f"DBSecurityGroupIngress/EC2SecurityGroup{name}": (_REPLACES, _GUIDE_SAYS) for name in ("Id", "Name", "OwnerId")
+    },
+    "AWS::Redshift::Cluster": {
+        "ClusterType": (_INTERRUPTS, "the cluster is resized; running queries may be lost", _REDSHIFT_RESIZE),
+        "NodeType": (_INTERRUPTS, "the cluster is resized; running queries may be lost", _REDSHIFT_RESIZE),
+        "NumberOfNodes": (_INTERRUPTS, "the cluster is resized; running queries may be lost", _REDSHIFT_RESIZE),
+    },
+    "AWS::Route53::RecordSet": {"Name": (_REPLACES, "a record of another name is another record")},
+    "AWS::S3::Bucket": {"ObjectLockEnabled": (_IN_PLACE, "can be turned on, never off again")},
+    "AWS::SSM::Document": dict.fromkeys(
+        ("Attachments", "Content", "DocumentFormat", "Requires", "TargetType", "VersionName"),
+        (_MAY, "is replaced, unless UpdateMethod is NewVersion"),
+    ),
+    "AWS::SageMaker::Domain": dict.fromkeys(
+        (
+            "DefaultSpaceSettings/JupyterServerAppSettings/DefaultResourceSpec",
+            "DefaultSpaceSettings/KernelGatewayAppSettings/DefaultResourceSpec",
+            "DefaultUserSettings/JupyterServerAppSettings/DefaultResourceSpec",
+            "DefaultUserSettings/KernelGatewayAppSettings/DefaultResourceSpec",
+            "DefaultUserSettings/RSessionAppSettings/DefaultResourceSpec",
+        ),
+        (_INTERRUPTS, _GUIDE_INTERRUPTS),
+    ),
+    "AWS::SageMaker::ModelPackage": dict.fromkeys(
+        ("AdditionalInferenceSpecifications/Containers", "AdditionalInferenceSpecificationsToAdd/Containers"),
+        (_INTERRUPTS, _GUIDE_INTERRUPTS),
+    ),
+    "AWS::SageMaker::NotebookInstance": {
+        "InstanceType": (_INTERRUPTS, "the notebook is stopped and started"),
+        "VolumeSizeInGB": (_INTERRUPTS, "the notebook is stopped and started"),
+    },
+    "AWS::SageMaker::Workteam": {"MemberDefinitions/CognitoMemberDefinition/CognitoUserPool": (_MAY, _DISPUTED)},
+    "AWS::ServiceCatalog::PortfolioShare": {"AcceptLanguage": (_MAY, _DISPUTED)},
+    "AWS::ServiceDiscovery::Service": {
+        "DnsConfig/DnsRecords/Type": (_FAILS, "the type of a record can't be changed; make another service"),
+        "DnsConfig/NamespaceId": (_MAY, _DISPUTED),
+        "HealthCheckConfig/Type": (_FAILS, _SETTLED),
+    },
+    "AWS::Timestream::ScheduledQuery": {"ClientToken": (_MAY, _DISPUTED)},
+    "AWS::Timestream::Table": {"Schema/CompositePartitionKey": (_FAILS, _SETTLED)},
+    "AWS::Transfer::Server": {"ProtocolDetails/PassiveIp": (_INTERRUPTS, "works after the server is restarted")},
+    "AWS::VerifiedPermissions::Policy": {
+        f"Definition/TemplateLinked/{name}": (_FAILS, _SETTLED)
+        for name in ("PolicyTemplateId", "Principal", "Resource")
+    },
+    "AWS::WAFv2::RuleGroup": {"Capacity": (_FAILS, _SETTLED)},
+    "AWS::WorkSpacesWeb::UserSettings": {
+        "AdditionalEncryptionContext": (_MAY, _DISPUTED),
+        "CustomerManagedKey": (_MAY, _DISPUTED),
     },
 }
 
-# The properties that fix the physical name, where the primary identifier does not tell.
-NAMES: dict[str, tuple[str, ...]] = {}
 
-# Attributes that move with an update in place: type -> pattern of the attribute (empty: `Ref`) -> the properties whose
-# change moves it (none: any).
-MOVING: dict[str, dict[str, tuple[str, ...]]] = {
-    "AWS::EC2::LaunchTemplate": {"LatestVersionNumber|DefaultVersionNumber": ()},
+@dataclass(frozen=True)
+class Named:
+    """A list whose items have names: which may come, go or change, and how many with one update.
+
+    `fixed` are the properties of an item that can't be changed while it keeps its name (none given: all of them).
+    """
+
+    name: str
+    page: str
+    fixed: tuple[str, ...] = ()
+    removable: bool = True
+    at_once: int | None = None
+
+
+_ONE_INDEX = Named("IndexName", _INDEXES, ("KeySchema", "Projection"), at_once=1)
+NAMED: dict[str, dict[str, Named]] = {
+    "AWS::Cognito::UserPool": {
+        "Schema": Named("Name", f"{REFERENCE}/aws-resource-cognito-userpool.html", removable=False)
+    },
+    "AWS::DynamoDB::GlobalTable": {"GlobalSecondaryIndexes": _ONE_INDEX},
+    "AWS::DynamoDB::Table": {"GlobalSecondaryIndexes": _ONE_INDEX},
 }
 
-# Frozen copies: a change makes a new one, under a new logical id, and that is how they are meant to be used.
-RENEWED = {"AWS::ApiGateway::Deployment", "AWS::Lambda::LayerVersion", "AWS::Lambda::Version"}
+# The property that fixes the physical name, of types whose primary identifier is made by AWS, for instance an ARN.
+# Only where AWS refuses a second one of the same name.
+NAMES_PAGE = f"{REFERENCE}/aws-properties-name.html"
+NAMES: dict[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::ApiKey": ("Name",),
+    "AWS::CodeBuild::Project": ("Name",),
+    "AWS::DAX::Cluster": ("ClusterName",),
+    "AWS::DocDB::DBCluster": ("DBClusterIdentifier",),
+    "AWS::EC2::LaunchTemplate": ("LaunchTemplateName",),
+    "AWS::EC2::SecurityGroup": ("GroupName",),
+    "AWS::ECS::Service": ("ServiceName",),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Name",),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ("Name",),
+    "AWS::Events::Rule": ("Name",),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName",),
+    "AWS::MSK::Cluster": ("ClusterName",),
+    "AWS::SNS::Topic": ("TopicName",),
+    "AWS::SQS::Queue": ("QueueName",),
+    "AWS::SecretsManager::Secret": ("Name",),
+    "AWS::StepFunctions::Activity": ("Name",),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName",),
+}
+
+# Attributes that move with an update in place: type -> pattern of the attribute (empty: `Ref`) -> the properties whose
+# change moves it (none: any), and the page.
+MOVING: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
+    "AWS::Batch::JobDefinition": {"|JobDefinitionArn": ((), f"{REFERENCE}/aws-resource-batch-jobdefinition.html")},
+    "AWS::CloudFormation::CustomResource": {".*": ((), _CUSTOM)},
+    "AWS::CloudFormation::Stack": {r"Outputs\..*": ((), f"{REFERENCE}/aws-resource-cloudformation-stack.html")},
+    "AWS::DynamoDB::GlobalTable": {
+        "StreamArn": (("StreamSpecification",), f"{REFERENCE}/aws-resource-dynamodb-globaltable.html")
+    },
+    "AWS::DynamoDB::Table": {"StreamArn": (("StreamSpecification",), f"{REFERENCE}/aws-resource-dynamodb-table.html")},
+    # A stopped instance comes back with another public address.
+    "AWS::EC2::Instance": {
+        "PublicIp|PublicDnsName": (
+            (
+                "AdditionalInfo",
+                "Affinity",
+                "EbsOptimized",
+                "InstanceType",
+                "KernelId",
+                "RamdiskId",
+                "Tenancy",
+                "UserData",
+            ),
+            "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Stop_Start.html",
+        )
+    },
+    "AWS::EC2::LaunchTemplate": {
+        "LatestVersionNumber": (("LaunchTemplateData",), f"{REFERENCE}/aws-resource-ec2-launchtemplate.html"),
+        "DefaultVersionNumber": ((), f"{REFERENCE}/aws-resource-ec2-launchtemplate.html"),
+    },
+    "AWS::RDS::DBCluster": {
+        r"MasterUserSecret\.SecretArn": (
+            ("ManageMasterUserPassword", "MasterUserSecret"),
+            f"{REFERENCE}/aws-resource-rds-dbcluster.html",
+        )
+    },
+    "AWS::RDS::DBInstance": {
+        r"MasterUserSecret\.SecretArn": (
+            ("ManageMasterUserPassword", "MasterUserSecret"),
+            f"{REFERENCE}/aws-resource-rds-dbinstance.html",
+        )
+    },
+}
+
+# Frozen copies and revisions: a change makes another one that takes the place of the one before, and that is how they
+# are meant to be used.
+RENEWED = {
+    "AWS::ApiGateway::Deployment": f"{REFERENCE}/aws-resource-apigateway-deployment.html",
+    "AWS::ApiGatewayV2::Deployment": f"{REFERENCE}/aws-resource-apigatewayv2-deployment.html",
+    "AWS::AppConfig::Deployment": f"{REFERENCE}/aws-resource-appconfig-deployment.html",
+    "AWS::AppConfig::HostedConfigurationVersion": f"{REFERENCE}/aws-resource-appconfig-hostedconfigurationversion.html",
+    "AWS::ECS::TaskDefinition": f"{REFERENCE}/aws-resource-ecs-taskdefinition.html",
+    "AWS::Lambda::LayerVersion": f"{REFERENCE}/aws-resource-lambda-layerversion.html",
+    "AWS::Lambda::Version": f"{REFERENCE}/aws-resource-lambda-version.html",
+    "AWS::StepFunctions::StateMachineVersion": f"{REFERENCE}/aws-resource-stepfunctions-statemachineversion.html",
+}
+
+
+def page_of(kind: str) -> str:
+    """The page of a resource type in AWS's template reference."""
+    parts = kind.lower().split("::")
+    return f"{REFERENCE}/aws-resource-{'-'.join(parts[1:])}.html"
