@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path as File
 from typing import Any, Literal
 
+from ..errors import UserError
+from ..stores import HOLDS_DATA
 from . import supplement
 from .model import Path
 
@@ -100,7 +102,7 @@ def fact(kind: str, path: Path) -> Fact:
 
 def holds_data(kind: str) -> bool:
     """Whether a resource of this type holds what can't be made again."""
-    return kind in supplement.HOLDS_DATA
+    return kind in HOLDS_DATA or kind in supplement.ALSO_HOLD_DATA
 
 
 def can_snapshot(kind: str) -> bool:
@@ -119,7 +121,7 @@ def name_properties(kind: str) -> tuple[str, ...]:
     schema = _schema(kind)
     if schema is None:
         return ()
-    return tuple(supplement.NAMES.get(kind, ())) or _identifier(schema)
+    return supplement.NAMES.get(kind) or _identifier(schema)
 
 
 def deletes_first(kind: str) -> bool:
@@ -321,12 +323,15 @@ def _identifiers(schema: _Schema) -> set[tuple[str, ...]]:
 
 
 def _identifier(schema: _Schema) -> tuple[str, ...]:
-    """The parts of the primary identifier, when it is the template that gives them all."""
-    parts = list(_pointers(schema.whole.get("primaryIdentifier", ())))
-    fixed = set(_pointers(schema.whole.get("createOnlyProperties", ())))
-    if any(part in schema.read_only or part not in fixed for part in parts):
-        return ()
-    return tuple(part[0] for part in parts)
+    """The parts of an identifier, when it is the template that gives them all, and none of them can be changed."""
+    fixed = set(_pointers(schema.whole.get("createOnlyProperties", ()))) - schema.read_only
+    several = [schema.whole.get("primaryIdentifier", ()), *schema.whole.get("additionalIdentifiers", ())]
+    for i, one in enumerate(several):
+        parts = list(_pointers([one] if isinstance(one, str) else one))
+        # Additional identifiers are lists of what a look-up takes, and of a name only when they end in one.
+        if parts and fixed.issuperset(parts) and (i == 0 or parts[-1][0].endswith("Name")):
+            return tuple(part[0] for part in parts)
+    return ()
 
 
 @cache
@@ -334,11 +339,14 @@ def _folder() -> tuple[File, str]:
     """Where cfn-lint keeps its schemas, and its version; it is not imported."""
     spec = importlib.util.find_spec("cfnlint")
     places = spec.submodule_search_locations if spec is not None else None
-    if not places:
-        raise ModuleNotFoundError("cfn-lint is not installed")
-    package = File(next(iter(places)))
+    package = File(next(iter(places or ["cfnlint"])))
+    folder = package / "data" / "schemas"
+    if not (folder / "providers" / _FIRST).is_file():
+        raise UserError(
+            f"the resource schemas of cfn-lint are not in {folder}: install cfn-lint 1.58 or newer, below 2"
+        )
     version = re.search(r'__version__ = "([^"]+)"', (package / "version.py").read_text())
-    return package / "data" / "schemas", version.group(1) if version else "of an unknown version"
+    return folder, version.group(1) if version else "of an unknown version"
 
 
 def _types() -> Iterator[dict[str, str]]:

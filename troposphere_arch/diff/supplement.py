@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..stores import HOLDS_DATA
+
 REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
 _GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
 _RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html"
@@ -18,30 +20,28 @@ _INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI
 _LOCAL_INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html"
 _CUSTOM = f"{_GUIDE}/crpg-ref-requesttypes-update.html"
 
-# Types that hold what cannot be made again, and whether CloudFormation can take a snapshot of them instead.
-# Not here: queues and streams, where data only passes; log groups, whose retention is a choice of the user.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
-HOLDS_DATA = {
-    "AWS::Backup::BackupVault": False,
-    "AWS::Cognito::IdentityPool": False,
-    "AWS::Cognito::UserPool": False,
-    "AWS::DocDB::DBCluster": True,
-    "AWS::DynamoDB::GlobalTable": False,
-    "AWS::DynamoDB::Table": False,
-    "AWS::EC2::Volume": True,
-    "AWS::EFS::FileSystem": False,
-    "AWS::ElastiCache::ReplicationGroup": True,
-    "AWS::FSx::FileSystem": False,
-    "AWS::KMS::Key": False,
-    "AWS::Neptune::DBCluster": True,
-    "AWS::OpenSearchService::Domain": False,
-    "AWS::RDS::DBCluster": True,
-    "AWS::RDS::DBInstance": True,
-    "AWS::Redshift::Cluster": True,
-    "AWS::S3::Bucket": False,
-    "AWS::SecretsManager::Secret": False,
+# Types that hold data besides those of which E9010 demands retention: found in templates that are not ours.
+ALSO_HOLD_DATA = {
+    "AWS::Cassandra::Table",
+    "AWS::CodeCommit::Repository",
+    "AWS::DSQL::Cluster",
+    "AWS::DocDBElastic::Cluster",
+    "AWS::ECR::Repository",
+    "AWS::Elasticsearch::Domain",
+    "AWS::FSx::Volume",
+    "AWS::HealthLake::FHIRDatastore",
+    "AWS::Lightsail::Database",
+    "AWS::Lightsail::Disk",
+    "AWS::MemoryDB::Cluster",
+    "AWS::NeptuneGraph::Graph",
+    "AWS::QLDB::Ledger",
+    "AWS::RedshiftServerless::Namespace",
+    "AWS::S3Express::DirectoryBucket",
+    "AWS::S3Tables::Table",
+    "AWS::Timestream::Table",
 }
 # Types that CloudFormation takes a snapshot of when it is told to, also those that hold nothing for long.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
 SNAPSHOTS = {kind for kind, can in HOLDS_DATA.items() if can} | {"AWS::ElastiCache::CacheCluster"}
 
 # Words of `facts.Update`.
@@ -420,6 +420,7 @@ NAMED: dict[str, dict[str, Named]] = {
 NAMES_PAGE = f"{REFERENCE}/aws-properties-name.html"
 NAMES: dict[str, tuple[str, ...]] = {
     "AWS::ApiGateway::ApiKey": ("Name",),
+    "AWS::Batch::JobQueue": ("JobQueueName",),
     "AWS::CodeBuild::Project": ("Name",),
     "AWS::DAX::Cluster": ("ClusterName",),
     "AWS::DocDB::DBCluster": ("DBClusterIdentifier",),
@@ -428,14 +429,20 @@ NAMES: dict[str, tuple[str, ...]] = {
     "AWS::ECS::Service": ("ServiceName",),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Name",),
     "AWS::ElasticLoadBalancingV2::TargetGroup": ("Name",),
+    "AWS::Elasticsearch::Domain": ("DomainName",),
     "AWS::Events::Rule": ("Name",),
     "AWS::IAM::ManagedPolicy": ("ManagedPolicyName",),
     "AWS::MSK::Cluster": ("ClusterName",),
+    "AWS::NetworkFirewall::Firewall": ("FirewallName",),
+    "AWS::NetworkFirewall::FirewallPolicy": ("FirewallPolicyName",),
+    "AWS::NetworkFirewall::RuleGroup": ("RuleGroupName",),
     "AWS::SNS::Topic": ("TopicName",),
     "AWS::SQS::Queue": ("QueueName",),
+    "AWS::SageMaker::NotebookInstance": ("NotebookInstanceName",),
     "AWS::SecretsManager::Secret": ("Name",),
     "AWS::StepFunctions::Activity": ("Name",),
     "AWS::StepFunctions::StateMachine": ("StateMachineName",),
+    **{f"AWS::WAFv2::{kind}": ("Name", "Scope") for kind in ("IPSet", "RegexPatternSet", "RuleGroup", "WebACL")},
 }
 
 # Attributes that move with an update in place: type -> pattern of the attribute (empty: `Ref`) -> the properties whose
