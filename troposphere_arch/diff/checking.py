@@ -155,7 +155,10 @@ def _resource(where: str, resource: dict[str, Any], name: str) -> None:
     if not isinstance(kind, str) or not kind:
         if "Fn::Transform" in resource:
             _macro(name, f"uses Fn::Transform at {where}")
-        _no(name, f"{where} has no Type")
+        _no(
+            name,
+            f"{where} has no Type" if kind in (None, "") else f"the Type of {where} is {_kind(kind)}, and not text",
+        )
     if kind.endswith("::MODULE"):
         _macro(name, f"uses the module {shown(kind)} at {where}")
     if kind.startswith("AWS::Serverless::"):
@@ -217,7 +220,8 @@ class _Names:
             for key, content in output.items():
                 self._walk(content, ("Outputs", title, key))
         if self.lost:
-            more = f"; {len(self.lost) - 1} more lead to nothing as well" if len(self.lost) > 1 else ""
+            others = len(self.lost) - 1
+            more = f"; {others} more {'leads' if others == 1 else 'lead'} to nothing as well" if others else ""
             raise UserError(f"{self.name}: {self.lost[0]}{more}")
 
     def _owns_condition(self, holder: Mapping[str, Any], where: Path) -> None:

@@ -74,12 +74,13 @@ def from_address(address: str, access: Access) -> bytes:
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise UserError(f"{public(address)} is no address: {shown(error)}") from None
-    if any(c.isspace() or not c.isprintable() for c in address):
-        raise UserError(f"{public(address)} is no address: it holds a blank")
     if parts.username is not None or parts.password is not None:
         raise UserError("a user and a password in an address are shown to everybody on the way: leave them out")
     if parts.scheme == "s3":
-        return _from_s3(parts.netloc, parts.path.removeprefix("/"), access)
+        bucket, _, key = address.partition("://")[2].partition("/")  # a `?` in it is part of the key
+        return _from_s3(bucket, key, access)
+    if any(c.isspace() or not c.isprintable() for c in address):
+        raise UserError(f"{public(address)} is no address: it holds a blank")
     if parts.scheme not in ("http", "https") or not host:
         raise UserError(f"{public(address)} is no address of a template: there are s3://BUCKET/KEY and https://...")
     if parts.scheme == "http" and not is_loopback(host):

@@ -39,7 +39,7 @@ class Source:
 
     name: str
     template: dict[str, Any] = field(repr=False)
-    location: str = ""
+    location: str = field(default="", repr=False)  # may hold a signature
     access: Access = field(default_factory=Access)
     around: tuple[str, ...] = ()
 
@@ -88,7 +88,7 @@ def children(source: Source) -> tuple[Child, ...]:
     """The nested stacks of a template, each with its own template where that can be had, else with the reason.
 
     A `TemplateURL` that is relative is looked for beside the template that names it. A template from S3 or the web
-    gets at nothing on this machine.
+    gets at nothing on this machine, and no template sends the user's AWS credentials to an address of its choice.
     """
     found = []
     for logical_id, resource in source.template["Resources"].items():
@@ -110,6 +110,8 @@ def _child(parent: Source, logical_id: str, url: Any) -> Source:
     around = (*parent.around, parent.location)
     if len(around) > _DEEPEST:
         raise UserError(f"{name} is nested more than {_DEEPEST} deep")
+    if url.startswith("s3://"):
+        raise UserError(f"the TemplateURL of {name} is {fetching.public(url)}, and CloudFormation takes https:// only")
     if fetching.is_address(url):
         location = url
     elif remote:
