@@ -5,6 +5,7 @@ b-{region}, P, regions ──▶ Place: bucket of one region, P/…, whose accou
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -135,7 +136,9 @@ def connect(
 
     check_prefix(prefix)
     session = boto3.Session(profile_name=profile)
-    named = list(regions) or [name for name in [session.region_name] if name]
+    # boto3 knows AWS_DEFAULT_REGION only; the other SDKs, and we in what we say, AWS_REGION.
+    usual = os.environ.get("AWS_REGION") or session.region_name
+    named = list(regions) or ([usual] if usual else [])
     if not named:
         raise UserError("no AWS region: set AWS_REGION, or name one with --region")
     buckets = buckets_of(bucket, named)
