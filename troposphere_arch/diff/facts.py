@@ -69,6 +69,10 @@ class Update(Enum):
         return list(Update).index(self)
 
 
+# What it is when it happens only if something inside is touched.
+_PERHAPS = {Update.REPLACEMENT: Update.MAY_REPLACE, Update.NOT_ALLOWED: Update.UNKNOWN}
+
+
 @dataclass(frozen=True)
 class Fact:
     """What an update of a property does: `says` is one clause for people, `source` a page or the schema of the type."""
@@ -95,7 +99,7 @@ def fact(kind: str, path: Path) -> Fact:
     `path` is below Properties, with the numbers of list items: `("BlockDeviceMappings", 0, "Ebs", "VolumeSize")`. It is
     governed by the gravest of what is said of it and of the containers that it is in. A path that is a container (it
     came or went as a whole, or a function stands there) may change all that is in it: what would replace the resource
-    from inside may replace it then.
+    from inside may replace it then, and what would make the update fail is unknown.
     """
     return _fact(kind, tuple(step for step in path if isinstance(step, str)))
 
@@ -156,22 +160,30 @@ def attribute(kind: str, name: str, changed: Collection[str]) -> Literal["stays"
 
 
 def between(kind: str, before: Any, after: Any) -> dict[Path, Fact]:
-    """What only the properties before and after tell together: lists whose items have names, such as indexes.
+    """What only the properties before and after tell together: lists whose items have names, switches that stay on.
 
-    Gives a fact for each such list that differs, by the path of the list; it goes before what `fact` says of any path
-    in it. `before` and `after` are the resource's properties, as far as they are worked out.
+    Gives a fact for each of these that differs, by its path; it goes before what `fact` says of any path in it.
+    `before` and `after` are the resource's properties, as far as they are worked out.
     """
     found: dict[Path, Fact] = {}
     for name, named in supplement.NAMED.get(kind, {}).items():
         old, new = (one.get(name, []) if isinstance(one, Mapping) else [] for one in (before, after))
         if old != new:
             found[(name,)] = _of_named(name, named, _by_name(old, named.name), _by_name(new, named.name))
+    for name, page in supplement.ONE_WAY.get(kind, {}).items():
+        old, new = (_is_on(one.get(name)) if isinstance(one, Mapping) else False for one in (before, after))
+        if old and not new:
+            found[(name,)] = Fact(Update.NOT_ALLOWED, "can't be turned off again", page)
     return found
 
 
 def renewed_by_design(kind: str) -> bool:
     """Whether such a resource never changes: a frozen copy, whose next one takes its place."""
     return kind in supplement.RENEWED
+
+
+def _is_on(value: Any) -> bool:
+    return str(value).lower() == "true"
 
 
 def _by_name(items: Any, name: str) -> dict[str, Any] | None:
@@ -191,8 +203,8 @@ def _of_named(name: str, named: supplement.Named, old: dict[str, Any] | None, ne
     for key in sorted(old.keys() & new.keys()):
         fixed = named.fixed or tuple(sorted(old[key].keys() | new[key].keys()))
         if other := [one for one in fixed if old[key].get(one) != new[key].get(one)]:
-            says = f"{other[0]} of {key} can't be changed; an item of another name can take its place"
-            return Fact(Update.NOT_ALLOWED, says, named.page)
+            says = f"{other[0]} of {key} can't be changed in place"
+            return Fact(Update(named.otherwise), says, named.page)
     if gone and not named.removable:
         return Fact(Update.NOT_ALLOWED, f"{gone[0]} can't be taken away again", named.page)
     if named.at_once is not None and len(gone) + len(come) > named.at_once:
@@ -218,9 +230,8 @@ def _fact(kind: str, names: tuple[str, ...]) -> Fact:
         return Fact(Update.UNKNOWN, f"{'.'.join(names)} is not in the schema of {kind}", schema.source)
     for pointer, row in rows.items():
         if len(pointer) > len(names) and pointer[: len(names)] == names:
-            inside = ".".join(pointer)
-            milder = Update.MAY_REPLACE if row.update is Update.REPLACEMENT else row.update
-            found.append(Fact(milder, f"if {inside} changes with it: {row.says}", row.source))
+            says = f"if {'.'.join(pointer)} changes with it: {row.says}"
+            found.append(Fact(_PERHAPS.get(row.update, row.update), says, row.source))
     if found:
         return max(found, key=lambda one: one.update.gravity)
     if schema is None:

@@ -18,6 +18,7 @@ _REDSHIFT_RESIZE = "https://docs.aws.amazon.com/redshift/latest/mgmt/managing-cl
 _UPDATE_POLICY = f"{REFERENCE}/aws-attribute-updatepolicy.html"
 _INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html"
 _LOCAL_INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html"
+_OBJECT_LOCK = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html"
 _CUSTOM = f"{_GUIDE}/crpg-ref-requesttypes-update.html"
 
 # Types that hold data besides those of which E9010 demands retention: found in templates that are not ours.
@@ -72,9 +73,6 @@ UPDATES: dict[str, dict[str, Row]] = {
         "EngineVersion": (_INTERRUPTS, "the broker reboots", _BROKER),
         "HostInstanceType": (_INTERRUPTS, "the broker reboots"),
     },
-    "AWS::ApiGatewayV2::Stage": {
-        "DeploymentId": (_UNKNOWN, "can't be changed while the stage deploys by itself (AutoDeploy)"),
-    },
     "AWS::AppSync::GraphQLSchema": {"ApiId": (_REPLACES, _GUIDE_SAYS)},
     "AWS::AuditManager::Assessment": {"Scope/AwsAccounts": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
     # The schema calls these conditional: the condition is the group's update policy.
@@ -116,16 +114,14 @@ UPDATES: dict[str, dict[str, Row]] = {
     "AWS::DocDB::DBCluster": {"EngineVersion": (_INTERRUPTS, "an upgrade in place; all instances restart")},
     "AWS::DocDB::DBInstance": {"DBInstanceClass": (_INTERRUPTS, "the instance restarts on other hardware")},
     "AWS::DynamoDB::GlobalTable": {
+        "AttributeDefinitions": (_UNKNOWN, "attributes come and go with the indexes; to edit one replaces the table"),
         "GlobalSecondaryIndexes": (_UNKNOWN, "an index can come or go, one with each update", _INDEXES),
         "KeySchema": (_REPLACES, "the keys of a table can't be changed"),
         "LocalSecondaryIndexes": (_REPLACES, "local indexes are made with their table", _LOCAL_INDEXES),
         "Replicas/GlobalSecondaryIndexes/IndexName": (_MAY, _DISPUTED),
     },
     "AWS::DynamoDB::Table": {
-        "AttributeDefinitions": (
-            _IN_PLACE,
-            "attributes come and go with the indexes; where a key of the table changes, see KeySchema",
-        ),
+        "AttributeDefinitions": (_UNKNOWN, "attributes come and go with the indexes; to edit one replaces the table"),
         "GlobalSecondaryIndexes": (_UNKNOWN, "an index can come or go, one with each update", _INDEXES),
         "KeySchema": (_REPLACES, "the keys of a table can't be changed"),
         "LocalSecondaryIndexes": (_FAILS, "local indexes are made with their table", _LOCAL_INDEXES),
@@ -347,7 +343,7 @@ UPDATES: dict[str, dict[str, Row]] = {
         "NumberOfNodes": (_INTERRUPTS, "the cluster is resized; running queries may be lost", _REDSHIFT_RESIZE),
     },
     "AWS::Route53::RecordSet": {"Name": (_REPLACES, "a record of another name is another record")},
-    "AWS::S3::Bucket": {"ObjectLockEnabled": (_IN_PLACE, "can be turned on, never off again")},
+    "AWS::S3::Bucket": {"ObjectLockEnabled": (_IN_PLACE, "can be turned on, never off again", _OBJECT_LOCK)},
     "AWS::SSM::Document": dict.fromkeys(
         ("Attachments", "Content", "DocumentFormat", "Requires", "TargetType", "VersionName"),
         (_MAY, "is replaced, unless UpdateMethod is NewVersion"),
@@ -396,7 +392,8 @@ UPDATES: dict[str, dict[str, Row]] = {
 class Named:
     """A list whose items have names: which may come, go or change, and how many with one update.
 
-    `fixed` are the properties of an item that can't be changed while it keeps its name (none given: all of them).
+    `fixed` are the properties of an item that can't be changed while it keeps its name (none given: all of them), and
+    `otherwise` what happens when one is, in a word.
     """
 
     name: str
@@ -404,15 +401,29 @@ class Named:
     fixed: tuple[str, ...] = ()
     removable: bool = True
     at_once: int | None = None
+    otherwise: str = _FAILS
 
 
+_ATTRIBUTES = {
+    kind: Named("AttributeName", f"{REFERENCE}/aws-resource-dynamodb-{kind}.html", otherwise=_REPLACES)
+    for kind in ("globaltable", "table")
+}
 _ONE_INDEX = Named("IndexName", _INDEXES, ("KeySchema", "Projection"), at_once=1)
 NAMED: dict[str, dict[str, Named]] = {
     "AWS::Cognito::UserPool": {
         "Schema": Named("Name", f"{REFERENCE}/aws-resource-cognito-userpool.html", removable=False)
     },
-    "AWS::DynamoDB::GlobalTable": {"GlobalSecondaryIndexes": _ONE_INDEX},
-    "AWS::DynamoDB::Table": {"GlobalSecondaryIndexes": _ONE_INDEX},
+    "AWS::DynamoDB::GlobalTable": {
+        "AttributeDefinitions": _ATTRIBUTES["globaltable"],
+        "GlobalSecondaryIndexes": _ONE_INDEX,
+    },
+    "AWS::DynamoDB::Table": {"AttributeDefinitions": _ATTRIBUTES["table"], "GlobalSecondaryIndexes": _ONE_INDEX},
+}
+
+# Switches that can be turned on in place, and never off again.
+ONE_WAY: dict[str, dict[str, str]] = {
+    "AWS::Cassandra::Keyspace": {"ClientSideTimestampsEnabled": f"{REFERENCE}/aws-resource-cassandra-keyspace.html"},
+    "AWS::S3::Bucket": {"ObjectLockEnabled": _OBJECT_LOCK},
 }
 
 # The property that fixes the physical name, of types whose primary identifier is made by AWS, for instance an ARN.
