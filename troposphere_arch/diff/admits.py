@@ -87,9 +87,9 @@ def _values(old: Declaration, new: Declaration) -> Iterator[Verdict]:
     if before is None:
         yield Verdict(Admits.LESS, f"only {_listed(after or [])} may be given, and anything could", path)
         return
-    was = [value for value in before if _passes(value, old) is not False]
-    refused = [value for value in was if _passes(value, new) is False]
-    unsure = [value for value in was if _passes(value, new) is None and _passes(value, old) is not None]
+    was = [value for value in before if passes(value, old) is not False]
+    refused = [value for value in was if passes(value, new) is False]
+    unsure = [value for value in was if passes(value, new) is None and passes(value, old) is not None]
     if refused:
         yield Verdict(Admits.LESS, f"not allowed any more: {_listed(refused)}", path)
     if unsure:
@@ -97,13 +97,13 @@ def _values(old: Declaration, new: Declaration) -> Iterator[Verdict]:
     if after is None:
         yield Verdict(Admits.MORE, "other values than those listed are allowed", path)
         return
-    more = [value for value in after if value not in was and _passes(value, new) is not False]
+    more = [value for value in after if value not in was and passes(value, new) is not False]
     if more:
         yield Verdict(Admits.MORE, f"allowed as well: {_listed(more)}", path)
 
 
-def _passes(value: str, declaration: Declaration) -> bool | None:
-    """Whether a value is admitted; None where that can't be told."""
+def passes(value: str, declaration: Declaration) -> bool | None:
+    """Whether a declaration admits a value; None where that can't be told."""
     listed = _finite(declaration)
     if listed is not None and value not in listed:
         return False

@@ -85,6 +85,9 @@ class _Comparison:
         if opaque:
             yield WIDENED, _say_opaque(holder), ALWAYS, True
         there = [_body(side, holder) is not None for side in (self.old, self.new)]
+        if there[0] != there[1]:
+            # What runs as a role may nothing else.
+            come, gone = ([one for one in some if one.grant.kind is not Kind.RUNS_AS] for some in (come, gone))
         own = _own_condition(holder, self.new) or _own_condition(holder, self.old)
         if there[0] != there[1]:
             # What limits a principal that is new takes nothing from anybody, and goes with one that goes.
@@ -275,6 +278,8 @@ def _sentence(holder: Holder, group: _Group, actions: tuple[str, ...], resources
     under = f", {_conditions(group.when)}" if group.when else ""
     if kind is Kind.BOUNDARY:
         return f"{holder.name} is {'now' if added else 'no longer'} limited by the boundary {what}{under}"
+    if kind is Kind.RUNS_AS:
+        return f"{holder.name} {'now runs' if added else 'no longer runs'} as {what}, with all that it may{under}"
     if kind is Kind.MEMBER:
         return f"{holder.name} {'may now' if added else 'may no longer'} all that the group {what} may{under}"
     if kind is Kind.MANAGED:

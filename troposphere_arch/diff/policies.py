@@ -57,12 +57,13 @@ class Kind(Enum):
     DENY = "deny"
     MANAGED = "managed"  # all that a managed policy permits, which the template does not tell
     MEMBER = "member"  # all that a group may
+    RUNS_AS = "runs as"  # all that a role may
     BOUNDARY = "boundary"
     OPAQUE = "opaque"  # a policy that cannot be read
 
     @property
     def more(self) -> bool:
-        return self in (Kind.ALLOW, Kind.MANAGED, Kind.MEMBER)
+        return self in (Kind.ALLOW, Kind.MANAGED, Kind.MEMBER, Kind.RUNS_AS)
 
 
 class Not(NamedTuple):
@@ -139,6 +140,19 @@ _DOCUMENTS = (
     "KeyPolicy",
     "PolicyDocument",
     "RepositoryPolicyText",
+)
+
+
+# Properties with the role as which something runs.
+_RUNS_AS = (
+    "ExecutionRoleArn",
+    "IamInstanceProfile",
+    "Role",
+    "RoleARN",
+    "RoleArn",
+    "Roles",
+    "ServiceRole",
+    "TaskRoleArn",
 )
 
 
@@ -267,6 +281,10 @@ class _Reader:
                 self._document(Holder(target, role), document, when | where)
         if "Principal" in resource.properties and "Action" in resource.properties:
             self._permission(resource, targets)
+        for key in _RUNS_AS:
+            for when, value in items(resource.properties.get(key)):
+                if isinstance(value, str) or function(value)[0]:
+                    self._named(Holder(resource.name, Role.HAS), Kind.RUNS_AS, value, when)
 
     def _targets(self, resource: _Resource) -> Iterator[tuple[str, When]]:
         key = _CARRIERS.get(resource.type, "")

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..evaluate import ABSENT, simplified
 from . import facts
-from .admits import Admits, admits
+from .admits import Admits, admits, passes
 from .model import Bump, Change, Effect, Path, Reason, Section, Template
 from .spelled import canonical, shown, spelled
 from .values import differences, references, same
@@ -33,12 +33,22 @@ _REFUSED = "CloudFormation refuses that while another stack imports it"
 _MOST_NAMED = 8
 
 
-def sections(old: Template, new: Template) -> list[Change]:
-    """What changes outside of the resources' properties, and what that does to a stack and to those who use it."""
+def sections(
+    old: Template,
+    new: Template,
+    old_values: Mapping[str, Any] | None = None,
+    new_values: Mapping[str, Any] | None = None,
+) -> list[Change]:
+    """What changes outside of the resources' properties, and what that does to a stack and to those who use it.
+
+    `old_values` and `new_values` are what is known of the parameters of a stack before and after, as in `Side`: with
+    them, what refuses some values is told to refuse this stack, or not to. The version is not moved by them.
+    """
+    known = old_values or {}, new_values or {}
     return [
-        *_parameters(old, new),
-        *_rules(old, new),
-        *_outputs(old, new),
+        *_parameters(old, new, known[1]),
+        *_rules(old, new, known),
+        *_outputs(old, new, known),
         *_conditions(old, new),
         *_mappings(old, new),
         *_metadata(old, new),
@@ -95,7 +105,7 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
 # Parameters.
 
 
-def _parameters(old: Template, new: Template) -> Iterator[Change]:
+def _parameters(old: Template, new: Template, values: Mapping[str, Any]) -> Iterator[Change]:
     for name, before, after in _pairs(old, new, "Parameters"):
         told = _Told()
         kind = str(_mapping(before if after is ABSENT else after).get("Type", ""))
@@ -103,23 +113,26 @@ def _parameters(old: Template, new: Template) -> Iterator[Change]:
             told.tell("it is gone: an update that still gives it is refused", Bump.MAJOR, source=_PARAMETERS)
             yield from told.change(Section.PARAMETERS, name, "remove", kind)
         elif before is ABSENT:
-            _added_parameter(told, _mapping(after))
+            _added_parameter(told, _mapping(after), given=name in values)
             yield from told.change(Section.PARAMETERS, name, "add", kind)
         elif not same(before, after):
-            _changed_parameter(told, _mapping(before), _mapping(after))
+            _changed_parameter(told, _mapping(before), _mapping(after), values.get(name))
             yield from told.change(Section.PARAMETERS, name, "change", kind)
 
 
-def _added_parameter(told: _Told, parameter: Mapping[Any, Any]) -> None:
+def _added_parameter(told: _Told, parameter: Mapping[Any, Any], *, given: bool) -> None:
     if "Default" in parameter:
         says = f"new, {_text(parameter['Default'])!r} unless given"
         told.tell(says, Bump.MINOR, path=("Default",), source=_PARAMETERS)
+    elif given:
+        told.tell("new, without a default: it must be given, and is", Bump.MAJOR, source=_PARAMETERS)
     else:
         says = "new, without a default: an update that does not give it is refused"
         told.tell(says, Bump.MAJOR, Effect.FAILURE, certain=False, source=_PARAMETERS)
 
 
-def _changed_parameter(told: _Told, before: Mapping[Any, Any], after: Mapping[Any, Any]) -> None:
+def _changed_parameter(told: _Told, before: Mapping[Any, Any], after: Mapping[Any, Any], value: Any) -> None:
+    fits = passes(_text(value), after) if _is_plain(value) else None
     for verdict in admits(before, after):
         bump, effect, certain = {
             Admits.LESS: (Bump.MAJOR, Effect.FAILURE, False),
@@ -127,7 +140,11 @@ def _changed_parameter(told: _Told, before: Mapping[Any, Any], after: Mapping[An
             Admits.MORE: (Bump.MINOR, Effect.NONE, True),
             Admits.SAME: (Bump.PATCH, Effect.NONE, True),
         }[verdict.admits]
-        told.tell(verdict.says, bump, effect, certain=certain, path=verdict.path, source=_PARAMETERS)
+        says = verdict.says
+        if bump is Bump.MAJOR and verdict.path != ("Type",) and fits is not None:
+            effect, certain = (Effect.NONE, True) if fits else (Effect.FAILURE, True)
+            says += f"; {_text(value)!r}, which this stack has, is {'allowed' if fits else 'not'}"
+        told.tell(says, bump, effect, certain=certain, path=verdict.path, source=_PARAMETERS)
     _changed_default(told, before.get("Default", ABSENT), after.get("Default", ABSENT))
     if not same(before.get("NoEcho", False), after.get("NoEcho", False)):
         hidden = _text(after.get("NoEcho", False)) == "true"
@@ -169,7 +186,10 @@ class _Assertion:
     says: str
 
 
-def _rules(old: Template, new: Template) -> Iterator[Change]:
+_Known = tuple[Mapping[str, Any], Mapping[str, Any]]
+
+
+def _rules(old: Template, new: Template, known: _Known) -> Iterator[Change]:
     """Each assertion, under its rule's condition, is one demand, whatever the rule is called."""
     before, after = list(_assertions(old)), list(_assertions(new))
     told: dict[str, _Told] = {}
@@ -179,7 +199,9 @@ def _rules(old: Template, new: Template) -> Iterator[Change]:
         about = told.setdefault(one.rule, _Told())
         if _refuses_more(one, before, old, new):
             says = f"it refuses what was allowed before: {one.says}"
-            about.tell(says, Bump.MAJOR, Effect.FAILURE, certain=False, source=_RULES)
+            touched = _refuses_more(one, before, old, new, known)
+            effect = Effect.FAILURE if touched else Effect.NONE
+            about.tell(says, Bump.MAJOR, effect, certain=not touched, source=_RULES)
         else:
             about.tell(f"it refuses nothing that was allowed before: {one.says}", Bump.PATCH, source=_RULES)
     for one in before:
@@ -217,29 +239,32 @@ def _same_rule(one: Any, other: Any) -> bool:
     return one is not ABSENT and other is not ABSENT and same(one, other)
 
 
-def _refuses_more(one: _Assertion, others: list[_Assertion], before: Template, after: Template) -> bool:
+def _refuses_more(
+    one: _Assertion, others: list[_Assertion], before: Template, after: Template, known: _Known = ({}, {})
+) -> bool:
     """Whether the assertion, of `after`, refuses a choice of parameters that none of the others, of `before`, does.
 
-    A parameter that only one of the two templates has is at its default.
+    A parameter that only one of the two templates has is at its default, where no other value is known.
     """
     about = {name.target for name in references(_expression(one))}
     near = [other for other in others if about & {name.target for name in references(_expression(other))}]
     refused = {"Fn::Or": [_expression(other) for other in near] or [{"Fn::Equals": ["a", "b"]}]}
-    old, new = _rule_side(before, after, refused), _rule_side(after, before, _expression(one))
+    old = _side(before, after, known[0], {"refused": refused})
+    new = _side(after, before, known[1], {"refused": _expression(one)})
     return any(
         world.new["refused"] and not world.old["refused"] for world in worlds(old, new, ["refused"], ["refused"])
     )
 
 
-def _rule_side(template: Template, other: Template, refused: Any) -> Side:
-    parameters = _section(template, "Parameters")
+def _side(template: Template, other: Template, known: Mapping[str, Any], conditions: Any = None) -> Side:
+    """A template with what is known of its parameters; those that the other one has not are at their defaults."""
     there = _section(other, "Parameters")
-    values = {
+    defaults = {
         name: _text(parameter["Default"])
-        for name, parameter in parameters.items()
+        for name, parameter in _section(template, "Parameters").items()
         if name not in there and isinstance(parameter, Mapping) and _is_plain(parameter.get("Default", ABSENT))
     }
-    return Side({**template, "Conditions": {"refused": refused}}, values)
+    return Side({**template, "Conditions": conditions} if conditions else template, {**defaults, **known})
 
 
 def _expression(one: _Assertion) -> Any:
@@ -263,7 +288,7 @@ def _as_condition(value: Any, depth: int = 0) -> Any:
 # Outputs.
 
 
-def _outputs(old: Template, new: Template) -> Iterator[Change]:
+def _outputs(old: Template, new: Template, known: _Known) -> Iterator[Change]:
     for name, before, after in _pairs(old, new, "Outputs"):
         told = _Told()
         exported = [_mapping(one).get("Export", ABSENT) for one in (before, after)]
@@ -277,13 +302,12 @@ def _outputs(old: Template, new: Template) -> Iterator[Change]:
             told.tell(says, Bump.MINOR, Effect.IN_PLACE, source=_OUTPUTS)
             yield from told.change(Section.OUTPUTS, name, "add")
         else:
-            _changed_output(told, _mapping(before), _mapping(after), old, new)
+            sides = Side(old, known[0]), _side(new, old, known[1])
+            _changed_output(told, _mapping(before), _mapping(after), *sides)
             yield from told.change(Section.OUTPUTS, name)
 
 
-def _changed_output(
-    told: _Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Template, new: Template
-) -> None:
+def _changed_output(told: _Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side) -> None:
     exports = [one.get("Export", ABSENT) for one in (before, after)]
     if exports[0] is not ABSENT and exports[1] is ABSENT:
         _unexported(told, f"its export {_name_of(exports[0])} goes", ("Export",))
@@ -302,14 +326,11 @@ def _unexported(told: _Told, says: str, path: Path) -> None:
     told.tell(f"{says}; {_REFUSED}", Bump.MAJOR, Effect.FAILURE, certain=False, path=path, source=_EXPORTS)
 
 
-def _changed_value(
-    told: _Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Template, new: Template
-) -> None:
+def _changed_value(told: _Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side) -> None:
     """What becomes of the value in each world in which a running stack can be."""
-    sides = Side(old, {}), _new_at_defaults(old, new)
     names = [conditions_in(one.get("Value")) | _own_condition(one) for one in (before, after)]
-    found = worlds(*sides, *names)
-    both = [(_value(before, sides[0], world.old), _value(after, sides[1], world.new)) for world in found]
+    found = worlds(old, new, *names)
+    both = [(_value(before, old, world.old), _value(after, new, world.new)) for world in found]
     differ = [(one, other) for one, other in both if one is not other and not same(one, other)]
     goes = [one for one, other in differ if other is ABSENT]
     comes = [other for one, other in differ if one is ABSENT]
@@ -325,8 +346,12 @@ def _changed_value(
     if comes:
         told.tell("it is there more often", Bump.MINOR, Effect.IN_PLACE, path=("Condition",), source=_OUTPUTS)
     if changed:
-        elsewhere = any(_leads(one, old) != _leads(other, new) for one, other in changed)
-        says = _other_value(changed, old, new) if elsewhere else "its value is another text of the same parts"
+        elsewhere = any(_leads(one, old.template) != _leads(other, new.template) for one, other in changed)
+        says = (
+            _other_value(changed, old.template, new.template)
+            if elsewhere
+            else "its value is another text of the same parts"
+        )
         certain = len(changed) == len(both)
         if exported:
             told.tell(
@@ -366,6 +391,8 @@ def _leads(value: Any, template: Template) -> set[tuple[str, str]]:
     resources = _section(template, "Resources")
     found = set()
     for one in references(value):
+        if one.target.startswith("AWS::"):
+            continue  # the stack's own region or name stays what it is
         kind = str(_mapping(resources.get(one.target)).get("Type", ""))
         found.add((kind if facts.renewed_by_design(kind) else one.target, one.attribute))
     return found
@@ -385,17 +412,6 @@ def _dotted(leads: Iterable[tuple[str, str]]) -> list[str]:
 
 def _name_of(export: Any) -> str:
     return shown(spelled(_mapping(export).get("Name")))
-
-
-def _new_at_defaults(old: Template, new: Template) -> Side:
-    """The new template as a running stack gets it: parameters that it had not before are at their defaults."""
-    there = _section(old, "Parameters")
-    values = {
-        name: _text(parameter["Default"])
-        for name, parameter in _section(new, "Parameters").items()
-        if name not in there and isinstance(parameter, Mapping) and _is_plain(parameter.get("Default", ABSENT))
-    }
-    return Side(new, values)
 
 
 # Conditions and mappings: what they do shows at what uses them.
