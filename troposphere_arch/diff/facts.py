@@ -143,9 +143,11 @@ def attribute(kind: str, name: str, changed: Collection[str]) -> Literal["stays"
     `changed` are the top-level properties that change. An attribute that is a property moves with it; what identifies
     the resource stays, as do addresses and the like; what is in no list may move.
     """
-    for pattern, (properties, _) in supplement.MOVING.get(_known(kind), {}).items():
+    for pattern, moving in supplement.MOVING.get(_known(kind), {}).items():
         if re.fullmatch(pattern, name):
-            return "may move" if not properties or set(properties) & set(changed) else "stays"
+            if moving.by and not set(moving.by) & set(changed):
+                return "stays"
+            return "moves" if moving.surely else "may move"
     schema = _schema(kind)
     if schema is None:
         return "may move"

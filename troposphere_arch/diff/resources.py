@@ -215,14 +215,18 @@ def _changed(
     finding = Finding(name, _type(other), "change", one, other)
     where: dict[Path, list[World]] = {}
     sure: dict[Path, bool] = {}
+    together: dict[Path, facts.Fact] = {}
     for world in stays:
         before = _properties(one, old, world.old)
         after = _properties(other, new, world.new)
+        for path, fact in facts.between(finding.kind, before, after).items():
+            together[path] = max(fact, together.get(path, fact), key=lambda said: said.update.gravity)
         for difference in differences(before, after, names):
             where.setdefault(difference.path, []).append(world)
             sure[difference.path] = sure.get(difference.path, True) and difference.certain
     for path, its in where.items():
-        finding.causes.append(cause(finding.kind, path, certain=sure[path], when=_when(its, stays)))
+        known = together.get(path[:1]) or facts.fact(finding.kind, path)
+        finding.causes.append(_cause(known, path, certain=sure[path], when=_when(its, stays)))
     for attribute in _QUIET:
         if not same(one.get(attribute), other.get(attribute)):
             finding.causes.append(
@@ -238,7 +242,10 @@ def _properties(body: Mapping[str, Any], side: Side, holding: Mapping[str, bool]
 
 def cause(kind: str, path: Path, *, certain: bool = True, when: str = "", through: str = "") -> Cause:
     """What AWS says of a change of this property, as a cause."""
-    fact = facts.fact(kind, path)
+    return _cause(facts.fact(kind, path), path, certain=certain, when=when, through=through)
+
+
+def _cause(fact: facts.Fact, path: Path, *, certain: bool, when: str = "", through: str = "") -> Cause:
     effect, sure = FELT[fact.update]
     return Cause(Reason(fact.says, path, fact.source, through), effect, certain and sure and not when, when)
 

@@ -456,47 +456,52 @@ NAMES: dict[str, tuple[str, ...]] = {
     **{f"AWS::WAFv2::{kind}": ("Name", "Scope") for kind in ("IPSet", "RegexPatternSet", "RuleGroup", "WebACL")},
 }
 
-# Attributes that move with an update in place: type -> pattern of the attribute (empty: `Ref`) -> the properties whose
-# change moves it (none: any), and the page.
-MOVING: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
-    "AWS::Batch::JobDefinition": {"|JobDefinitionArn": ((), f"{REFERENCE}/aws-resource-batch-jobdefinition.html")},
-    "AWS::CloudFormation::CustomResource": {".*": ((), _CUSTOM)},
-    "AWS::CloudFormation::Stack": {r"Outputs\..*": ((), f"{REFERENCE}/aws-resource-cloudformation-stack.html")},
+
+@dataclass(frozen=True)
+class Moving:
+    """An attribute that moves with an update in place: with a change of the properties `by` (none: of any)."""
+
+    page: str
+    by: tuple[str, ...] = ()
+    surely: bool = False
+
+
+_SECRET = ("ManageMasterUserPassword", "MasterUserSecret")
+_STOPPING = (
+    "AdditionalInfo",
+    "Affinity",
+    "EbsOptimized",
+    "InstanceType",
+    "KernelId",
+    "RamdiskId",
+    "Tenancy",
+    "UserData",
+)
+_STOP = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Stop_Start.html"
+# Type -> pattern of the attribute, empty for `Ref`.
+MOVING: dict[str, dict[str, Moving]] = {
+    "AWS::Batch::JobDefinition": {"|JobDefinitionArn": Moving(f"{REFERENCE}/aws-resource-batch-jobdefinition.html")},
+    "AWS::CloudFormation::CustomResource": {".*": Moving(_CUSTOM)},
+    "AWS::CloudFormation::Stack": {r"Outputs\..*": Moving(f"{REFERENCE}/aws-resource-cloudformation-stack.html")},
     "AWS::DynamoDB::GlobalTable": {
-        "StreamArn": (("StreamSpecification",), f"{REFERENCE}/aws-resource-dynamodb-globaltable.html")
+        "StreamArn": Moving(f"{REFERENCE}/aws-resource-dynamodb-globaltable.html", ("StreamSpecification",), True)
     },
-    "AWS::DynamoDB::Table": {"StreamArn": (("StreamSpecification",), f"{REFERENCE}/aws-resource-dynamodb-table.html")},
-    # A stopped instance comes back with another public address.
-    "AWS::EC2::Instance": {
-        "PublicIp|PublicDnsName": (
-            (
-                "AdditionalInfo",
-                "Affinity",
-                "EbsOptimized",
-                "InstanceType",
-                "KernelId",
-                "RamdiskId",
-                "Tenancy",
-                "UserData",
-            ),
-            "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Stop_Start.html",
-        )
+    "AWS::DynamoDB::Table": {
+        "StreamArn": Moving(f"{REFERENCE}/aws-resource-dynamodb-table.html", ("StreamSpecification",), True)
     },
+    # A stopped instance comes back with another public address, if it is stopped.
+    "AWS::EC2::Instance": {"PublicIp|PublicDnsName": Moving(_STOP, _STOPPING)},
     "AWS::EC2::LaunchTemplate": {
-        "LatestVersionNumber": (("LaunchTemplateData",), f"{REFERENCE}/aws-resource-ec2-launchtemplate.html"),
-        "DefaultVersionNumber": ((), f"{REFERENCE}/aws-resource-ec2-launchtemplate.html"),
+        "LatestVersionNumber": Moving(
+            f"{REFERENCE}/aws-resource-ec2-launchtemplate.html", ("LaunchTemplateData", "VersionDescription"), True
+        ),
+        "DefaultVersionNumber": Moving(f"{REFERENCE}/aws-resource-ec2-launchtemplate.html"),
     },
     "AWS::RDS::DBCluster": {
-        r"MasterUserSecret\.SecretArn": (
-            ("ManageMasterUserPassword", "MasterUserSecret"),
-            f"{REFERENCE}/aws-resource-rds-dbcluster.html",
-        )
+        r"MasterUserSecret\.SecretArn": Moving(f"{REFERENCE}/aws-resource-rds-dbcluster.html", _SECRET)
     },
     "AWS::RDS::DBInstance": {
-        r"MasterUserSecret\.SecretArn": (
-            ("ManageMasterUserPassword", "MasterUserSecret"),
-            f"{REFERENCE}/aws-resource-rds-dbinstance.html",
-        )
+        r"MasterUserSecret\.SecretArn": Moving(f"{REFERENCE}/aws-resource-rds-dbinstance.html", _SECRET)
     },
 }
 
