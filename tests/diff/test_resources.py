@@ -328,3 +328,19 @@ def test_two_attributes_of_one_resource_may_be_the_same() -> None:
         for value in ({"Ref": "Q"}, {"Fn::GetAtt": ["Q", "QueueUrl"]})
     )
     assert not change_of(diff(old, new), "It").certain
+
+
+def test_a_mapping_whose_key_is_not_known() -> None:
+    def stack(images: dict[str, str]) -> dict[str, Any]:
+        image = {"Fn::FindInMap": ["Images", {"Ref": "AWS::Region"}, "Ami"]}
+        mapping = {region: {"Ami": ami} for region, ami in images.items()}
+        return template({"It": resource("AWS::EC2::Instance", ImageId=image)}, Mappings={"Images": mapping})
+
+    old = stack({"xx-a-1": "ami-1", "xx-b-1": "ami-2"})
+    every, one = stack({"xx-a-1": "ami-3", "xx-b-1": "ami-4"}), stack({"xx-a-1": "ami-3", "xx-b-1": "ami-2"})
+    assert [(c.effect, c.certain) for c in (change_of(diff(old, new), "It") for new in (every, one))] == [
+        (Effect.REPLACEMENT, True),
+        (Effect.REPLACEMENT, False),
+    ]
+    assert change_of(diff(old, one, region="xx-a-1"), "It").certain
+    assert not names(diff(old, one, region="xx-b-1"))

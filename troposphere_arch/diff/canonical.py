@@ -13,15 +13,28 @@ _ONE_VARIABLE = re.compile(r"\$\{([^!{}.]+)(?:\.([^{}]+))?\}")
 _VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
 
 
-def canonical(value: Any) -> Any:
-    """The value with every text that is put together as an `Fn::Sub` without variables of its own, where it can be."""
+def canonical(value: Any, mappings: Mapping[str, Any] | None = None) -> Any:
+    """The value with every text that is put together as an `Fn::Sub` without variables of its own, where it can be.
+
+    An `Fn::FindInMap` whose keys are not known gets, as one more argument, all that it may find: first key -> value.
+    """
     if isinstance(value, list):
-        return [canonical(one) for one in value]
+        return [canonical(one, mappings) for one in value]
     if not isinstance(value, Mapping):
         return value
-    inner = {key: canonical(one) for key, one in value.items()}
+    inner = {key: canonical(one, mappings) for key, one in value.items()}
+    match inner:
+        case {"Fn::FindInMap": [str() as name, first, second, *_]} if len(inner) == 1:
+            return {"Fn::FindInMap": [name, first, second, _findable((mappings or {}).get(name), first, second)]}
     text = _as_text(inner) if len(inner) == 1 else None
     return inner if text is None else _shortest(text)
+
+
+def _findable(mapping: Any, first: Any, second: Any) -> dict[str, Any]:
+    rows = mapping if isinstance(mapping, Mapping) else {}
+    rows = {key: row for key, row in rows.items() if not isinstance(first, str) or key == first}
+    known = isinstance(second, str)
+    return {str(k): row.get(second) if known and isinstance(row, Mapping) else row for k, row in rows.items()}
 
 
 def _as_text(value: Any) -> str | None:

@@ -237,7 +237,8 @@ def _changed(
 
 
 def _properties(body: Mapping[str, Any], side: Side, holding: Mapping[str, bool]) -> Any:
-    return canonical(simplified(body.get("Properties") or {}, side.values, holding, side.mappings()))
+    mappings = side.mappings()
+    return canonical(simplified(body.get("Properties") or {}, side.values, holding, mappings), mappings)
 
 
 def cause(kind: str, path: Path, *, certain: bool = True, when: str = "", through: str = "") -> Cause:

@@ -146,6 +146,9 @@ def _by_key(tags: list[Any]) -> list[Any]:
 
 def _is_certain(old: Any, new: Any, resources: Container[str]) -> bool:
     """Whether the two are different whatever the functions in them give."""
+    match old, new:
+        case {"Fn::FindInMap": [_, _, _, Mapping() as found]}, {"Fn::FindInMap": [_, _, _, Mapping() as finds]}:
+            return found.keys() == finds.keys() and not any(same(found[key], finds[key]) for key in found)
     before, after = _unknowns(old), _unknowns(new)
     if before == after:
         return True  # only what is literal in them differs, or there is nothing else
