@@ -22,6 +22,7 @@ from .blocks.dax import ReadCache
 from .blocks.dynamodb import Table
 from .blocks.iam import GitHubRole, grant, grant_apart
 from .blocks.s3 import ArtifactBucket, Bucket, add_statements, let_readers_in
+from .blocks.servicecatalog import Portfolio, Product, let_launch, offer
 from .conditions import all_of, given, optional
 from .parameters import parameter
 from .template import Node, ScenarioTemplate
@@ -227,6 +228,20 @@ def fetches(source: Node, bucket: ArtifactBucket) -> None:
     _is(bucket, ArtifactBucket, "fetches")
     let_readers_in(bucket)
     source.t.record(source, "fetches", bucket, "get")
+
+
+def launches(source: Node, portfolio: Portfolio) -> None:
+    """`source` sees the portfolio and launches what is in it, with no other right in the account."""
+    _is(portfolio, Portfolio, "launches")
+    source.t.record(source, "launches", portfolio, when=let_launch(portfolio))
+
+
+def offers(portfolio: Portfolio, product: Product) -> None:
+    """The portfolio has the product, which its own role launches, within its boundary."""
+    _is(portfolio, Portfolio, "offers")
+    _is(product, Product, "offers")
+    offer(portfolio, product)
+    portfolio.t.record(portfolio, "offers", product)
 
 
 def _uses_key(t: ScenarioTemplate, role: Any, name: str, service: str, *, write: bool, when: str | None) -> None:

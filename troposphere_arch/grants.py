@@ -7,13 +7,18 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference.htm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
+import awacs.aws as aws
+import awacs.cloudformation as cloudformation
 import awacs.cognito_idp as cognito_idp
 import awacs.dax as dax
 import awacs.dynamodb as dynamodb
 import awacs.ec2 as ec2
+import awacs.iam as iam
 import awacs.kms as kms
 import awacs.logs as logs
 import awacs.s3 as s3
@@ -65,6 +70,17 @@ KEEP_INTERFACES = [
 ]
 SEE_INTERFACES = [ec2.DescribeNetworkInterfaces, ec2.DescribeSubnets]
 OWN_OBJECTS = [s3.DeleteObject, s3.GetObject, s3.PutObject]
+# What Service Catalog does with the stack of a product.
+HANDLE_STACKS = [
+    cloudformation.CreateStack,
+    cloudformation.DeleteStack,
+    cloudformation.DescribeStackEvents,
+    cloudformation.DescribeStacks,
+    cloudformation.SetStackPolicy,
+    cloudformation.UpdateStack,
+]
+# Actions on roles that IAM can hold to those with a certain boundary.
+BOUNDED = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy")
 # Who issues the tokens of GitHub Actions.
 GITHUB = "token.actions.githubusercontent.com"
 # A look at what is there (HEAD is GetObject), and writing on condition: If-Match wants the right to read as well.
@@ -259,6 +275,90 @@ def fetch_within(organization: Any, bucket: Any) -> Statement:
     )
 
 
+def allow(actions: Sequence[str], arns: Sequence[str], condition: Mapping[str, Mapping[str, Any]]) -> Statement:
+    """Actions by their names, on ARNs in the words of `Fn::Sub`, as statements of a template have them.
+
+    Raises AttributeError when awacs knows no such action or no such operator.
+    """
+    operators = [
+        getattr(aws, operator.replace(":", ""))({key: _known(value) for key, value in block.items()})
+        for operator, block in sorted(condition.items())
+    ]
+    more = {"Condition": Condition(operators)} if operators else {}
+    return _allow([_action(name) for name in sorted(actions)], _known(sorted(arns)), **more)
+
+
+def _known(texts: Sequence[str]) -> list[Any]:
+    return [Sub(text) if re.search(r"\$\{[^!]", text) else text.replace("${!", "${") for text in texts]
+
+
+def _action(name: str) -> Action:
+    """`dynamodb:GetItem` -> the constant of awacs."""
+    service, _, action = name.partition(":")
+    module = "awslambda" if service == "lambda" else service.replace("-", "_")
+    found: Action = getattr(import_module(f"awacs.{module}"), action)
+    return found
+
+
+def launch_stacks() -> list[Statement]:
+    """What Service Catalog does itself when it launches a product: handle its stack, and read the template's copy.
+
+    Service Catalog keeps the copy in a bucket of its own, and marks it. To validate has no resource.
+    https://docs.aws.amazon.com/servicecatalog/latest/adminguide/constraints-launch.html
+    """
+    stacks = Sub("arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/SC-*/*")
+    marked = Condition(StringEquals("s3:ExistingObjectTag/servicecatalog:provisioning", "true"))
+    return [
+        _allow(HANDLE_STACKS, [stacks]),
+        _allow([cloudformation.GetTemplateSummary, cloudformation.ValidateTemplate], ["*"]),
+        _allow([s3.GetObject], [Sub("arn:${AWS::Partition}:s3:::*/*")], Condition=marked),
+    ]
+
+
+def launch(rights: Mapping[str, Collection[str]]) -> list[Statement]:
+    """ARN -> actions that CloudFormation does there. Keys are used through services only, service-linked roles made
+    for the service of their name only.
+    """
+    found: dict[tuple[str, ...], list[str]] = {}
+    for arn, actions in sorted(rights.items()):
+        found.setdefault(tuple(sorted(actions)), []).append(arn)
+    return [allow(actions, arns, _only_for_services(arns[0])) for actions, arns in found.items()]
+
+
+def _only_for_services(arn: str) -> dict[str, dict[str, list[str]]]:
+    if ":kms:" in arn:
+        return {"StringLike": {"kms:ViaService": ["*.${AWS::Region}.${AWS::URLSuffix}"]}}
+    if ":role/aws-service-role/" in arn:
+        return {"StringEquals": {"iam:AWSServiceName": [arn.split("/")[2]]}}
+    return {}
+
+
+def launch_roles(actions: Collection[str], arn: Any, boundary: Any, services: Sequence[str]) -> list[Statement]:
+    """Make and change roles under a path, none without this boundary, and pass them to these services only.
+
+    Without the boundary, whoever makes roles has every right there is. `actions` are those that the launch needs; what
+    would take a boundary away is denied, whatever else is allowed.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate
+    """
+    wanted = {name: _action(name) for name in sorted(actions)}
+    bounded = [action for name, action in wanted.items() if name in BOUNDED]
+    passed = [action for name, action in wanted.items() if name == "iam:PassRole"]
+    plain = [action for name, action in wanted.items() if name not in (*BOUNDED, "iam:PassRole")]
+    within = Condition(StringEquals("iam:PermissionsBoundary", boundary))
+    to = Condition(StringEquals("iam:PassedToService", list(services)))
+    statements = [
+        _allow(some, [arn], **more)
+        for some, more in ((bounded, {"Condition": within}), (passed, {"Condition": to}), (plain, {}))
+        if some
+    ]
+    return [*statements, Statement(Effect=Deny, Action=[iam.DeleteRolePermissionsBoundary], Resource=["*"])]
+
+
+def read_layers() -> list[Statement]:
+    """Get the layers that are in `ArtifactBucket`: who makes a layer must be able to read its bytes."""
+    return [_allow([s3.GetObject], [Sub("arn:${AWS::Partition}:s3:::${ArtifactBucket}/layers/*")])]
+
+
 def trust_lambda() -> Policy:
     """Lambda may assume the role."""
     return get_lambda_assumerole_policy()
@@ -269,9 +369,12 @@ def trust_dax() -> PolicyDocument:
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DAX.access-control.html
     """
-    return document(
-        Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", "dax.amazonaws.com"))
-    )
+    return trust_service("dax.amazonaws.com")
+
+
+def trust_service(service: str) -> PolicyDocument:
+    """This service of AWS may assume the role."""
+    return document(Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", service)))
 
 
 def trust_github(provider_arn: Any, subject: Any) -> PolicyDocument:

@@ -126,6 +126,34 @@ OTHER_PUBLISHER = Spec(
     pattern=r"none|arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
     constraint="OtherPublisherRoleArn is none or the ARN of a role.",
 )
+CATALOGUE_URL = Spec(
+    "CatalogueUrl",
+    "Catalogue",
+    "Address of the catalogue",
+    "Where the templates are published: the address of the bucket, with the prefix if there is one, without a / at its "
+    "end; the output CatalogueUrl of the stack artifact-bucket.",
+    "",
+    pattern=r"https://[a-z0-9][a-z0-9.-]{1,200}\.amazonaws\.com(\.cn)?(/[A-Za-z0-9][A-Za-z0-9._-]*)*",
+    constraint="CatalogueUrl is such as https://BUCKET.s3.REGION.amazonaws.com/PREFIX, without a / at its end.",
+)
+CATALOGUE_OWNER = Spec(
+    "CatalogueOwner",
+    "Catalogue",
+    "Who offers it",
+    "Name that people see as the provider of the portfolio and the owner of each product.",
+    "troposphere-arch",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,49}",
+    constraint="CatalogueOwner is 1 to 50 letters, digits, blanks and . _ -",
+)
+LAUNCHERS = Spec(
+    "LauncherArn",
+    "Catalogue",
+    "Who may launch",
+    "ARN of an IAM role or group that sees the portfolio and launches its products, or none: add them in the console.",
+    NONE,
+    pattern=r"none|arn:aws[a-z-]*:iam::[0-9]{12}:(role|group)/[\w+=,.@/-]{1,512}",
+    constraint="LauncherArn is none or the ARN of an IAM role or group.",
+)
 APP_ORIGIN = Spec(
     "AppOrigin",
     "Web app",
@@ -480,6 +508,7 @@ def parameter(t: Template, spec: Spec) -> Parameter:
     if spec.name in t.parameters:
         return t.parameters[spec.name]
     limits: Mapping[str, Any] = {
+        "Default": spec.default,  # without one the user must say
         "AllowedValues": list(spec.allowed),
         "AllowedPattern": spec.pattern and f"^({spec.pattern})$",
         "MinValue": spec.minimum,
@@ -490,7 +519,6 @@ def parameter(t: Template, spec: Spec) -> Parameter:
         Parameter(
             spec.name,
             Type=spec.type,
-            Default=spec.default,
             Description=spec.description,
             **{k: v for k, v in limits.items() if v not in ("", [], None)},
         )

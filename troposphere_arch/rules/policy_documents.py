@@ -14,9 +14,33 @@ VERSION = "2012-10-17"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/"
 # Actions whose row in the service authorization reference names no resource type, so that only `*` is possible.
 WITHOUT_RESOURCE = {
+    "cloudformation:ValidateTemplate": f"{_REFERENCE}list_awscloudformation.html",
+    "cognito-identity:CreateIdentityPool": f"{_REFERENCE}list_amazoncognitoidentity.html",
+    "cognito-identity:SetIdentityPoolRoles": f"{_REFERENCE}list_amazoncognitoidentity.html",
+    "cognito-idp:CreateUserPool": f"{_REFERENCE}list_amazoncognitouserpools.html",
+    "dax:CreateParameterGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:CreateSubnetGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:DeleteParameterGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:DeleteSubnetGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:DescribeParameterGroups": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:DescribeParameters": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:DescribeSubnetGroups": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:UpdateParameterGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dax:UpdateSubnetGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "ec2:DescribeNetworkAcls": f"{_REFERENCE}list_amazonec2.html",
     "ec2:DescribeNetworkInterfaces": f"{_REFERENCE}list_amazonec2.html",
+    "ec2:DescribeRouteTables": f"{_REFERENCE}list_amazonec2.html",
+    "ec2:DescribeSecurityGroupRules": f"{_REFERENCE}list_amazonec2.html",
+    "ec2:DescribeSecurityGroups": f"{_REFERENCE}list_amazonec2.html",
     "ec2:DescribeSubnets": f"{_REFERENCE}list_amazonec2.html",
+    "ec2:DescribeVpcEncryptionControls": f"{_REFERENCE}list_amazonec2.html",
+    "ec2:DescribeVpcEndpoints": f"{_REFERENCE}list_amazonec2.html",
+    "ec2:DescribeVpcs": f"{_REFERENCE}list_amazonec2.html",
     "ecr:GetAuthorizationToken": f"{_REFERENCE}list_amazonelasticcontainerregistry.html",
+    "logs:DescribeIndexPolicies": f"{_REFERENCE}list_amazoncloudwatchlogs.html",
+    "logs:DescribeLogGroups": f"{_REFERENCE}list_amazoncloudwatchlogs.html",
+    "logs:DescribeResourcePolicies": f"{_REFERENCE}list_amazoncloudwatchlogs.html",
+    "route53:ListHostedZones": f"{_REFERENCE}list_amazonroute53.html",
     "sts:GetCallerIdentity": f"{_REFERENCE}list_awssecuritytokenservice.html",
     "xray:GetSamplingRules": f"{_REFERENCE}list_awsx-ray.html",
     "xray:GetSamplingStatisticSummaries": f"{_REFERENCE}list_awsx-ray.html",
@@ -24,7 +48,11 @@ WITHOUT_RESOURCE = {
     "xray:PutTelemetryRecords": f"{_REFERENCE}list_awsx-ray.html",
     "xray:PutTraceSegments": f"{_REFERENCE}list_awsx-ray.html",
 }
-_WITHOUT_RESOURCE = {action.lower() for action in WITHOUT_RESOURCE}
+# Actions that name a resource in some requests only: the summary of a template by its address is no stack's.
+NOT_ALWAYS = {
+    "cloudformation:GetTemplateSummary": f"{_REFERENCE}list_awscloudformation.html",
+}
+_WITHOUT_RESOURCE = {action.lower() for action in (*WITHOUT_RESOURCE, *NOT_ALWAYS)}
 
 # In the policy of a key `*` means that key, and the account's root must keep the right to manage it.
 # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html

@@ -21,6 +21,7 @@ SERVICES = (
     ("AWS::Lambda::Function", "Role", "lambda.amazonaws.com"),
     ("AWS::Pipes::Pipe", "RoleArn", "pipes.amazonaws.com"),
     ("AWS::Scheduler::Schedule", "Target", "scheduler.amazonaws.com"),
+    ("AWS::ServiceCatalog::LaunchRoleConstraint", "RoleArn", "servicecatalog.amazonaws.com"),
     ("AWS::StepFunctions::StateMachine", "RoleArn", "states.amazonaws.com"),
 )
 # Cognito identity pools, which in GovCloud have names of their own, also in the condition keys.

@@ -1,36 +1,26 @@
 """Service Catalog: a product for each architecture, with a version for each of its releases.
 
-Made from what is released, so that the page has no architecture of its own: `build` is told the releases.
+People ──launch──▶ Portfolio ──offers──▶ Todo and so on ──▶ stacks, made by a launch role within a boundary
+
+Made from what is released: `build` is told the releases, and no architecture is named here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from ..template import ScenarioTemplate
+from .. import arrows
+from ..blocks import servicecatalog
+from ..blocks.servicecatalog import Release
+from ..template import ScenarioTemplate, actor, scenario_template
+from . import ARCHITECTURES
+
+__all__ = ["DESCRIPTION", "PRESETS", "VERSION", "Release", "build"]
 
 VERSION = "1.0.0"
 DESCRIPTION = "A Service Catalog portfolio of these architectures: a product each, with a version for each release."
-PRESETS: dict[str, dict[str, str]] = {"starter": {}}
-
-
-@dataclass(frozen=True)
-class Release:
-    """A released version of a scenario, as the index has it, and its template.
-
-    `path` is the template's place below the catalogue's address, `upgrade` what an update to it does in a few words
-    (such as `minor: in place`), `deprecated` why nobody should take it any more.
-    """
-
-    scenario: str
-    version: str
-    path: str
-    description: str
-    template: Mapping[str, Any]
-    upgrade: str = ""
-    deprecated: str = ""
+# None: the address of the catalogue is a parameter without a default.
+PRESETS: dict[str, dict[str, str]] = {}
 
 
 def build(releases: Sequence[Release]) -> ScenarioTemplate:
@@ -38,4 +28,13 @@ def build(releases: Sequence[Release]) -> ScenarioTemplate:
 
     Raises ValueError when no release is left: without one there is nothing to offer, and nothing is made.
     """
-    raise NotImplementedError
+    t = scenario_template("service-catalog", VERSION, DESCRIPTION)
+
+    people = actor(t, "People")
+    portfolio = servicecatalog.portfolio(t, "Portfolio")
+    products = servicecatalog.products(t, releases, of=ARCHITECTURES)
+
+    arrows.launches(people, portfolio)
+    for product in products:
+        arrows.offers(portfolio, product)
+    return t

@@ -1,0 +1,245 @@
+"""What CloudFormation does on behalf of whoever launches a template: for each resource type its actions, and on what.
+
+    resource types of a template ──RIGHTS──▶ actions by resource ──grants.launch──▶ policies of a launch role
+
+From the permissions that the handlers of each type name in its schema, without those that only properties need which no
+template of ours has; a test holds the two together, with a reason for whatever is left out. Service Catalog names
+its stacks SC-..., and CloudFormation begins a name that it makes with the stack's: where a service has such names,
+they limit what a launch can touch. What AWS names otherwise (a REST API, a VPC) is limited to its kind.
+https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html#schema-properties-handlers
+https://docs.aws.amazon.com/servicecatalog/latest/adminguide/constraints-launch.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+# Patterns are ARNs without `arn:<partition>:`. `@` is the region and the account of the stack.
+API = "apigateway:${AWS::Region}::/restapis/*"
+APIS = "apigateway:${AWS::Region}::/restapis"
+DOMAIN = "apigateway:${AWS::Region}::/domainnames/*"
+DOMAINS = "apigateway:${AWS::Region}::/domainnames"
+TAGS = "apigateway:${AWS::Region}::/tags/*"
+FUNCTION = "lambda:@:function:SC-*"
+# Nothing of these services has an ARN for such an action, or only a look around is meant.
+EVERYTHING = "*"
+# Filled in from the template that the rights are for.
+ROLES = "roles of the product"
+LAYERS = "layers in the artifact bucket"
+
+_SEE_NETWORK = "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs"
+
+RIGHTS: dict[str, dict[str, str]] = {
+    "AWS::ApiGateway::Authorizer": {API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST"},
+    "AWS::ApiGateway::BasePathMapping": {
+        DOMAIN: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST",
+    },
+    "AWS::ApiGateway::Deployment": {
+        API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST apigateway:PUT"
+    },
+    "AWS::ApiGateway::DomainName": {
+        DOMAINS: "apigateway:POST",
+        DOMAIN: "apigateway:DELETE apigateway:GET apigateway:PATCH",
+        TAGS: "apigateway:DELETE apigateway:GET apigateway:PUT",
+    },
+    "AWS::ApiGateway::GatewayResponse": {API: "apigateway:DELETE apigateway:GET apigateway:PUT"},
+    "AWS::ApiGateway::Method": {API: "apigateway:DELETE apigateway:GET apigateway:PUT"},
+    "AWS::ApiGateway::Model": {API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST"},
+    "AWS::ApiGateway::RequestValidator": {API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST"},
+    "AWS::ApiGateway::Resource": {API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST"},
+    "AWS::ApiGateway::RestApi": {
+        APIS: "apigateway:POST",
+        API: "apigateway:DELETE apigateway:GET apigateway:PATCH",
+        TAGS: "apigateway:DELETE apigateway:GET apigateway:PUT",
+    },
+    "AWS::ApiGateway::Stage": {
+        API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST",
+        TAGS: "apigateway:DELETE apigateway:GET apigateway:PUT",
+    },
+    "AWS::Budgets::Budget": {
+        "budgets::${AWS::AccountId}:budget/*": "budgets:ListTagsForResource budgets:ModifyBudget budgets:TagResource "
+        "budgets:UntagResource budgets:ViewBudget",
+    },
+    "AWS::CloudWatch::Alarm": {
+        "cloudwatch:@:alarm:SC-*": "cloudwatch:DeleteAlarms cloudwatch:ListTagsForResource cloudwatch:PutMetricAlarm "
+        "cloudwatch:TagResource cloudwatch:UntagResource",
+        "cloudwatch:@:alarm:*": "cloudwatch:DescribeAlarms",
+    },
+    "AWS::CloudWatch::Dashboard": {
+        "cloudwatch::${AWS::AccountId}:dashboard/*": "cloudwatch:DeleteDashboards cloudwatch:GetDashboard "
+        "cloudwatch:ListTagsForResource cloudwatch:PutDashboard cloudwatch:TagResource cloudwatch:UntagResource",
+    },
+    "AWS::Cognito::IdentityPool": {
+        EVERYTHING: "cognito-identity:CreateIdentityPool",
+        "cognito-identity:@:identitypool/*": "cognito-identity:DeleteIdentityPool "
+        "cognito-identity:DescribeIdentityPool cognito-identity:ListTagsForResource cognito-identity:TagResource "
+        "cognito-identity:UntagResource cognito-identity:UpdateIdentityPool",
+    },
+    "AWS::Cognito::IdentityPoolRoleAttachment": {
+        EVERYTHING: "cognito-identity:SetIdentityPoolRoles",
+        "cognito-identity:@:identitypool/*": "cognito-identity:GetIdentityPoolRoles",
+        ROLES: "iam:PassRole",
+    },
+    "AWS::Cognito::UserPool": {
+        EVERYTHING: "cognito-idp:CreateUserPool",
+        "cognito-idp:@:userpool/*": "cognito-idp:AddCustomAttributes cognito-idp:DeleteUserPool "
+        "cognito-idp:DescribeUserPool cognito-idp:GetUserPoolMfaConfig cognito-idp:ListTagsForResource "
+        "cognito-idp:SetUserPoolMfaConfig cognito-idp:TagResource cognito-idp:UntagResource "
+        "cognito-idp:UpdateUserPool",
+        "iam::${AWS::AccountId}:role/aws-service-role/email.cognito-idp.amazonaws.com/*": "iam:CreateServiceLinkedRole",
+    },
+    "AWS::Cognito::UserPoolClient": {
+        "cognito-idp:@:userpool/*": "cognito-idp:CreateUserPoolClient cognito-idp:DeleteUserPoolClient "
+        "cognito-idp:DescribeUserPoolClient cognito-idp:ListUserPoolClientSecrets cognito-idp:UpdateUserPoolClient",
+    },
+    # The schema of clusters names no handler. What CreateCluster depends on:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodbacceleratordax.html
+    "AWS::DAX::Cluster": {
+        "dax:@:cache/*": "dax:CreateCluster dax:DecreaseReplicationFactor dax:DeleteCluster dax:DescribeClusters "
+        "dax:IncreaseReplicationFactor dax:ListTags dax:TagResource dax:UntagResource dax:UpdateCluster",
+        "ec2:@:network-interface/*": "ec2:CreateNetworkInterface ec2:DeleteNetworkInterface",
+        "ec2:@:security-group/*": "ec2:CreateNetworkInterface",
+        "ec2:@:subnet/*": "ec2:CreateNetworkInterface",
+        EVERYTHING: f"ec2:DescribeNetworkInterfaces {_SEE_NETWORK}",
+        ROLES: "iam:GetRole iam:PassRole",
+        "iam::${AWS::AccountId}:role/aws-service-role/dax.amazonaws.com/*": "iam:CreateServiceLinkedRole",
+    },
+    "AWS::DAX::ParameterGroup": {
+        EVERYTHING: "dax:CreateParameterGroup dax:DeleteParameterGroup dax:DescribeParameterGroups "
+        "dax:DescribeParameters dax:UpdateParameterGroup",
+    },
+    "AWS::DAX::SubnetGroup": {
+        EVERYTHING: "dax:CreateSubnetGroup dax:DeleteSubnetGroup dax:DescribeSubnetGroups dax:UpdateSubnetGroup",
+        "iam::${AWS::AccountId}:role/aws-service-role/dax.amazonaws.com/*": "iam:CreateServiceLinkedRole",
+    },
+    "AWS::DynamoDB::Table": {
+        "dynamodb:@:table/SC-*": "dynamodb:CreateTable dynamodb:DeleteTable dynamodb:DescribeContinuousBackups "
+        "dynamodb:DescribeContributorInsights dynamodb:DescribeKinesisStreamingDestination dynamodb:DescribeTable "
+        "dynamodb:DescribeTimeToLive dynamodb:GetResourcePolicy dynamodb:ListTagsOfResource dynamodb:TagResource "
+        "dynamodb:UntagResource dynamodb:UpdateContinuousBackups dynamodb:UpdateTable dynamodb:UpdateTimeToLive",
+        "kms:@:key/*": "kms:CreateGrant kms:Decrypt kms:DescribeKey kms:Encrypt",
+    },
+    "AWS::EC2::RouteTable": {
+        "ec2:@:route-table/*": "ec2:CreateRouteTable ec2:CreateTags ec2:DeleteRouteTable ec2:DeleteTags",
+        "ec2:@:vpc/*": "ec2:CreateRouteTable",
+        EVERYTHING: "ec2:DescribeRouteTables",
+    },
+    "AWS::EC2::SecurityGroup": {
+        "ec2:@:security-group/*": "ec2:AuthorizeSecurityGroupEgress ec2:AuthorizeSecurityGroupIngress "
+        "ec2:CreateSecurityGroup ec2:CreateTags ec2:DeleteSecurityGroup ec2:DeleteTags "
+        "ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress "
+        "ec2:UpdateSecurityGroupRuleDescriptionsEgress ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+        "ec2:@:security-group-rule/*": "ec2:AuthorizeSecurityGroupEgress ec2:AuthorizeSecurityGroupIngress",
+        "ec2:@:vpc/*": "ec2:CreateSecurityGroup",
+        EVERYTHING: "ec2:DescribeSecurityGroups",
+    },
+    "AWS::EC2::SecurityGroupEgress": {
+        "ec2:@:security-group/*": "ec2:AuthorizeSecurityGroupEgress ec2:RevokeSecurityGroupEgress "
+        "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+        "ec2:@:security-group-rule/*": "ec2:AuthorizeSecurityGroupEgress",
+        EVERYTHING: "ec2:DescribeSecurityGroupRules",
+    },
+    "AWS::EC2::Subnet": {
+        "ec2:@:subnet/*": "ec2:CreateSubnet ec2:CreateTags ec2:DeleteSubnet ec2:DeleteTags ec2:ModifySubnetAttribute",
+        "ec2:@:vpc/*": "ec2:CreateSubnet",
+        EVERYTHING: "ec2:DescribeNetworkAcls ec2:DescribeSubnets",
+    },
+    "AWS::EC2::SubnetRouteTableAssociation": {
+        "ec2:@:route-table/*": "ec2:AssociateRouteTable ec2:DisassociateRouteTable ec2:ReplaceRouteTableAssociation",
+        "ec2:@:subnet/*": "ec2:AssociateRouteTable ec2:DisassociateRouteTable ec2:ReplaceRouteTableAssociation",
+        EVERYTHING: "ec2:DescribeRouteTables ec2:DescribeSubnets",
+    },
+    "AWS::EC2::VPC": {
+        "ec2:@:vpc/*": "ec2:CreateTags ec2:CreateVpc ec2:DeleteTags ec2:DeleteVpc ec2:DescribeVpcAttribute "
+        "ec2:ModifyVpcAttribute",
+        EVERYTHING: "ec2:DescribeNetworkAcls ec2:DescribeSecurityGroups ec2:DescribeVpcEncryptionControls "
+        "ec2:DescribeVpcs",
+    },
+    "AWS::EC2::VPCEndpoint": {
+        "ec2:@:vpc-endpoint/*": "ec2:CreateTags ec2:CreateVpcEndpoint ec2:DeleteTags ec2:DeleteVpcEndpoints "
+        "ec2:ModifyVpcEndpoint",
+        "ec2:@:route-table/*": "ec2:CreateVpcEndpoint ec2:ModifyVpcEndpoint",
+        "ec2:@:vpc/*": "ec2:CreateVpcEndpoint",
+        EVERYTHING: f"ec2:DescribeVpcEndpoints {_SEE_NETWORK}",
+    },
+    "AWS::IAM::Policy": {ROLES: "iam:DeleteRolePolicy iam:GetRolePolicy iam:PutRolePolicy"},
+    "AWS::IAM::Role": {
+        ROLES: "iam:CreateRole iam:DeleteRole iam:DeleteRolePolicy iam:GetRole iam:GetRolePolicy "
+        "iam:ListAttachedRolePolicies iam:ListRolePolicies iam:PutRolePermissionsBoundary iam:PutRolePolicy "
+        "iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy iam:UpdateRole iam:UpdateRoleDescription",
+    },
+    "AWS::Lambda::Function": {
+        FUNCTION: "lambda:CreateFunction lambda:DeleteFunction lambda:DeleteFunctionConcurrency lambda:GetFunction "
+        "lambda:GetFunctionCodeSigningConfig lambda:GetFunctionRecursionConfig lambda:GetFunctionScalingConfig "
+        "lambda:GetRuntimeManagementConfig lambda:PutFunctionConcurrency lambda:TagResource lambda:UntagResource "
+        "lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration",
+        "lambda:@:layer:*:*": "lambda:GetLayerVersion",
+        EVERYTHING: f"ec2:DescribeNetworkInterfaces {_SEE_NETWORK}",
+        ROLES: "iam:PassRole",
+    },
+    "AWS::Lambda::LayerVersion": {
+        "lambda:@:layer:*": "lambda:PublishLayerVersion",
+        "lambda:@:layer:*:*": "lambda:DeleteLayerVersion lambda:GetLayerVersion",
+        LAYERS: "s3:GetObject",
+    },
+    "AWS::Lambda::Permission": {FUNCTION: "lambda:AddPermission lambda:GetPolicy lambda:RemovePermission"},
+    "AWS::Logs::LogGroup": {
+        "logs:@:log-group:SC-*": "logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteRetentionPolicy "
+        "logs:GetDataProtectionPolicy logs:ListTagsForResource logs:PutRetentionPolicy logs:TagResource "
+        "logs:UntagResource",
+        EVERYTHING: "logs:DescribeIndexPolicies logs:DescribeLogGroups logs:DescribeResourcePolicies",
+    },
+    "AWS::Route53::RecordSet": {
+        "route53:::hostedzone/*": "route53:ChangeResourceRecordSets route53:GetHostedZone "
+        "route53:ListResourceRecordSets",
+        "route53:::change/*": "route53:GetChange",
+        EVERYTHING: "route53:ListHostedZones",
+    },
+    "AWS::S3::Bucket": {
+        "s3:::sc-*": "s3:CreateBucket s3:DeleteBucket s3:GetAccelerateConfiguration s3:GetAnalyticsConfiguration "
+        "s3:GetBucketAbac s3:GetBucketAcl s3:GetBucketCORS s3:GetBucketLogging "
+        "s3:GetBucketMetadataTableConfiguration s3:GetBucketNotification s3:GetBucketObjectLockConfiguration "
+        "s3:GetBucketOwnershipControls s3:GetBucketPublicAccessBlock s3:GetBucketTagging s3:GetBucketVersioning "
+        "s3:GetBucketWebsite s3:GetEncryptionConfiguration s3:GetIntelligentTieringConfiguration "
+        "s3:GetInventoryConfiguration s3:GetLifecycleConfiguration s3:GetMetricsConfiguration "
+        "s3:GetReplicationConfiguration s3:ListBucket s3:ListTagsForResource s3:PutBucketCORS "
+        "s3:PutBucketOwnershipControls s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutBucketVersioning "
+        "s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration s3:TagResource s3:UntagResource",
+    },
+    "AWS::S3::BucketPolicy": {"s3:::sc-*": "s3:DeleteBucketPolicy s3:GetBucketPolicy s3:PutBucketPolicy"},
+    "AWS::WAFv2::WebACLAssociation": {
+        "wafv2:@:regional/webacl/*/*": "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource",
+        "apigateway:${AWS::Region}::/restapis/*/stages/*": "apigateway:SetWebACL wafv2:AssociateWebACL "
+        "wafv2:DisassociateWebACL wafv2:GetWebACLForResource",
+    },
+}
+
+# Where a resource of a template is found, to say in a permissions boundary what its roles may reach at most: the ARN
+# that `Fn::GetAtt` gives for these types, and the attribute that it is.
+ARNS: dict[str, str] = {
+    "AWS::Cognito::UserPool": "cognito-idp:@:userpool/*",
+    "AWS::DAX::Cluster": "dax:@:cache/*",
+    "AWS::DynamoDB::Table": "dynamodb:@:table/SC-*",
+    "AWS::Logs::LogGroup": "logs:@:log-group:SC-*:*",
+    "AWS::S3::Bucket": "s3:::sc-*",
+}
+# The same for what a parameter names: the pattern by the service of the actions.
+GIVEN: dict[str, str] = {"kms": "kms:@:key/*"}
+
+
+def rights(types: Iterable[str]) -> dict[str, set[str]]:
+    """Pattern -> actions, all together, for these resource types. Raises ValueError for a type that is not known."""
+    found: dict[str, set[str]] = {}
+    for kind in sorted(set(types)):
+        if kind not in RIGHTS:
+            raise ValueError(f"nobody has said which rights a launch of {kind} needs: add it to {__name__}.RIGHTS")
+        for pattern, actions in RIGHTS[kind].items():
+            found.setdefault(pattern, set()).update(actions.split())
+    return found
+
+
+def arn(pattern: str) -> str:
+    """The ARN of a pattern, for an `Fn::Sub`."""
+    if pattern == EVERYTHING:
+        return pattern
+    return "arn:${AWS::Partition}:" + pattern.replace("@", "${AWS::Region}:${AWS::AccountId}")
