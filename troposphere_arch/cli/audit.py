@@ -9,6 +9,7 @@ import argparse
 import datetime
 import sys
 
+from .. import places
 from .table import as_json, table
 
 
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     rows = [[one.entry.name, one.state, "; ".join(filter(None, (one.reason, *one.notes)))] for one in audited]
     print(table(["release", "state", "why"], rows))
     if written:
-        print("the index is written anew: commit it")
+        print(f"the index is written anew: run `{places.command()}` (what is made from releases follows), then commit it")
     elif bad or any(one.state == "good again" for one in audited):
         print("the index is as it was: --write puts that into it", file=sys.stderr)
     return int(bad)
