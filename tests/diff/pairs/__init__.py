@@ -110,6 +110,11 @@ class Pair:
         return str(self.written["project"])
 
     @property
+    def update(self) -> tuple[str, ...]:
+        """What is updated to what; pairs with other parameters have the same."""
+        return tuple(str(self.written.get(side, self.id)) for side in ("old", "new"))
+
+    @property
     def expectations(self) -> list[Expectation]:
         return [Expectation(one) for one in self.written["expect"]]
 
@@ -147,8 +152,8 @@ def _archive() -> dict[str, bytes]:
 
 
 def untold(pair: Pair) -> Iterator[Change]:
-    """What the diff finds grave (a replacement or worse, a parameter that goes) and no expectation names."""
-    told = {(one.section, one.name) for one in pair.expectations}
+    """What the diff finds grave (a replacement or worse, a parameter that goes) and no expectation on it names."""
+    told = {(one.section, one.name) for other in pairs() if other.update == pair.update for one in other.expectations}
     for change in pair.diff.changes:
         replaced = change.section == Section.RESOURCES and change.action == "change"
         grave = replaced and change.effect >= Effect.REPLACEMENT
