@@ -260,6 +260,8 @@ def _supplemented(kind: str) -> dict[tuple[str, ...], Fact]:
 @cache
 def _schema(kind: str) -> _Schema | None:
     """The schema of a type; None for a type that has none."""
+    if not kind.startswith(("AWS::", "Alexa::")):
+        return None
     folder, version = _folder()
     name = next((names[kind] for names in _types() if kind in names), None)
     if name is None:

@@ -10,10 +10,12 @@ REFERENCE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateRefere
 _GUIDE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide"
 _RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html"
 _RDS_CLUSTER = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html"
+_RDS_MULTI_AZ = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/modify-multi-az-db-cluster.html"
 _RESIZE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-resize.html"
 _VPN = "https://docs.aws.amazon.com/vpn/latest/s2svpn/endpoint-replacements.html"
 _BROKER = "https://docs.aws.amazon.com/amazon-mq/latest/developer-guide/maintaining-brokers.html"
 _CACHE_VERSIONS = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.html"
+_DOCDB = "https://docs.aws.amazon.com/documentdb/latest/developerguide/docdb-mvu.html"
 _REDSHIFT_RESIZE = "https://docs.aws.amazon.com/redshift/latest/mgmt/managing-cluster-operations.html"
 _UPDATE_POLICY = f"{REFERENCE}/aws-attribute-updatepolicy.html"
 _INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html"
@@ -111,7 +113,13 @@ UPDATES: dict[str, dict[str, Row]] = {
     },
     "AWS::Connect::TrafficDistributionGroup": {"InstanceArn": (_MAY, _DISPUTED)},
     "AWS::Connect::ViewVersion": {"VersionDescription": (_MAY, _DISPUTED)},
-    "AWS::DocDB::DBCluster": {"EngineVersion": (_INTERRUPTS, "an upgrade in place; all instances restart")},
+    "AWS::DAX::Cluster": dict.fromkeys(
+        ("ClusterName", "IAMRoleARN", "SubnetGroupName"),
+        (_REPLACES, "can't be changed in place; AWS's guide of 2023 says that updates are not supported at all"),
+    ),
+    "AWS::DocDB::DBCluster": {
+        "EngineVersion": (_INTERRUPTS, "the cluster is down while it is upgraded in place", _DOCDB)
+    },
     "AWS::DocDB::DBInstance": {"DBInstanceClass": (_INTERRUPTS, "the instance restarts on other hardware")},
     "AWS::DynamoDB::GlobalTable": {
         "AttributeDefinitions": (_UNKNOWN, "attributes come and go with the indexes; to edit one replaces the table"),
@@ -125,7 +133,7 @@ UPDATES: dict[str, dict[str, Row]] = {
         "GlobalSecondaryIndexes": (_UNKNOWN, "an index can come or go, one with each update", _INDEXES),
         "KeySchema": (_REPLACES, "the keys of a table can't be changed"),
         "LocalSecondaryIndexes": (_FAILS, "local indexes are made with their table", _LOCAL_INDEXES),
-        "SSESpecification": (_INTERRUPTS, "the table is encrypted anew"),
+        "SSESpecification": (_INTERRUPTS, _GUIDE_INTERRUPTS),
     },
     "AWS::EC2::EIP": {
         "Domain": (_MAY, _DISPUTED),
@@ -180,11 +188,11 @@ UPDATES: dict[str, dict[str, Row]] = {
         "Instances/TaskInstanceGroups": (_MAY, "what its groups are made of can't be changed in place"),
     },
     "AWS::ElastiCache::CacheCluster": {
-        "AZMode": (_INTERRUPTS, "nodes move between zones, empty"),
+        "AZMode": (_INTERRUPTS, "nodes are moved between zones, and start empty"),
         "CacheNodeType": (_UNKNOWN, "can't be changed of a Memcached cluster: give that another logical id"),
         "EngineVersion": (_INTERRUPTS, "nodes restart; a Memcached cluster starts empty", _CACHE_VERSIONS),
         "NumCacheNodes": (_MAY, "is replaced when no zones are named, else nodes come and go"),
-        "PreferredAvailabilityZone": (_INTERRUPTS, "nodes move between zones, empty"),
+        "PreferredAvailabilityZone": (_INTERRUPTS, "nodes are moved between zones, and start empty"),
     },
     "AWS::ElastiCache::ReplicationGroup": {
         "EngineVersion": (_INTERRUPTS, "nodes are replaced; connections are lost for a moment", _CACHE_VERSIONS),
@@ -258,7 +266,7 @@ UPDATES: dict[str, dict[str, Row]] = {
         "AmazonManagedKafkaEventSourceConfig/ConsumerGroupId": (_FAILS, _SETTLED),
         "SelfManagedKafkaEventSourceConfig/ConsumerGroupId": (_FAILS, _SETTLED),
     },
-    "AWS::Lightsail::Container": {"ContainerServiceDeployment": (_INTERRUPTS, "another version is deployed")},
+    "AWS::Lightsail::Container": {"ContainerServiceDeployment": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
     "AWS::Lightsail::Instance": {
         "Hardware": (_INTERRUPTS, "the instance restarts"),
         **dict.fromkeys(
@@ -266,8 +274,8 @@ UPDATES: dict[str, dict[str, Row]] = {
             (_FAILS, "is told by the service, and can't be set"),
         ),
     },
-    "AWS::Lightsail::Database": {"BackupRetention": (_INTERRUPTS, "the database restarts")},
-    "AWS::LakeFormation::Resource": {"UseServiceLinkedRole": (_INTERRUPTS, "access is interrupted for a moment")},
+    "AWS::Lightsail::Database": {"BackupRetention": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
+    "AWS::LakeFormation::Resource": {"UseServiceLinkedRole": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
     "AWS::MWAA::Environment": dict.fromkeys(
         (
             "AirflowConfigurationOptions",
@@ -306,18 +314,18 @@ UPDATES: dict[str, dict[str, Row]] = {
     "AWS::OpenSearchService::Domain": {
         "DomainEndpointOptions/EnforceHTTPS": (_INTERRUPTS, "the domain is deployed anew, its data is copied"),
         "EngineVersion": (_MAY, _OPTIONAL_REPLACEMENT + " (EnableVersionUpgrade)", _UPDATE_POLICY),
-        "VPCOptions": (_MAY, "is replaced when the options come or go as a whole, else interrupted"),
+        "VPCOptions": (_MAY, "is replaced when the options are taken away as a whole, else interrupted"),
     },
     "AWS::Organizations::Account": {
-        "AccountName": (_UNKNOWN, "only the account itself can change it"),
-        "Email": (_UNKNOWN, "only the account itself can change it"),
+        "AccountName": (_UNKNOWN, "not supported, says AWS's guide of 2023; the schema of today does not say so"),
+        "Email": (_UNKNOWN, "not supported, says AWS's guide of 2023; the schema of today does not say so"),
         "RoleName": (_FAILS, _SETTLED),
     },
     "AWS::PricingPlanManager::Subscription": {"PlanTier": (_FAILS, "another tier is refused")},
     "AWS::RDS::DBCluster": {
         "DBClusterParameterGroupName": (_INTERRUPTS, "instances may restart"),
         "EngineVersion": (_INTERRUPTS, "all instances restart", _RDS_CLUSTER),
-        "DBClusterInstanceClass": (_INTERRUPTS, _RESTARTS),
+        "DBClusterInstanceClass": (_INTERRUPTS, _RESTARTS, _RDS_MULTI_AZ),
     },
     # The schema calls several of these conditional: what depends on a condition is whether they interrupt.
     "AWS::RDS::DBInstance": {
@@ -329,7 +337,7 @@ UPDATES: dict[str, dict[str, Row]] = {
         "DBParameterGroupName": (_INTERRUPTS, "the database restarts where static parameters differ"),
         "EngineVersion": (_INTERRUPTS, _RESTARTS, _RDS),
         "LicenseModel": (_MAY, "is replaced when DBSecurityGroups are given; else interrupted"),
-        "MultiAZ": (_INTERRUPTS, "input and output may stand still while the standby is made or let go of", _RDS),
+        "MultiAZ": (_INTERRUPTS, _GUIDE_INTERRUPTS),
         "Port": (_INTERRUPTS, "the database restarts", _RDS),
         "PreferredMaintenanceWindow": (_INTERRUPTS, "waiting actions begin when the window is now", _RDS),
         "StorageType": (_INTERRUPTS, "interrupts on the way to and from magnetic storage", _RDS),
@@ -343,7 +351,7 @@ UPDATES: dict[str, dict[str, Row]] = {
         "NumberOfNodes": (_INTERRUPTS, "the cluster is resized; running queries may be lost", _REDSHIFT_RESIZE),
     },
     "AWS::Route53::RecordSet": {"Name": (_REPLACES, "a record of another name is another record")},
-    "AWS::S3::Bucket": {"ObjectLockEnabled": (_IN_PLACE, "can be turned on, never off again", _OBJECT_LOCK)},
+    "AWS::S3::Bucket": {"ObjectLockEnabled": (_IN_PLACE, "can be turned on, and never off again", _OBJECT_LOCK)},
     "AWS::SSM::Document": dict.fromkeys(
         ("Attachments", "Content", "DocumentFormat", "Requires", "TargetType", "VersionName"),
         (_MAY, "is replaced, unless UpdateMethod is NewVersion"),

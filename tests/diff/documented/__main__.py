@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
         shares = [x for word in GRAVITY for x in dice.sample([one for one in top if one.own == word], COUNT // 4)]
         drawn = {
             "source": SOURCE,
+            "schemas": f"cfn-lint {facts._folder()[1]}",
             "seed": SEED,
             "out of": len(every),
             "of all": [asdict(one) for one in dice.sample(every, COUNT)],

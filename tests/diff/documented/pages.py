@@ -93,16 +93,22 @@ def _pages(clone: Path) -> tuple[dict[str, str], dict[str, list[Property]]]:
             file = tar.extractfile(member) if member.name.endswith(".md") else None
             if file is None:
                 continue
-            text = file.read().decode()
-            title = _TITLE.match(text)
-            if title is None:
-                continue
-            page = Path(member.name).stem
-            if title.group(2) is None:
-                resources.setdefault(title.group(1), page)
-            properties = text.partition("\n## Properties<a name")[2].partition("\n## ")[0]
-            pages[page] = [_property(name, body) for name, body in _PROPERTY.findall(properties)]
+            page = read(file.read().decode())
+            if page is not None:
+                kind, property_type, properties = page
+                pages[Path(member.name).stem] = properties
+                if property_type is None:
+                    resources.setdefault(kind, Path(member.name).stem)
     return resources, pages
+
+
+def read(text: str) -> tuple[str, str | None, list[Property]] | None:
+    """A page: the type, the property type if it is of one, and its properties; None for a page of something else."""
+    title = _TITLE.match(text)
+    if title is None:
+        return None
+    properties = text.partition("\n## Properties<a name")[2].partition("\n## ")[0]
+    return title.group(1), title.group(2), [_property(name, body) for name, body in _PROPERTY.findall(properties)]
 
 
 def _property(name: str, text: str) -> Property:
