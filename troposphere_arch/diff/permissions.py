@@ -10,7 +10,7 @@ the grant counts as widened, and as narrowed: nothing here calls a change harmle
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from .spelled import shown
 from .worlds import Side, World, formula, worlds
 
 WIDENED, NARROWED = "widened", "narrowed"
+_MOST_TOGETHER = 10  # conditions that are looked at together
 _PAGE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"
 
 
@@ -107,17 +108,18 @@ class _Comparison:
         self, here: Mapping[Grant, list[When]], there: Mapping[Grant, list[When]], side: Side, other: Side
     ) -> Iterator[_Finding]:
         """What is here and not always there."""
+        known = _Known(there)
         for grant, whens in here.items():
             same = there.get(grant)
             if same and (ALWAYS in same or self._names(whens, side) == self._names(same, other)):
                 continue
-            covering = [one for one in there if covers(one, grant)]
+            covering = known.covering(grant)
             elsewhere = [when for one in covering for when in there[one]]
             for when in whens:
                 uncovered = self._uncovered(when, elsewhere, side, other)
                 if any(uncovered):
                     sure = when == ALWAYS and all(uncovered)
-                    yield _Finding(grant, when, sure, self._left(grant, covering, there))
+                    yield _Finding(grant, when, sure, self._left(grant, covering, known))
 
     def _names(self, whens: Iterable[When], side: Side) -> set[frozenset[tuple[str, bool]]]:
         """Conditions by their definitions."""
@@ -127,26 +129,29 @@ class _Comparison:
         """For each world in which this is so here: whether none of those is there."""
         if ALWAYS in elsewhere:
             return []
+        theirs = {name for one in elsewhere for name, _ in one}
+        if len(theirs) > _MOST_TOGETHER and len(elsewhere) > 1:
+            # Too many to look at together; each by itself finds less that is covered, and nothing that is not.
+            found = [self._uncovered(when, [one], side, other) for one in elsewhere]
+            return next((one for one in found if not any(one)), [True, False])
         mine = frozenset(name for name, _ in when)
-        theirs = frozenset(name for one in elsewhere for name, _ in one)
         here_is_old = side is self.old
-        key = (mine, theirs) if here_is_old else (theirs, mine)
+        key = (mine, frozenset(theirs)) if here_is_old else (frozenset(theirs), mine)
         if key not in self._worlds:
             self._worlds[key] = worlds(self.old, self.new, *key)
         both = [(world.old, world.new) if here_is_old else (world.new, world.old) for world in self._worlds[key]]
         return [not any(_holds(one, there) for one in elsewhere) for here, there in both if _holds(when, here)]
 
-    def _left(self, grant: Grant, covering: list[Grant], there: Mapping[Grant, list[When]]) -> str:
+    def _left(self, grant: Grant, covering: list[Grant], known: _Known) -> str:
         """What the other side has of this, in words."""
         if grant.kind not in (Kind.ALLOW, Kind.DENY):
             return ""
         if covering:
-            whens = {when for one in covering for when in there[one]}
+            whens = {when for one in covering for when in known.grants[one]}
             return _conditions(whens.pop()) if len(whens) == 1 else ""
         parts: dict[str, list[Grant]] = {}
-        for one in there:
-            if covers(grant, one):
-                parts.setdefault(" ".join(_differ(one, grant)), []).append(one)
+        for one in known.covered(grant):
+            parts.setdefault(" ".join(_differ(one, grant)), []).append(one)
         if "tests" in parts:
             return " or ".join(sorted(_tests(one.tests).removeprefix("only ") for one in parts["tests"]))
         if "action" in parts:
@@ -154,6 +159,45 @@ class _Comparison:
         if "resource" in parts:
             return "on " + ", ".join(sorted(_resource(one.resource) for one in parts["resource"]))
         return ""
+
+
+_MOST_COMPARED = 200_000  # pairs of grants of one holder; beyond, what is written in another way counts as another
+
+
+class _Known:
+    """Grants by what they are about, so that not each must be compared with all others."""
+
+    def __init__(self, grants: Mapping[Grant, list[When]]) -> None:
+        self.grants = grants
+        self.left = _MOST_COMPARED
+        self.wild = [one for one in grants if _is_wild(one)]
+        self.exact: dict[tuple[str, str | Not], list[Grant]] = {}
+        for one in grants:
+            if not _is_wild(one):
+                self.exact.setdefault(_about(one), []).append(one)
+
+    def covering(self, grant: Grant) -> list[Grant]:
+        """What is about all that the grant is about."""
+        return [one for one in self._near(grant, self.wild) if covers(one, grant)]
+
+    def covered(self, grant: Grant) -> list[Grant]:
+        """What is about nothing but what the grant is about."""
+        return [one for one in self._near(grant, self.grants if _is_wild(grant) else ()) if covers(grant, one)]
+
+    def _near(self, grant: Grant, others: Collection[Grant]) -> Iterator[Grant]:
+        if not _is_wild(grant):
+            yield from self.exact.get(_about(grant), ())
+        self.left -= len(others)
+        if self.left > 0:
+            yield from others
+
+
+def _is_wild(grant: Grant) -> bool:
+    return any(isinstance(one, Not) or "*" in one or "?" in one for one in (grant.action, grant.resource))
+
+
+def _about(grant: Grant) -> tuple[str, str | Not]:
+    return str(grant.action).lower(), grant.resource
 
 
 def covers(one: Grant, other: Grant) -> bool:
@@ -191,13 +235,13 @@ def _matches(pattern: str, text: str, ignore_case: bool) -> bool:
     return _pattern(pattern).fullmatch(_marked(text)) is not None
 
 
-@lru_cache(4096)
+@lru_cache(32_768)
 def _pattern(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"([*?])", _marked(pattern))
     return re.compile("".join({"*": ".*", "?": "[^*\0\1]"}.get(part, re.escape(part)) for part in parts), re.DOTALL)
 
 
-@lru_cache(4096)
+@lru_cache(32_768)
 def _marked(text: str) -> str:
     """A text in which no wildcard matches half of a variable."""
     return re.sub(r"\$\{(!*[^{}]*)\}", "\0\\1\1", text) if "${" in text else text

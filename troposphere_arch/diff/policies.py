@@ -29,6 +29,7 @@ ALWAYS: When = frozenset()
 NO_VALUE = {"Ref": "AWS::NoValue"}
 _DEEPEST = 100  # functions within functions; what goes deeper is taken as it is
 _MOST_CONDITIONS = 5  # in one value; with more of them it is taken as it is
+_MOST_GRANTS = 20_000  # of one statement; far more than fit into a policy that IAM takes
 _POLICY_VERSION = "2012-10-17"
 
 
@@ -398,6 +399,9 @@ class _Reader:
         everyone = self._principals(statement, whose)
         actions = self._elements(statement, "Action", "*", literal)
         resources = self._elements(statement, "Resource", "", literal)
+        if len(effects) * len(everyone) * len(actions) * len(resources) * len(tests) > _MOST_GRANTS:
+            self._opaque(holder, statement, when)
+            return
         for (w1, effect), (w2, who), (w3, action), (w4, resource), (w5, test) in itertools.product(
             effects, everyone, actions, resources, tests
         ):
