@@ -319,10 +319,12 @@ def launch(rights: Mapping[str, Collection[str]]) -> list[Statement]:
     """ARN -> actions that CloudFormation does there. Keys are used through services only, service-linked roles made
     for the service of their name only.
     """
-    found: dict[tuple[str, ...], list[str]] = {}
+    found: dict[str, tuple[list[str], list[str], dict[str, dict[str, list[str]]]]] = {}
     for arn, actions in sorted(rights.items()):
-        found.setdefault(tuple(sorted(actions)), []).append(arn)
-    return [allow(actions, arns, _only_for_services(arns[0])) for actions, arns in found.items()]
+        condition = _only_for_services(arn)
+        key = f"{sorted(actions)} {condition}"
+        found.setdefault(key, (sorted(actions), [], condition))[1].append(arn)
+    return [allow(*one) for one in found.values()]
 
 
 def _only_for_services(arn: str) -> dict[str, dict[str, list[str]]]:
