@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.diff.documented import known
 from tests.diff.documented.pages import GRAVITY, Property, read
@@ -434,9 +436,20 @@ def test_facts_of_500_resources_take_a_fifth_of_a_second_and_cfn_lint_is_not_imp
     assert not any(imported for _, imported in runs)
 
 
-def test_without_schemas_there_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "cfnlint").mkdir()
-    (tmp_path / "cfnlint" / "__init__.py").write_text("")
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "install cfn-lint 1.58 or newer"),
+        ({"providers/us-east-1.json": "{"}, "install cfn-lint again"),
+        ({"providers/us-east-1.json": '{"AWS::S3::Bucket": "gone"}'}, "install cfn-lint again"),
+    ],
+)
+def test_without_schemas_there_is_one_line(tmp_path: Path, files: dict[str, str], says: str) -> None:
+    for name, text in {"../../__init__.py": "", "../../version.py": "", **files}.items():
+        file = tmp_path / "cfnlint" / "data" / "schemas" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.resolve().parent.mkdir(parents=True, exist_ok=True)
+        file.resolve().write_text(text)
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from troposphere_arch.diff import facts\nfrom troposphere_arch.errors import UserError\n"
@@ -444,4 +457,39 @@ def test_without_schemas_there_is_one_line(tmp_path: Path) -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert said.count("\n") == 1
-    assert str(tmp_path) in said and "install cfn-lint" in said
+    assert str(tmp_path) in said and says in said
+
+
+# Anything at all.
+
+_ANY_KIND = st.one_of(st.sampled_from(sorted(facts._region("us-east-1.json"))), st.text(max_size=20))
+_ANY_PATH = st.lists(st.one_of(st.integers(), st.text(max_size=12), st.sampled_from(["Tags", "Ref", "*"])), max_size=5)
+
+
+@settings(deadline=None)
+@given(_ANY_KIND, _ANY_PATH.map(tuple))
+def test_anything_has_a_fact_and_what_is_inside_is_no_milder(kind: str, path: tuple[str | int, ...]) -> None:
+    found = fact(kind, path)
+    assert found.says and found.source
+    schema = facts._schema(kind)
+    names = tuple(step for step in path if isinstance(step, str))
+    for pointer, row in () if schema is None else schema.rows.items():
+        if names[: len(pointer)] == pointer:
+            assert found.update.gravity >= row.update.gravity
+    facts.attribute(kind, ".".join(names), names)
+    facts.name_properties(kind)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_what_is_in_a_property_that_replaces_replaces(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(facts._region("us-east-1.json"))))
+    schema = facts._schema(kind)
+    assert schema is not None
+    fixed = [pointer for pointer, row in schema.rows.items() if row.update is Update.REPLACEMENT]
+    if fixed:
+        pointer = data.draw(st.sampled_from(fixed))
+        deeper = data.draw(_ANY_PATH)
+        assert fact(kind, (*pointer, *deeper)).update in (Update.REPLACEMENT, Update.NOT_ALLOWED)
+        for end in range(1, len(pointer)):
+            assert fact(kind, pointer[:end]).update.gravity >= Update.MAY_REPLACE.gravity

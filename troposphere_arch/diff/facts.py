@@ -266,7 +266,7 @@ def _schema(kind: str) -> _Schema | None:
     name = next((names[kind] for names in _types() if kind in names), None)
     if name is None:
         return None
-    whole: dict[str, Any] = json.loads((folder / "resources" / f"{name}.json").read_bytes())
+    whole = _read(folder / "resources" / f"{name}.json")
     source = f"schema of {kind} (cfn-lint {version})"
     rows: dict[tuple[str, ...], Fact] = {}
     for key, update, says in (
@@ -374,5 +374,12 @@ def _types() -> Iterator[dict[str, str]]:
 
 @cache
 def _region(name: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads((_folder()[0] / "providers" / name).read_bytes())
+    return _read(_folder()[0] / "providers" / name)
+
+
+def _read(file: File) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"the resource schema {file} can't be read ({error}): install cfn-lint again") from error
     return found

@@ -337,7 +337,7 @@ UPDATES: dict[str, dict[str, Row]] = {
         "DBParameterGroupName": (_INTERRUPTS, "the database restarts where static parameters differ"),
         "EngineVersion": (_INTERRUPTS, _RESTARTS, _RDS),
         "LicenseModel": (_MAY, "is replaced when DBSecurityGroups are given; else interrupted"),
-        "MultiAZ": (_INTERRUPTS, _GUIDE_INTERRUPTS),
+        "MultiAZ": (_INTERRUPTS, "latency rises while the standby is made; AWS's guide calls for some interruption"),
         "Port": (_INTERRUPTS, "the database restarts", _RDS),
         "PreferredMaintenanceWindow": (_INTERRUPTS, "waiting actions begin when the window is now", _RDS),
         "StorageType": (_INTERRUPTS, "interrupts on the way to and from magnetic storage", _RDS),
