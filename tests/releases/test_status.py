@@ -129,7 +129,7 @@ def test_drafts_and_versions_that_nobody_knows(drafts: Repository, stock: Emulat
     for version, template, does in (
         ("9.0.0", "todo", "newer than 1.0.0"),
         ("1.0.0", "wiki", "no such template in this catalogue"),
-        ("first", "todo", None),
+        ("first", "todo", "REMOVED (minor)"),
     ):
         other = f"o-{uuid.uuid4().hex[:12]}"
         outputs = {"TemplateId": {"Value": template}, "TemplateVersion": {"Value": version}}
