@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from tests.evidence import shows
 from tests.journeys.stack import Stack, aws
+from tests.publishing import catalogues
+from troposphere_arch import publishing
 from troposphere_arch.local import Emulator
 
 TEMPLATE = Path(__file__).parents[2] / "templates/artifact-bucket/1.0.0/artifact-bucket.template.json"
@@ -213,3 +215,32 @@ def test_the_provider_is_made_where_the_account_has_none(patched: Emulator) -> N
     }
     stack.delete()
     assert not patched.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+
+
+@shows("REQ-D4", "REQ-D5", how="stock")
+def test_from_the_workflow_to_a_stack(published: Stack, tmp_path: Path) -> None:
+    """The workflow's role publishes a release, anybody finds it, and the AWS CLI makes a stack from its address."""
+    emulator, bucket = published.emulator, published.outputs["ArtifactsBucket"]
+    credentials = assume(published, token("repo:shop/templates:ref:refs/tags/topics-1.0.0"))
+    client = emulator.client("s3", credentials=credentials)
+    templates = catalogues.write(tmp_path, [catalogues.release("topics", "1.0.0")])
+    [place] = publishing.places_of(
+        {"us-east-1": client}, bucket, owner="000000000000", prefix="catalogue", url=emulator.url
+    )
+    plan = publishing.look(place, publishing.releases(templates))
+    [done] = publishing.publish([plan], lambda pinned: pytest.fail("there is no layer"))
+    assert "catalogue/index.json" in done.written
+    assert publishing.verify(place).findings == ()
+
+    published.update(Readers="public")
+    url = f"{emulator.url}/{bucket}/catalogue"
+    latest = emulator.request("GET", f"{url}/topics/latest.json", headers=TLS).json()
+    assert latest["version"] == "1.0.0"
+    assert emulator.request("GET", latest["template"], headers=TLS).status == 200
+    published.update(Readers="account")
+    aws(
+        emulator,
+        *("cloudformation", "create-stack", "--stack-name", "topics", "--template-url", latest["template"]),
+        *("--capabilities", "CAPABILITY_IAM"),
+    )
+    Stack(emulator, "topics").wait("CREATE_COMPLETE").delete()

@@ -145,3 +145,43 @@ def test_the_launch_role_makes_no_rights(catalogue: Stack, launcher: Any) -> Non
     assert refused(iam.delete_role, RoleName=victim)
     for role in (victim, ours):
         root.delete_role(RoleName=role)
+
+
+# --- StackSets
+
+
+def test_the_emulator_has_no_stack_sets(stock: Emulator) -> None:
+    """So that we notice when it learns: what StackSets do is shown without them, below."""
+    cloudformation = stock.client("cloudformation")
+    with pytest.raises(ClientError, match="Unknown action: CreateStackSet"):
+        cloudformation.create_stack_set(StackSetName="todo", TemplateURL="https://b.s3.amazonaws.com/todo.json")
+
+
+@shows("REQ-D4", "REQ-D5", how="stock")
+def test_one_address_makes_stacks_in_several_accounts_and_regions(stock: Emulator) -> None:
+    """What a StackSet does with each of its targets: the same address, no parameter, the rights of that account."""
+    made = {}
+    for account, region in (
+        ("111111111111", "us-east-1"),
+        ("111111111111", "eu-west-1"),
+        ("222222222222", "us-east-1"),
+    ):
+        root = (account, "test")
+        bucket = f"artifacts-{account}"
+        s3 = stock.client("s3", credentials=root)
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key="todo/1.0.0/todo.template.json", Body=TEMPLATE.read_bytes())
+        cloudformation = stock.client("cloudformation", credentials=root, region=region)
+        url = f"{stock.url}/{bucket}/todo/1.0.0/todo.template.json"
+        cloudformation.create_stack(StackName="StackSet-todo", TemplateURL=url, Capabilities=["CAPABILITY_IAM"])
+        stack = {"StackStatus": "CREATE_IN_PROGRESS"}
+        while stack["StackStatus"] == "CREATE_IN_PROGRESS":
+            stack = cloudformation.describe_stacks(StackName="StackSet-todo")["Stacks"][0]
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        made[account, region] = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
+        cloudformation.delete_stack(StackName="StackSet-todo")
+    assert len({outputs["UserPoolId"] for outputs in made.values()}) == 3
+    for (_, region), outputs in made.items():
+        assert (outputs["Region"], outputs["TemplateId"]) == (region, "todo")
+        assert outputs["UserPoolId"].startswith(f"{region}_")
+        assert f".execute-api.{region}.amazonaws.com/" in outputs["ApiUrl"]

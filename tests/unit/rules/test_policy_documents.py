@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cfnlint.helpers import load_resource
 
-from troposphere_arch.rules.policy_documents import WITHOUT_RESOURCE
+from troposphere_arch.rules.policy_documents import NOT_ALWAYS, WITHOUT_RESOURCE
 
 from . import changed, found, good, only
 
@@ -138,6 +138,17 @@ def test_the_table_of_actions_without_resources_is_right(action: str) -> None:
     service, name = action.lower().split(":")
     assert "Resources" not in load_resource(AdditionalSpecs, "Policies.json")[service]["Actions"][name]
     assert WITHOUT_RESOURCE[action].startswith("https://docs.aws.amazon.com/service-authorization/")
+
+
+@pytest.mark.parametrize("action", sorted(NOT_ALWAYS))
+def test_the_table_of_actions_that_name_a_resource_in_some_requests_only(action: str) -> None:
+    from cfnlint.data import AdditionalSpecs
+
+    service, name = action.lower().split(":")
+    assert load_resource(AdditionalSpecs, "Policies.json")[service]["Actions"][name]["Resources"]
+    assert NOT_ALWAYS[action].startswith("https://docs.aws.amazon.com/service-authorization/")
+    statement = {"Effect": "Allow", "Action": [action], "Resource": ["*"]}
+    assert found(RULE, changed(f"{INLINE}/Statement/0", statement)) == []
 
 
 EVERYBODY = {
