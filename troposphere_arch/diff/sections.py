@@ -31,6 +31,7 @@ _INIT = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
 
 _REFUSED = "CloudFormation refuses that while another stack imports it"
 _MOST_NAMED = 8
+_MOST_NEAR = 8  # rules that are looked at together; with fewer, more is called refused, never less
 
 
 def sections(
@@ -181,8 +182,9 @@ def _changed_default(told: _Told, before: Any, after: Any) -> None:
 @dataclass(frozen=True)
 class _Assertion:
     rule: str
-    condition: Any
-    asserts: Any
+    demand: str  # the condition of the rule and what it asserts, whatever the rule is called
+    refused: Any  # the same as a condition: that the assertion refuses
+    about: frozenset[str]  # its parameters
     says: str
 
 
@@ -194,7 +196,7 @@ def _rules(old: Template, new: Template, known: _Known) -> Iterator[Change]:
     before, after = list(_assertions(old)), list(_assertions(new))
     told: dict[str, _Told] = {}
     for one in after:
-        if any(same(_demand(one), _demand(other)) for other in before):
+        if one.demand in {other.demand for other in before}:
             continue
         about = told.setdefault(one.rule, _Told())
         if _refuses_more(one, before, old, new):
@@ -205,7 +207,7 @@ def _rules(old: Template, new: Template, known: _Known) -> Iterator[Change]:
         else:
             about.tell(f"it refuses nothing that was allowed before: {one.says}", Bump.PATCH, source=_RULES)
     for one in before:
-        if any(same(_demand(one), _demand(other)) for other in after):
+        if one.demand in {other.demand for other in after}:
             continue
         if _refuses_more(one, after, new, old):
             about = told.setdefault(one.rule, _Told())
@@ -226,13 +228,14 @@ def _assertions(template: Template) -> Iterator[_Assertion]:
         for one in written if isinstance(written, list) else []:
             asserts = _mapping(one).get("Assert")
             says = _mapping(one).get("AssertDescription")
+            refused = _refused(body.get("RuleCondition"), asserts)
             yield _Assertion(
-                str(name), body.get("RuleCondition"), asserts, says if isinstance(says, str) else str(name)
+                str(name),
+                canonical([body.get("RuleCondition"), asserts]),
+                refused,
+                frozenset(reference.target for reference in references(refused)),
+                says if isinstance(says, str) else str(name),
             )
-
-
-def _demand(one: _Assertion) -> list[Any]:
-    return [one.condition, one.asserts]
 
 
 def _same_rule(one: Any, other: Any) -> bool:
@@ -246,11 +249,12 @@ def _refuses_more(
 
     A parameter that only one of the two templates has is at its default, where no other value is known.
     """
-    about = {name.target for name in references(_expression(one))}
-    near = [other for other in others if about & {name.target for name in references(_expression(other))}]
-    refused = {"Fn::Or": [_expression(other) for other in near] or [{"Fn::Equals": ["a", "b"]}]}
+    near = sorted(
+        (other for other in others if one.about & other.about), key=lambda other: len(other.about - one.about)
+    )
+    refused = {"Fn::Or": [other.refused for other in near[:_MOST_NEAR]] or [{"Fn::Equals": ["a", "b"]}]}
     old = _side(before, after, known[0], {"refused": refused})
-    new = _side(after, before, known[1], {"refused": _expression(one)})
+    new = _side(after, before, known[1], {"refused": one.refused})
     return any(
         world.new["refused"] and not world.old["refused"] for world in worlds(old, new, ["refused"], ["refused"])
     )
@@ -267,10 +271,10 @@ def _side(template: Template, other: Template, known: Mapping[str, Any], conditi
     return Side({**template, "Conditions": conditions} if conditions else template, {**defaults, **known})
 
 
-def _expression(one: _Assertion) -> Any:
-    """When the assertion refuses, as a condition."""
-    refused = {"Fn::Not": [_as_condition(one.asserts)]}
-    return refused if one.condition is None else {"Fn::And": [_as_condition(one.condition), refused]}
+def _refused(condition: Any, asserts: Any) -> Any:
+    """When an assertion refuses, as a condition."""
+    refused = {"Fn::Not": [_as_condition(asserts)]}
+    return refused if condition is None else {"Fn::And": [_as_condition(condition), refused]}
 
 
 def _as_condition(value: Any, depth: int = 0) -> Any:
