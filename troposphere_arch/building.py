@@ -52,7 +52,8 @@ def build(templates: Path, *, write: bool, bump: bool = False) -> Result:
     """
     catalogue_ = places.templates()  # the releases are there, wherever one builds
     key = memory.sources()
-    known = memory.recall(key, str(templates), str(catalogue_))
+    has_index = (catalogue_ / "index.json").exists()
+    known = memory.recall(key, str(templates), *([str(catalogue_)] if has_index else ()))
     if known is not None:
         return Result(known, strangers=memory.strangers(str(templates), known), cached=True)
 

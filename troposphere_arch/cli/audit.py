@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
     rows = [[one.entry.name, one.state, "; ".join(filter(None, (one.reason, *one.notes)))] for one in audited]
     print(table(["release", "state", "why"], rows))
     if written:
-        print(f"the index is written anew: run `{places.command()}` (what is made from releases follows), then commit it")
+        print("the index is written anew, and what is made from releases follows; to do next:")
+        print(f"  {places.command()} build --bump")
+        print("  git add templates")
     elif bad or any(one.state == "good again" for one in audited):
         print("the index is as it was: --write puts that into it", file=sys.stderr)
     return int(bad)

@@ -83,7 +83,9 @@ def _release(args: argparse.Namespace) -> int:
 def _next(made: Release) -> list[str]:
     entry = made.entry
     tag = f"{entry.scenario}-{entry.version}"
-    follow = [f"{places.command()}   # what is made from releases follows"] if _followed(entry.scenario) else []
+    follow = (
+        [f"{places.command()} build --bump   # what is made from releases follows"] if _followed(entry.scenario) else []
+    )
     return [
         *follow,
         "git add templates CHANGELOG.md",

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import catalogue
 from ..errors import UserError
 from ..layers import Pinned
-from ..scenarios.service_catalog import Release
 from .index import FILE, RELEASED, Entry, Index, LayerFile
+
+if TYPE_CHECKING:
+    from ..scenarios.service_catalog import Release
 
 UPGRADE, UPGRADE_JSON, LAYERS = "UPGRADE.md", "upgrade.json", "layers/"
 """What a release adds to what the sources make, below the folder of its version."""
@@ -95,6 +97,8 @@ def chosen(parameter_file: bytes) -> dict[str, str]:
 
 def offered(templates: Path, index: Index) -> tuple[Release, ...]:
     """All releases, for the pages that are made from them. Raises as `read` does."""
+    from ..scenarios.service_catalog import Release
+
     return tuple(
         Release(
             scenario=entry.scenario,

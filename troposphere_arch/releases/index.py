@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -127,10 +128,12 @@ def parse(data: bytes, where: str) -> Index:
     try:
         value = json.loads(data)
         entries, seal = value["templates"], value["seal"]
+        if not isinstance(entries, list):
+            raise TypeError(entries)
         index = index_of(_entry(entry) for entry in entries)
     except UserError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{where} is damaged: it is no index of templates; restore it from version control") from None
     if seal != _seal(entries):
         raise UserError(
@@ -166,13 +169,25 @@ def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry(value: Mapping[str, Any]) -> Entry:
+    """Raises ValueError or TypeError for what is no entry: an index may come from anywhere."""
     layers = tuple(LayerFile(**layer) for layer in value.get("layers", ()))
     entry = Entry(**{**value, "layers": layers})
+    texts = [
+        *(getattr(entry, one) for one in ("scenario", "version", "template", "sha256", "description")),
+        *(entry.released, entry.deprecated, *entry.files.values()),
+        *(text for layer in layers for text in (layer.name, layer.key, layer.sha256, layer.pins)),
+    ]
+    if (
+        not all(isinstance(one, str) for one in texts)
+        or type(entry.bytes) is not int
+        or type(entry.resources) is not int
+    ):
+        raise TypeError(entry)
     version_number(entry.version)
-    if entry.status not in (DRAFT, RELEASED):
-        raise ValueError(entry.status)
+    if entry.status not in (DRAFT, RELEASED) or not re.fullmatch(r"[a-z][a-z0-9-]*", entry.scenario):
+        raise ValueError(entry)
     # They are read, written and removed by these paths: none may lead out of the version's own folder.
-    for path in (entry.template, *entry.files):
-        if not path.startswith(f"{entry.scenario}/{entry.version}/") or ".." in path.split("/"):
+    for path in (entry.template, *entry.files, *(layer.pins for layer in layers if layer.pins)):
+        if not path.startswith(f"{entry.scenario}/{entry.version}/") or ".." in path.split("/") or "\\" in path:
             raise ValueError(path)
     return entry
