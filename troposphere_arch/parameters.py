@@ -89,7 +89,7 @@ GITHUB_REPOSITORY = Spec(
     "GitHub Actions",
     "Repository that publishes",
     "GitHub repository whose workflows may publish here, such as owner/name, or none for no role. For a repository "
-    "made or renamed since June 2026 with its numbers, as its tokens have them: owner@123456/name@456789.",
+    "made or renamed since July 2026 with its numbers, as its tokens have them: owner@123456/name@456789.",
     NONE,
     pattern=r"none|{0}/{1}|{0}@[0-9]{{1,20}}/{1}@[0-9]{{1,20}}".format(
         r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}", r"[A-Za-z0-9._-]{1,100}"
