@@ -146,6 +146,16 @@ WORDS = {
         [GET],
         {"widened: Reader is no longer denied dynamodb:* on *"},
     ),
+    "any one character is not any number of them": (
+        [statement("a:X", ["r/?", "r/???"])],
+        [statement("a:X", ["r/?", "r/???", "r/*"])],
+        {"widened: Reader may now a:X on r/* (before only on r/?, r/???)"},
+    ),
+    "nor what only the stack knows": (
+        [statement("a:X", ["r/?", "r/???"])],
+        [statement("a:X", ["r/?", "r/???", {"Fn::Sub": "r/${P}"}])],
+        {"widened: Reader may now a:X on r/${P}"},
+    ),
     "everything but": (
         [],
         [{"Effect": "Allow", "NotAction": ["iam:*"], "Resource": "*"}],

@@ -62,6 +62,18 @@ DECLARATIONS: dict[str, tuple[Json, Json, tuple[Effect, bool, Bump], str]] = {
         LESS,
         "not allowed any more: '1'",
     ),
+    "a listed value that is too long": (
+        {"AllowedValues": ["a", "bbb"], "MaxLength": 9},
+        {"AllowedValues": ["a", "bbb"], "MaxLength": 2},
+        LESS,
+        "not allowed any more: 'bbb'",
+    ),
+    "a listed number that is too small": (
+        {"AllowedValues": [1, 20]},
+        {"AllowedValues": [1, 20], "MinValue": "3"},
+        LESS,
+        "not allowed any more: '1'",
+    ),
     "a pattern gone": ({"AllowedPattern": "a+"}, {}, MORE, "no pattern any more"),
     "a pattern new": ({}, {"AllowedPattern": "a+"}, LESS, "only what fits the pattern a+"),
     "a pattern with a branch more": (

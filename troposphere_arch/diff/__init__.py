@@ -61,8 +61,10 @@ def diff(
         if finding.action == "remove" and finding.name in renamed:
             change = replace(change, advice=renames.advice(finding.name, renamed[finding.name]))
         changes.append(change)
-    changes += permissions.permissions(old, new)
-    changes += _outputs(sections.sections(old, new), new, found)
+    # Without a stack, permissions that come with a new parameter are told, whatever its default is.
+    known = (before, after) if old_parameters is not None else (None, None)
+    changes += permissions.permissions(old, new, *known)
+    changes += _outputs(sections.sections(old, new, *known), new, found)
     notes: list[str] = []
     for name in _stacks(new):
         below = (nested or {}).get(name)
