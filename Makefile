@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := build
-.PHONY: build test check fix up down bench requirements clean help
+.PHONY: build test check fix up down bench proof requirements clean help
 
 build: $(VENV)/.local  ## make the templates, lint them, write templates/ (the default)
 	$(BIN)/python build.py
@@ -33,6 +33,9 @@ down: $(VENV)/.local  ## delete what is in the emulator, and end it
 
 bench: $(VENV)/.local  ## measure: builds against cfn-lint and the AWS CDK (needs node), up to the first answer
 	$(BIN)/python -m benchmarks
+
+proof: $(VENV)/.test  ## the long proofs: 200 publishers killed with -9, eight at once 20 times (a quarter of an hour)
+	$(BIN)/python -m tests.publishing.proof
 
 requirements: $(VENV)/.test  ## write docs/requirements.md and docs/house-rules.md from tests and rules
 	$(BIN)/python -m tests.evidence --write

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 BEFORE, INSIDE, AFTER = "before", "inside", "after"
 FAULTS = ("refuse", "drop", "cut request", "lose answer", "cut answer", "503", "500", "500 after", "delay")
 
-_SAID = "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {n}\r\nConnection: close\r\n\r\n{body}"
+_SAID = "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {n}\r\n{headers}\r\n{body}"
 _BODY = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>On purpose.</Message></Error>"
 
 
@@ -186,10 +186,10 @@ class Proxy:
             kill.done = f"{kill.phase} request {number}: {request.method} {request.path}" if request else "by the clock"
 
 
-def error_answer(status: str, code: str, more: str = "") -> bytes:
-    """The bytes of an error answer of S3."""
+def error_answer(status: str, code: str, more: str = "", headers: str = "") -> bytes:
+    """The bytes of an error answer of S3; `headers` end in a line break each."""
     body = _BODY.format(code=code).replace("</Error>", f"{more}</Error>")
-    return _SAID.format(status=status, n=len(body), body=body).encode()
+    return _SAID.format(status=status, n=len(body), body=body, headers=f"Connection: close\r\n{headers}").encode()
 
 
 @contextlib.contextmanager

@@ -68,7 +68,10 @@ def killed(emulator: Emulator, s3: Any, folder: Path, seed: int) -> Outcome:
             _publish_here(emulator, between, before, prefix)
         between.rate, between.seen = rate, []
         last = REQUESTS[len(first), len(more)]
-        kill = Kill(request=rng.randint(4, last), phase=rng.choice([BEFORE, INSIDE, AFTER, AFTER]))
+        # Most of them while it writes: it looks first, at about a third of all requests.
+        kill = Kill(
+            rng.randint(3 if rng.random() < 0.2 else last // 3, last), rng.choice([BEFORE, INSIDE, AFTER, AFTER])
+        )
         if rng.random() < 0.2:
             kill.seconds = rng.uniform(0, 0.2)
         publisher = _start(folder, templates, between.url, prefix)

@@ -4,8 +4,8 @@
     read ──▶ make ──If-Match: what was read──▶ written
       ▲                └──somebody was faster──┘
 
-botocore tries again by itself what it recognises. What it does not is a body that breaks off while it is read, and a
-conflict between writers.
+botocore tries again by itself what it recognises, with longer and longer pauses. What it does not is a body that breaks
+off while it is read, bytes that arrive damaged, and a conflict between writers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from .place import Place
 T = TypeVar("T")
 
 ROUNDS = 4
+AGAIN = 2
+"""Rounds of what botocore has tried several times in each of them."""
+
 SWAPS = 80
 """Tries to change a shared object, of which each fails only because somebody else's succeeded."""
 
@@ -30,12 +33,8 @@ _FOR_A_MOMENT = {
     "BadDigest",
     "ConditionalRequestConflict",
     "IncompleteBody",
-    "InternalError",
     "OperationAborted",
     "RequestTimeout",
-    "ServiceUnavailable",
-    "SlowDown",
-    "Throttling",
     "XAmzContentChecksumMismatch",
     "XAmzContentSHA256Mismatch",
 }
@@ -48,7 +47,7 @@ def again(place: Place, call: Callable[[], T]) -> T:
         try:
             return call()
         except Exception as error:
-            if turn == ROUNDS - 1 or place.stopped.is_set() or not _passes_by(error):
+            if turn + 1 >= _rounds(error) or place.stopped.is_set():
                 raise
         place.stopped.wait(random.uniform(0, 0.2 * 2**turn))  # noqa: S311 - it only spreads requests
     raise AssertionError  # the last turn returns or raises
@@ -125,19 +124,21 @@ def _put(place: Place, key: str, data: bytes, content_type: str, condition: dict
     )
 
 
-def _passes_by(error: Exception) -> bool:
+def _rounds(error: Exception) -> int:
+    """How often a call is made at most that failed so."""
     from botocore import exceptions as aws
     from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
     match error:
         case aws.EndpointConnectionError() | aws.ConnectTimeoutError() | aws.ProxyConnectionError() | aws.SSLError():
-            return False  # tried several times, and nobody answers
+            return 1  # nobody answers
         case aws.ClientError():
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            return error_code(error) in _FOR_A_MOMENT or status >= 500 or status == 409
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+                return AGAIN
+            return ROUNDS if error_code(error) in _FOR_A_MOMENT else 1
         case aws.HTTPClientError() | aws.IncompleteReadError() | aws.FlexibleChecksumError() | HTTPError():
-            return True
+            return ROUNDS
         case ResponseParserError():  # an answer that was cut short
-            return True
-    return False
+            return ROUNDS
+    return 1

@@ -26,6 +26,7 @@ SECONDS = 20
 """Without a byte from S3, after which a request is tried again."""
 
 ATTEMPTS = 5
+"""Of each request, by botocore."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
@@ -126,6 +127,7 @@ def connect(
     endpoint_url: str | None = None,
     owner: str | None = None,
     seconds: float = SECONDS,
+    attempts: int = ATTEMPTS,
 ) -> list[Place]:
     """A place in each region, or in the region of the user's configuration.
 
@@ -147,7 +149,7 @@ def connect(
     make: Any = session.client  # one overload for each service of AWS
 
     def client(service: str, region: str, **more: Any) -> Any:
-        return make(service, region_name=region, endpoint_url=endpoint_url, config=_config(seconds, **more))
+        return make(service, region_name=region, endpoint_url=endpoint_url, config=_config(seconds, attempts, **more))
 
     account = owner or account_of(client("sts", named[0]))
     stopped = threading.Event()
@@ -182,13 +184,13 @@ def partition_of(region: str) -> str:
     return str(boto3.Session().get_partition_for_region(region))
 
 
-def _config(seconds: float, **more: Any) -> Any:
+def _config(seconds: float, attempts: int, **more: Any) -> Any:
     from botocore.config import Config
 
     return Config(
         connect_timeout=min(seconds, 5),
         read_timeout=seconds,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=16,
         **more,
     )

@@ -88,7 +88,7 @@ def look(place: Place, releases: Sequence[Release]) -> Plan:
             changes.append(place.key(path))
         scenario = path.removesuffix(f"/{LATEST}")
         if old and scenario != path:
-            check_pointer(place, scenario, old[0], there.latest(scenario) if there else None)
+            _check_pointer(place, scenario, old[0], there)
     items = list(items_of(place, releases))
     present = [item for item in items if item.key in found]
     hashes = side_by_side(place, [_hash(place, item) for item in present])
@@ -158,9 +158,12 @@ def check_bucket(place: Place) -> None:
                 f"bucket {place.bucket} does not exist in {place.region}: make it (the template artifact-bucket does), "
                 "or name another"
             ) from None
-        # Whoever may list only a part of the bucket gets 403 here, and S3 names the region all the same.
-        if code not in ("403", "AccessDenied"):
+        # Whoever may list only a part of the bucket gets 403 here, and S3 names the region all the same. The answer has
+        # no body that would say more: the list below gets one.
+        if code not in ("301", "400", "403", "AccessDenied"):
             raise
+    except RecursionError:  # of botocore, which asks again and again when it is sent elsewhere and not told where
+        raise UserError(f"bucket {place.bucket} is in another region, which the server does not name") from None
     region = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region", place.region)
     if region != place.region:
         raise UserError(elsewhere(place, region))
@@ -173,6 +176,18 @@ def check_bucket(place: Place) -> None:
             f"these AWS credentials are not allowed to do s3:ListBucket on {place.name}, or the bucket is not account "
             f"{place.owner}'s: see --print-policy for what to allow, and --bucket-owner for a bucket of another account"
         ) from None
+
+
+def _check_pointer(place: Place, scenario: str, data: bytes, index: Index | None) -> None:
+    """Whether the index knows what a pointer names: if not the one read before, then one read after the pointer.
+
+    Between the two somebody else may have published.
+    """
+    try:
+        check_pointer(place, scenario, data, index.latest(scenario) if index else None)
+    except UserError:
+        now = read_index(place)
+        check_pointer(place, scenario, data, now.latest(scenario) if now else None)
 
 
 def _keys(place: Place, releases: Iterable[Release]) -> set[str]:

@@ -75,7 +75,9 @@ def verify(place: Place, ours: Sequence[Release] = (), tick: Callable[[int], Non
     _addresses(place, index, whole, findings)
     shared = _changing(place, index, findings)
     known = {*expected, *shared, place.key(FILE)}
-    notes = _strangers(place, sorted(sizes.keys() - known), ours, findings)
+    published = {entry.name for entry in index.entries}
+    waiting = [release.entry for release in ours if release.entry.name not in published]
+    notes = _strangers(place, sorted(sizes.keys() - known), waiting, findings)
     notes += _compare(place, index, ours, findings)
     order = {MISSING: 0, ALTERED: 1, FOREIGN: 2, UNFINISHED: 3}
     return Report(
@@ -155,13 +157,13 @@ def _pointer_says(there: bytes, expected: bytes) -> str:
     return f"{said}: publish again"
 
 
-def _strangers(place: Place, keys: Sequence[str], ours: Sequence[Release], findings: list[Finding]) -> list[str]:
+def _strangers(place: Place, keys: Sequence[str], waiting: Sequence[Entry], findings: list[Finding]) -> list[str]:
     """Sort what the index does not name: leftovers of a publisher that was stopped, layers of others, and the rest."""
     import re
 
     layer = re.compile(rf"{LAYERS}[a-z0-9-]+-[0-9a-f]{{{DIGITS}}}\.zip")
     begun = {key.removesuffix(CLAIM) for key in keys if key.endswith(f"/{CLAIM}")}
-    begun |= {place.key(f"{one.entry.scenario}/{one.entry.version}/") for one in ours}
+    begun |= {place.key(f"{entry.scenario}/{entry.version}/") for entry in waiting}
     notes = []
     for key in keys:
         if layer.fullmatch(key):
