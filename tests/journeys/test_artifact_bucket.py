@@ -15,6 +15,8 @@ from tests.evidence import shows
 from tests.journeys.stack import Stack, aws
 from tests.publishing import catalogues
 from troposphere_arch import publishing
+from troposphere_arch.errors import UserError
+from troposphere_arch.journeys import play
 from troposphere_arch.local import Emulator
 
 TEMPLATE = Path(__file__).parents[2] / "templates/artifact-bucket/1.0.0/artifact-bucket.template.json"
@@ -244,3 +246,8 @@ def test_from_the_workflow_to_a_stack(published: Stack, tmp_path: Path) -> None:
         *("--capabilities", "CAPABILITY_IAM"),
     )
     Stack(emulator, "topics").wait("CREATE_COMPLETE").delete()
+
+
+def test_it_has_no_journey_to_play(stock: Emulator) -> None:
+    with pytest.raises(UserError, match="artifact-bucket has no journey to play: there is one for todo"):
+        list(play("artifact-bucket", stock, {}))

@@ -211,17 +211,23 @@ def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries
 def _local(emulator: Emulator, name: str, scenario: str, here: str, region: str) -> list[str]:
     keys = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={region}"
     named = "" if name == scenario else f" --stack-name {name}"
-    return [
+    played = [
         f"{places.command()} demo {scenario}{named}",
         f"curl -i {here or emulator.url}/todos   # 401: nobody gets in without a token",
+    ]
+    return [
+        *(played if scenario in scenarios.ARCHITECTURES else []),
         f"AWS_ENDPOINT_URL={emulator.url} {keys} aws cloudformation describe-stack-resources --stack-name {name}",
     ]
 
 
 def _in_account(target: Target, outputs: dict[str, str]) -> list[str]:
     region, client = target.region, outputs.get("UserPoolClientId", "")
-    return [
+    signed_up = [
         f"curl -i {outputs.get('ApiUrl', '')}/todos   # 401: nobody gets in without a token",
         f"aws cognito-idp sign-up --region {region} --client-id {client} --username ADDRESS --password PASSWORD",
+    ]
+    return [
+        *(signed_up if client else []),
         f"{places.command()} status --region {region}",
     ]

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
 from ..errors import UserError
 from ..local import Emulator
+from ..scenarios import ARCHITECTURES
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,13 @@ class Step:
 
 
 def play(scenario: str, emulator: Emulator, outputs: Mapping[str, str]) -> Iterator[Step]:
-    """The steps of a scenario's journey, each played when it is asked for. Raises `UserError` at a wrong answer."""
-    steps: Iterator[Step] = import_module(f"{__name__}.{scenario}").play(emulator, outputs)
+    """The steps of a scenario's journey, each played when it is asked for.
+
+    Raises `UserError` at a wrong answer, and for a scenario whose users play no journey.
+    """
+    if find_spec(f"{__name__}.{scenario.replace('-', '_')}") is None:
+        raise UserError(f"{scenario} has no journey to play: there is one for {', '.join(ARCHITECTURES)}")
+    steps: Iterator[Step] = import_module(f"{__name__}.{scenario.replace('-', '_')}").play(emulator, outputs)
     return steps
 
 
