@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from tests.cli.commands import ROOT, Shell, refused
 from tests.evidence import shows
 from tests.system import needs
+from troposphere_arch import catalogue, scenarios
 
-TEMPLATE = "todo/1.0.0/todo.template.json"
+VERSION = scenarios.page("todo").VERSION
+TEMPLATE = catalogue.template_path("todo", VERSION)
 
 
 @shows("REQ-D1", "REQ-D3", how="real")
@@ -41,7 +44,7 @@ def test_check_fails_with_a_diff_and_writes_nothing(build: Shell, tmp_path: Path
     shutil.copytree(ROOT / "templates", out)
     changed = (out / TEMPLATE).read_text().replace('"MinimumLength": 12', '"MinimumLength": 6')
     (out / TEMPLATE).write_text(changed)
-    (out / "todo/1.0.0/stray.json").write_text("{}")
+    (out / f"todo/{VERSION}/stray.json").write_text("{}")
     done = build("--check", "--output", out)
     assert done.code == 1
     assert '-      "MinimumLength": 6,' in done.out
@@ -50,14 +53,23 @@ def test_check_fails_with_a_diff_and_writes_nothing(build: Shell, tmp_path: Path
     assert (out / TEMPLATE).read_text() == changed
 
 
+@pytest.fixture(scope="session")
+def _drafts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which nothing is released; what releases are kept from is shown in tests/releases."""
+    home = tmp_path_factory.mktemp("drafts")
+    for name in ("build.py", "setup.cfg"):
+        shutil.copy(ROOT / name, home)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "troposphere_arch", home / "troposphere_arch", ignore=ignored)
+    assert Shell(home / "home", root=home)(cwd=home).code == 0
+    return home
+
+
 @pytest.fixture
-def checkout(tmp_path: Path) -> Shell:
+def checkout(_drafts: Path, tmp_path: Path) -> Shell:
     """`python build.py` of a checkout of its own, whose sources a test may change."""
     root = tmp_path / "checkout"
-    for name in ("troposphere_arch", "templates"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("build.py", "setup.cfg"):
-        shutil.copy(ROOT / name, root)
+    shutil.copytree(_drafts, root, ignore=shutil.ignore_patterns("__pycache__", "home"))
     return Shell(tmp_path, root=root)
 
 
@@ -85,7 +97,7 @@ def test_a_build_where_nothing_changed_imports_nothing_that_takes_time(checkout:
 def test_every_change_is_noticed(checkout: Shell) -> None:
     """Not by the times of files, which a checkout or an editor may restore."""
     source = checkout.root / "troposphere_arch/exemptions.py"
-    output = checkout.root / "templates/todo/1.0.0/parameters/starter.json"
+    output = checkout.root / f"templates/todo/{VERSION}/parameters/starter.json"
     made = {path: path.read_bytes() for path in (source, output)}
 
     def unchanged() -> bool:
@@ -136,13 +148,13 @@ def test_another_version_of_a_tool_is_noticed(checkout: Shell, tmp_path: Path) -
 
 def test_what_no_source_makes_is_told_each_time(checkout: Shell) -> None:
     checkout()
-    stray = checkout.root / "templates/todo/1.0.0/stray.json"
+    stray = checkout.root / f"templates/todo/{VERSION}/stray.json"
     stray.write_text("{}")
     (stray.parent / ".hidden").write_text("")
     (checkout.root / "templates/beside").write_text("")
     for _ in range(2):
         done = checkout(cwd=checkout.root)
-        assert done.out.splitlines()[0] == "templates/todo/1.0.0/stray.json: no source makes this file"
+        assert done.out.splitlines()[0] == f"templates/todo/{VERSION}/stray.json: no source makes this file"
         assert done.out.splitlines()[1].endswith("(nothing changed)")
     assert checkout("--check").code == 1
 
@@ -224,7 +236,7 @@ def test_unwritable_output(build: Shell, tmp_path: Path) -> None:
 def test_nothing_is_half_written(build: Shell, tmp_path: Path) -> None:
     out = tmp_path / "out"
     # The preset's place is taken by a directory, so its write must fail; whatever else is there must be whole.
-    (out / "todo/1.0.0/parameters/production.json").mkdir(parents=True)
+    (out / f"todo/{VERSION}/parameters/production.json").mkdir(parents=True)
     refused(build("--output", out), "production.json")
     whole = ROOT / "templates"
     for path in out.rglob("*"):
@@ -247,9 +259,12 @@ def test_a_damaged_index(checkout: Shell) -> None:
 
 
 def test_list_and_show(build: Shell) -> None:
-    assert "draft" in build("list").out
-    [entry] = json.loads(build("list", "--json").out)
-    assert entry["status"] == "draft"
+    told = build("list").out
+    entries = {(one["scenario"], one["version"]): one for one in json.loads(build("list", "--json").out)}
+    for one in entries.values():
+        assert one["status"] in ("draft", "released")
+        assert re.search(rf"(?m)^{one['scenario']} +{re.escape(one['version'])} +{one['status']} ", told)
+    entry = entries["todo", VERSION]
     shown = json.loads(build("show", "todo", "--json").out)
     assert shown["parameters"]["FileStorage"]["Default"] == "off"
     assert shown["bytes"] == entry["bytes"]
@@ -278,7 +293,7 @@ def test_lint_any_template(build: Shell, tmp_path: Path) -> None:
 
 def test_help_everywhere(build: Shell) -> None:
     overview = build("--help").out
-    for command in ("build", "list", "show", "lint", "up", "demo", "status", "down"):
+    for command in ("build", "list", "show", "lint", "release", "audit", "up", "demo", "status", "down"):
         assert command in overview
         done = build(command, "--help")
         assert (done.code, done.err) == (0, "")

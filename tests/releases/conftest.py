@@ -88,7 +88,7 @@ def _drafts(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     [line] = [line for line in names.read_text().splitlines() if line.startswith("FROM_RELEASES")]
     names.write_text(names.read_text().replace(line, "FROM_RELEASES: tuple[str, ...] = ()"))
     shutil.rmtree(root / "templates")
-    for page in ("todo", "artifact_bucket"):
+    for page in ("todo", "artifact_bucket", "service_catalog"):
         path = root / f"troposphere_arch/scenarios/{page}.py"
         [version] = [line for line in path.read_text().splitlines() if line.startswith("VERSION = ")]
         path.write_text(path.read_text().replace(version, 'VERSION = "1.0.0"'))

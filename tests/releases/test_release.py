@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import refused
+from tests.cli.commands import ROOT, refused
 from tests.evidence import shows
 from tests.releases.conftest import PAGE, Repository
 from tests.system import needs
@@ -485,3 +485,27 @@ def test_a_catalogue_elsewhere_has_the_releases_too(released: Repository, tmp_pa
     altered(released)
     refused(released("build", "--output", out), "is altered")
     assert released("build", "--check", "--output", out).code == 1
+
+
+@needs("git")
+@shows("REQ-D4", how="real")
+def test_what_is_made_from_releases_follows_them(released: Repository) -> None:
+    """The service catalog has a version for each release, so that with each release it is another."""
+    names = "troposphere_arch/scenarios/__init__.py"
+    [line] = [one for one in (ROOT / names).read_text().splitlines() if one.startswith("FROM_RELEASES")]
+    released.edit(names, "FROM_RELEASES: tuple[str, ...] = ()", line)
+    released.commit()
+    released.release("service-catalog")
+    released.fix()
+    assert released("build", "--bump").code == 0
+    released.commit()
+    done = released("release", "todo")
+    assert "build --bump" in done.err.partition("to do next:")[2]
+    refused(released("build"), "service-catalog 1.0.0 is released", "1.0.1 at least")
+    followed = released("build", "--bump")
+    assert (followed.code, "service-catalog: VERSION is 1.0.1 now" in followed.out) == (0, True), followed.err
+    assert released("build", "--check").code == released("release", "--check").code == 0
+    offered = (released.root / "templates/service-catalog/1.0.1/service-catalog.template.json").read_text()
+    assert "todo/1.0.0/todo.template.json" in offered
+    assert "todo/1.0.1/todo.template.json" in offered
+    assert "nothing changed" in released().out
