@@ -14,11 +14,12 @@ test: $(VENV)/.test  ## run every test
 	$(BIN)/python -m tests.system
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-check: $(VENV)/.dev  ## the quick gate: ruff, mypy, build --check, unit tests
+check: $(VENV)/.dev  ## the quick gate: ruff, mypy, build --check, release --check, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python build.py --check
+	$(BIN)/python build.py release --check
 	$(BIN)/python -m pytest -n 2 -q tests/unit tests/templates
 
 fix: $(VENV)/.dev  ## let ruff mend what it can

@@ -456,6 +456,23 @@ def test_a_release_that_went_since(released: Repository) -> None:
 
 
 @needs("git")
+def test_a_commit_from_before_there_were_releases(drafts: Repository) -> None:
+    path = drafts.root / INDEX
+    now = path.read_bytes()
+    path.write_text('{"templates": [{"scenario": "todo", "version": "1.0.0", "status": "draft"}]}')
+    drafts.commit()
+    path.write_bytes(now)
+    assert drafts("release", "--check", "--against", "HEAD").code == 0
+    path.write_text('{"templates": [{"scenario": "todo", "version": "1.0.0", "status": "released"}]}')
+    drafts.commit()
+    path.write_bytes(now)
+    refused(drafts("release", "--check", "--against", "HEAD"), "HEAD:templates/index.json is damaged")
+    drafts.git("rm", "--quiet", "--cached", INDEX)
+    drafts.git("commit", "--quiet", "--message", "None")
+    assert drafts("release", "--check", "--against", "HEAD").code == 0
+
+
+@needs("git")
 def test_a_draft_that_no_source_makes_any_more(drafts: Repository) -> None:
     version(drafts, "2.0.0")
     changed = drafts.root / FOLDER / "parameters/starter.json"
