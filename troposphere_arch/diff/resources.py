@@ -12,9 +12,9 @@ from typing import Any
 
 from ..evaluate import simplified
 from . import facts
-from .canonical import canonical
 from .facts import Update
 from .model import NEW, Bump, Change, Effect, Path, Reason, Section
+from .normal import normal
 from .values import differences, references, same
 from .worlds import Side, World, conditions_in, formula, worlds
 
@@ -238,7 +238,7 @@ def _changed(
 
 def _properties(body: Mapping[str, Any], side: Side, holding: Mapping[str, bool]) -> Any:
     mappings = side.mappings()
-    return canonical(simplified(body.get("Properties") or {}, side.values, holding, mappings), mappings)
+    return normal(simplified(body.get("Properties") or {}, side.values, holding, mappings), mappings)
 
 
 def cause(kind: str, path: Path, *, certain: bool = True, when: str = "", through: str = "") -> Cause:

@@ -242,7 +242,7 @@ def _holds(one: Formula, chosen: Mapping[str, str | None]) -> bool:
         return one
     kind, *parts = one
     if kind == "is":
-        return chosen[parts[0]] == parts[1]
+        return bool(chosen[parts[0]] == parts[1])
     if kind == "not":
         return not _holds(parts[0], chosen)
     return (all if kind == "and" else any)(_holds(part, chosen) for part in parts)
