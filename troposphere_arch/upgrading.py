@@ -37,8 +37,11 @@ class Upgrade:
 
 
 def catalogue_index() -> Index:
-    """The index of the catalogue; raises `UserError` when it is damaged."""
-    return index.read(places.templates())
+    """The index of the catalogue; raises `UserError` when it is damaged, or a release is not as released."""
+    templates = places.templates()
+    known = index.read(templates)
+    frozen.verify(templates, known.entries)
+    return known
 
 
 def upgrade(target: Target, stack: StackInfo, known: Index) -> Upgrade:

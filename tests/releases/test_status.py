@@ -17,7 +17,7 @@ from tests.evidence import shows
 from tests.journeys.stack import Stack
 from tests.releases.conftest import PAGE, Repository
 from tests.system import needs
-from troposphere_arch.deploy import Target, drift, target_of
+from troposphere_arch.deploy import Target, detect, drift, target_of
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
 
@@ -236,15 +236,23 @@ def test_a_detection_that_takes_its_time_fails_or_does_not_end(stock: Emulator) 
             "describe_stack_resource_drifts",
             {"StackResourceDrifts": [one], **({"NextToken": token} if token else {})},
         )
-    found = drift(slow.target(stock), "s")
+    found = drift(detect(slow.target(stock), "s"))
     assert [(one.logical_id, one.status) for one in found] == [("BeforeNone", "deleted"), ("Beforemore", "deleted")]
 
     failing = Detecting(stock)
     failing.says("DETECTION_FAILED", "Too many\nrequests")
     with pytest.raises(UserError, match="stack s failed: Too many requests"):
-        drift(failing.target(stock), "s")
+        drift(detect(failing.target(stock), "s"))
 
     endless = Detecting(stock)
     endless.says("DETECTION_IN_PROGRESS")
     with pytest.raises(UserError, match="not ended in 0 seconds"):
-        drift(endless.target(stock), "s", longest=0)
+        drift(detect(endless.target(stock), "s"), longest=0)
+
+    busy = Detecting(stock)
+    busy.stubber.deactivate()
+    busy.stubber = Stubber(busy.client)
+    busy.stubber.add_client_error("detect_stack_drift", "ValidationError", "Stack s is in\nUPDATE_IN_PROGRESS")
+    busy.stubber.activate()
+    with pytest.raises(UserError, match="looked for in stack s: Stack s is in UPDATE_IN_PROGRESS"):
+        detect(busy.target(stock), "s")

@@ -6,8 +6,9 @@ With STACK all of that update, change by change. With --drift what somebody chan
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UserError
@@ -15,7 +16,7 @@ from .table import as_json, table
 from .where import about, account_options, accounts, here_of, in_account
 
 if TYPE_CHECKING:
-    from ..deploy import Drift, StackInfo, Target
+    from ..deploy import Detection, Drift, StackInfo, Target
     from ..local import Emulator
     from ..upgrading import Upgrade
 
@@ -30,6 +31,7 @@ class _Row:
     target: Target
     stack: StackInfo
     upgrade: Upgrade
+    detection: Detection | None
     drift: list[Drift] | None
     drift_unknown: str
 
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 def _rows(targets: Sequence[Target], name: str | None, with_drift: bool) -> list[_Row]:
     """The stacks of all regions, looked at side by side."""
     from .. import deploy
-    from ..upgrading import catalogue_index, upgrade
+    from ..upgrading import Upgrade, catalogue_index, upgrade
 
     known = catalogue_index()
 
@@ -87,25 +89,46 @@ def _rows(targets: Sequence[Target], name: str | None, with_drift: bool) -> list
 
     def row(found: tuple[Target, StackInfo]) -> _Row:
         target, stack = found
-        drifted, unknown = None, ""
+        try:
+            does = upgrade(target, stack, known)
+        except UserError as error:  # it went away while we looked: the others are there all the same
+            does = Upgrade(why=str(error))
+        detection, unknown = None, ""
         if with_drift:
             try:
-                drifted = deploy.drift(target, stack.name)
+                detection = deploy.detect(target, stack.name)
             except UserError as error:
                 unknown = str(error)
-        return _Row(target, stack, upgrade(target, stack, known), drifted, unknown)
+        return _Row(target, stack, does, detection, None, unknown)
 
     for target in targets:
         target.client("cloudformation")  # boto3 makes clients in one thread at a time only
-    return _together(row, [found for several in _together(stacks, targets) for found in several])
+    rows = _together(row, [found for several in _together(stacks, targets) for found in several])
+    # Waited for here, where Ctrl-C is heard: CloudFormation works on all of them meanwhile.
+    return [_with_drift(row) for row in rows]
+
+
+def _with_drift(row: _Row) -> _Row:
+    from .. import deploy
+
+    if row.detection is None:
+        return row
+    print(f"looking for drift in {row.stack.name} ({row.target.region})", file=sys.stderr)
+    try:
+        return replace(row, drift=deploy.drift(row.detection))
+    except UserError as error:
+        return replace(row, drift_unknown=str(error))
 
 
 def _together(work: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
     """The results in the order of the items."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         return list(pool.map(work, items))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _overview(rows: Sequence[_Row], with_drift: bool) -> None:

@@ -9,7 +9,7 @@ in one line what went wrong. Everything goes through a `Target`, which makes the
 
 from .bucket import ensure_bucket
 from .changes import Change, Plan, discard, execute, plan
-from .drift import Drift, drift
+from .drift import Detection, Drift, detect, drift
 from .events import Event
 from .failures import aws_errors
 from .needs import Artifact, Needs, missing, needs, put
@@ -20,6 +20,7 @@ from .target import Target, connect, target_of
 __all__ = [
     "Artifact",
     "Change",
+    "Detection",
     "Drift",
     "Event",
     "Needs",
@@ -32,6 +33,7 @@ __all__ = [
     "connect",
     "delete",
     "describe",
+    "detect",
     "discard",
     "drift",
     "ensure_bucket",

@@ -1,6 +1,6 @@
 """Drift: what somebody changed in a stack's resources past CloudFormation.
 
-    stack ──detect──▶ detection under way ──wait──▶ resources that are not as the template made them
+    stack ──detect──▶ Detection, under way ──drift──▶ resources that are not as the template made them
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
 """
@@ -33,32 +33,51 @@ class Drift:
     properties: tuple[str, ...] = ()
 
 
-@aws_errors()
-def drift(target: Target, stack_name: str, longest: float = LONGEST) -> list[Drift]:
-    """Have CloudFormation look for drift, and give what it found, by logical id. Nothing is changed.
+@dataclass(frozen=True)
+class Detection:
+    """A detection that CloudFormation has begun."""
 
-    Raises UserError when it cannot look (the stack is being changed, say), or does not end in `longest` seconds.
+    target: Target
+    stack_name: str
+    id: str
+    began: float
+
+
+@aws_errors()
+def detect(target: Target, stack_name: str) -> Detection:
+    """Have CloudFormation look for drift; of several stacks it looks at all at once. Nothing is changed.
+
+    Raises UserError when it cannot look: the stack is being changed, say.
     """
     from botocore.exceptions import ClientError
 
-    cloudformation = target.client("cloudformation")
     try:
-        detection = cloudformation.detect_stack_drift(StackName=stack_name)["StackDriftDetectionId"]
+        made = target.client("cloudformation").detect_stack_drift(StackName=stack_name)["StackDriftDetectionId"]
     except ClientError as error:
         if error_code(error) != "ValidationError":
             raise
-        raise UserError(f"no drift can be looked for in stack {stack_name}: {_message(error)}") from None
-    end = time.monotonic() + longest
+        said = one_line(error.response["Error"].get("Message") or error)
+        raise UserError(f"no drift can be looked for in stack {stack_name}: {said}") from None
+    return Detection(target, stack_name, made, time.monotonic())
+
+
+@aws_errors()
+def drift(detection: Detection, longest: float = LONGEST) -> list[Drift]:
+    """What a detection found, by logical id, once it has ended.
+
+    Raises UserError when it failed, and when it has not ended `longest` seconds after it began (it goes on without us).
+    """
+    cloudformation, name = detection.target.client("cloudformation"), detection.stack_name
     for _ in waits():
-        found = cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
+        found = cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=detection.id)
         if found["DetectionStatus"] == "DETECTION_FAILED":
             reason = one_line(found.get("DetectionStatusReason") or "no reason given")
-            raise UserError(f"drift detection of stack {stack_name} failed: {reason}")
+            raise UserError(f"drift detection of stack {name} failed: {reason}")
         if found["DetectionStatus"] == "DETECTION_COMPLETE":
             break
-        if time.monotonic() > end:
-            raise UserError(f"drift detection of stack {stack_name} has not ended in {longest:.0f} seconds: ask later")
-    return sorted(_drifted(cloudformation, stack_name), key=lambda one: one.logical_id)
+        if time.monotonic() - detection.began > longest:
+            raise UserError(f"drift detection of stack {name} has not ended in {longest:.0f} seconds: ask later")
+    return sorted(_drifted(cloudformation, name), key=lambda one: one.logical_id)
 
 
 def _drifted(cloudformation: Any, stack_name: str) -> Iterator[Drift]:
@@ -75,7 +94,3 @@ def _drifted(cloudformation: Any, stack_name: str) -> Iterator[Drift]:
         if not page.get("NextToken"):
             return
         more = {"NextToken": page["NextToken"]}
-
-
-def _message(error: Any) -> str:
-    return one_line(error.response["Error"].get("Message") or error)
