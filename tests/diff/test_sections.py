@@ -150,7 +150,7 @@ DECLARATIONS: dict[str, tuple[Json, Json, tuple[Effect, bool, Bump], str]] = {
     "a default at last": ({}, {"Default": ""}, MORE, "it need not be given any more: '' if it is not"),
     "a default no more": ({"Default": 1}, {}, LESS, "it has no default any more ('1' before): it must be given"),
     "hidden": ({}, {"NoEcho": True}, TEXT, "its value is hidden from now on"),
-    "shown": ({"NoEcho": "true"}, {}, TEXT, "its value is shown from now on, to whoever sees the stack"),
+    "shown": ({"NoEcho": "true"}, {}, TEXT, "its value is shown from now on to all who see the stack"),
     "described": ({"Description": "a"}, {"Description": "b"}, TEXT, "its description changes"),
     "explained": ({}, {"ConstraintDescription": "b"}, TEXT, "what is said of a refused value changes"),
 }
@@ -191,6 +191,26 @@ def test_a_known_value_is_looked_at() -> None:
     assert (fine.effect, fine.certain, fine.bump) == (Effect.NONE, True, Bump.MAJOR)
     assert (refused.effect, refused.certain, refused.bump) == (Effect.FAILURE, True, Bump.MAJOR)
     assert says(refused) == ["not allowed any more: 'b'; 'b', which this stack has, is not"]
+
+
+def test_a_secret_is_not_told() -> None:
+    secret = {"Type": "String", "NoEcho": True, "Default": "hunter2", "MinLength": 1}
+    stricter = secret | {"Default": "hunter22", "MinLength": 8}
+    plain = {key: value for key, value in secret.items() if key != "NoEcho"}
+    for before, after in ((secret, stricter), (plain, stricter), (secret, plain | {"Default": "hunter22"})):
+        change = only(parameters(P=before), parameters(P=after), new_values={"P": "hunter2"})
+        assert change.reasons
+        assert "hunter2" not in repr(change)
+    assert "hunter2" not in repr(sections(parameters(), parameters(P=secret)))
+
+
+def test_a_default_that_is_not_allowed_any_more() -> None:
+    old = parameters(P=STRING | {"AllowedValues": ["a", "b"]})
+    change = only(old, parameters(P=STRING | {"AllowedValues": ["b", "c"]}))
+    assert says(change)[1] == "its default 'a' is not allowed: it must be given"
+    listed = {"Type": "CommaDelimitedList", "Default": "a, b", "AllowedValues": ["a", "b"]}
+    (change,) = sections(parameters(P=listed), parameters(P=listed | {"AllowedValues": ["a", "b", "c"]}))
+    assert change.bump == Bump.MINOR
 
 
 # Rules.

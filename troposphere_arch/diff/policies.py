@@ -15,83 +15,16 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
+from .branches import ALWAYS, NO_VALUE, When, alternatives, is_if, items
+from .granted import Grant, Grants, Holder, Kind, Not, Role, Test
 from .model import Template
 from .spelled import VARIABLE, canonical, function, shown, spelled, token
 from .worlds import Side, conditions_in, formula
 
-# The conditions of the stack under which something is there, each with what it must be: all of them together.
-When = frozenset[tuple[str, bool]]
-ALWAYS: When = frozenset()
-
-NO_VALUE = {"Ref": "AWS::NoValue"}
-_DEEPEST = 100  # functions within functions; what goes deeper is taken as it is
-_MOST_CONDITIONS = 5  # in one value; with more of them it is taken as it is
 _MOST_GRANTS = 20_000  # of one statement; far more than fit into a policy that IAM takes
 _POLICY_VERSION = "2012-10-17"
-
-
-class Role(Enum):
-    """What a holder is to its grants."""
-
-    HAS = "has"  # a role, user or group: what it may do
-    ATTACHED = "attached"  # a policy of its own: what those may do to whom somebody attaches it
-    LIMITS = "limits"  # a permissions boundary: the most that those may do whom it limits
-    TRUST = "trust"  # a role: who may assume it
-    GUARDS = "guards"  # a bucket, a key, a function: who may use it
-    PASSES = "passes"  # an endpoint: what may pass
-
-
-class Holder(NamedTuple):
-    """What grants belong to: a logical id, or in words what is outside of the template."""
-
-    name: str
-    role: Role
-
-
-class Kind(Enum):
-    """The kinds of grants. What is `more` widens when it is added; anything else narrows."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    MANAGED = "managed"  # all that a managed policy permits, which the template does not tell
-    MEMBER = "member"  # all that a group may
-    RUNS_AS = "runs as"  # all that a role may
-    BOUNDARY = "boundary"
-    OPAQUE = "opaque"  # a policy that cannot be read
-
-    @property
-    def more(self) -> bool:
-        return self in (Kind.ALLOW, Kind.MANAGED, Kind.MEMBER, Kind.RUNS_AS)
-
-
-class Not(NamedTuple):
-    """Everything but these, of `NotAction`, `NotResource` and `NotPrincipal`."""
-
-    these: frozenset[str]
-
-
-class Test(NamedTuple):
-    """One test of a statement's `Condition`."""
-
-    operator: str
-    key: str
-    values: frozenset[str]
-
-
-class Grant(NamedTuple):
-    """One action, on one resource, for one principal. `who` is empty for the holder itself."""
-
-    kind: Kind
-    who: str | Not
-    action: str | Not
-    resource: str | Not
-    tests: frozenset[Test] = frozenset()
-
-
-Grants = dict[Holder, dict[Grant, list[When]]]
 
 # Types that carry a policy for something else, and the property that names what it is for.
 _CARRIERS = {
@@ -142,8 +75,6 @@ _DOCUMENTS = (
     "PolicyDocument",
     "RepositoryPolicyText",
 )
-
-
 # Properties with the role as which something runs.
 _RUNS_AS = (
     "ExecutionRoleArn",
@@ -309,21 +240,13 @@ class _Reader:
     def _permission(self, resource: _Resource, targets: list[tuple[str, When]]) -> None:
         """A grant that is written as a resource without a document: of Lambda, of an event bus."""
         properties = resource.properties
-        tests = {
-            _PERMISSION_TESTS[key][0]: {_PERMISSION_TESTS[key][1]: properties[key]}
-            for key in properties
-            if key in _PERMISSION_TESTS and _PERMISSION_TESTS[key][0] != "StringEquals"
-        }
-        equal = {
-            _PERMISSION_TESTS[key][1]: properties[key]
-            for key in properties
-            if key in _PERMISSION_TESTS and _PERMISSION_TESTS[key][0] == "StringEquals"
-        }
-        if equal:
-            tests["StringEquals"] = equal
+        tests: dict[str, dict[str, Any]] = {}
+        for key, (operator, tested) in _PERMISSION_TESTS.items():
+            if key in properties:
+                tests.setdefault(operator, {})[tested] = properties[key]
         written = properties.get("Condition")
         if isinstance(written, Mapping) and {"Type", "Key", "Value"} <= written.keys():
-            tests = {str(self.text(written["Type"])): {self.text(written["Key"]): written["Value"]}}
+            tests = {self.text(written["Type"]): {self.text(written["Key"]): written["Value"]}}
         principal = properties["Principal"]
         statement = {
             "Effect": "Allow",
@@ -340,7 +263,7 @@ class _Reader:
         while todo:
             when, node, expected = todo.pop()
             name, argument = function(node)
-            if name == "Fn::If" and _is_if(argument):
+            if name == "Fn::If" and is_if(argument):
                 todo += [(when | {(argument[0], truth)}, argument[2 - truth], expected) for truth in (True, False)]
             elif node == NO_VALUE:
                 continue
@@ -517,70 +440,6 @@ class _Reader:
         return {key: row.get(second) if isinstance(row, Mapping) else row for key, row in common.items()}
 
 
-def items(value: Any, when: When = ALWAYS, depth: int = 0) -> Iterator[tuple[When, Any]]:
-    """Every element of a list, in every branch, and when it is there; what is no list is a list of one."""
-    if value is None or value == NO_VALUE:
-        return
-    name, argument = function(value)
-    if depth > _DEEPEST:
-        yield when, value
-    elif isinstance(value, list):
-        for one in value:
-            yield from items(one, when, depth + 1)
-    elif name == "Fn::If" and _is_if(argument):
-        for truth in (True, False):
-            if (argument[0], not truth) not in when:
-                yield from items(argument[2 - truth], when | {(argument[0], truth)}, depth + 1)
-    else:
-        yield when, value
-
-
-def alternatives(value: Any) -> list[tuple[When, Any]]:
-    """What a value is, for each way in which the conditions in it can turn out."""
-    if not isinstance(value, Mapping | list) or not conditions_in(value):
-        return [(ALWAYS, value)]
-    found: list[tuple[When, Any]] = []
-    todo: list[dict[str, bool]] = [{}]
-    while todo:
-        decided = todo.pop()
-        name = _undecided(value, decided)
-        if name is None:
-            found.append((frozenset(decided.items()), _decided(value, decided, 0)))
-        elif len(decided) == _MOST_CONDITIONS:
-            return [(ALWAYS, value)]
-        else:
-            todo += [{**decided, name: False}, {**decided, name: True}]
-    return found
-
-
-def _undecided(value: Any, truth: Mapping[str, bool], depth: int = 0) -> str | None:
-    """The first condition that has to be decided to know the value."""
-    name, argument = function(value)
-    if depth > _DEEPEST:
-        return None
-    if name == "Fn::If" and _is_if(argument):
-        if argument[0] not in truth:
-            return str(argument[0])
-        return _undecided(argument[2 - truth[argument[0]]], truth, depth + 1)
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    found = (_undecided(one, truth, depth + 1) for one in inner)
-    return next((one for one in found if one is not None), None)
-
-
-def _decided(value: Any, truth: Mapping[str, bool], depth: int) -> Any:
-    name, argument = function(value)
-    if depth > _DEEPEST:
-        return value
-    if name == "Fn::If" and _is_if(argument):
-        return _decided(argument[2 - truth[argument[0]]], truth, depth + 1)
-    if isinstance(value, Mapping):
-        inner = {key: _decided(one, truth, depth + 1) for key, one in value.items()}
-        return {key: one for key, one in inner.items() if one != NO_VALUE}
-    if isinstance(value, list):
-        return [one for one in (_decided(one, truth, depth + 1) for one in value) if one != NO_VALUE]
-    return value
-
-
 def _person(kind: str, text: str) -> str:
     """A principal in one way of writing: an account is its root, and anybody is anybody."""
     if text == "*" and kind in ("", "AWS"):
@@ -602,10 +461,6 @@ def _as_subs(value: Any) -> Any:
 def _when(body: Mapping[str, Any]) -> When:
     condition = body.get("Condition")
     return frozenset({(condition, True)}) if isinstance(condition, str) else ALWAYS
-
-
-def _is_if(argument: Any) -> bool:
-    return isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str)
 
 
 def types(template: Template) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Values in one spelling: `Fn::Sub`, `Fn::Join`, `Ref` and `Fn::GetAtt` that make the same text are the same text.
 
-{"Fn::Join": ["", [{"Fn::GetAtt": ["Todos", "Arn"]}, "/*"]]} ──spelled──▶ ${Todos.Arn}/* ──shown──▶ Todos/*
+    {"Fn::Join": ["", [{"Fn::GetAtt": ["Todos", "Arn"]}, "/*"]]} ──spelled──▶ ${Todos.Arn}/* ──shown──▶ Todos/*
 
+What cannot be spelled is a variable that reads like a call, and is equal to itself only.
 """
 
 from __future__ import annotations
