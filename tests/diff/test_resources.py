@@ -113,6 +113,56 @@ def test_a_database_that_goes_leaves_a_snapshot() -> None:
     assert change.data == "snapshot"
 
 
+def test_the_data_of_an_instance_in_a_cluster_is_the_clusters() -> None:
+    def instance(name: str, cluster: Any) -> dict[str, Any]:
+        return resource(
+            "AWS::RDS::DBInstance",
+            Engine="aurora-mysql",
+            DBInstanceClass="db.t3.small",
+            DBClusterIdentifier=cluster,
+            DBInstanceIdentifier=name,
+        )
+
+    change = change_of(of_one(instance("a", "cluster"), instance("b", "cluster")), "It")
+    assert (change.effect, change.data) == (Effect.REPLACEMENT, "")
+    perhaps = {"Fn::If": ["Clustered", "cluster", {"Ref": "AWS::NoValue"}]}
+    sides = (
+        template(
+            {"It": instance(name, perhaps)},
+            Parameters={"Clustered": {"Type": "String"}},
+            Conditions={"Clustered": {"Fn::Equals": [{"Ref": "Clustered"}, "true"]}},
+        )
+        for name in ("a", "b")
+    )
+    assert change_of(diff(*sides), "It").data == "lost", "where there may be no cluster, the data is the instance's"
+
+
+def test_a_search_domain_is_encrypted_in_place_if_it_was_not() -> None:
+    def domain(**properties: Any) -> dict[str, Any]:
+        return resource("AWS::OpenSearchService::Domain", EngineVersion="OpenSearch_2.19", **properties)
+
+    plain, encrypted = domain(), domain(EncryptionAtRestOptions={"Enabled": True})
+    assert change_of(of_one(plain, encrypted), "It").effect == Effect.IN_PLACE
+    other = domain(EncryptionAtRestOptions={"Enabled": True, "KmsKeyId": "key"})
+    for before, after in ((encrypted, plain), (encrypted, other)):
+        change = change_of(of_one(before, after), "It")
+        assert (change.effect, change.certain) == (Effect.DATA_LOSS, False)
+
+
+def test_a_search_domain_that_may_have_been_encrypted_is_the_worse_of_both() -> None:
+    def stack(key: str) -> dict[str, Any]:
+        options = {"Fn::If": ["On", {"Enabled": True, "KmsKeyId": key}, {"Ref": "AWS::NoValue"}]}
+        return template(
+            {"It": resource("AWS::OpenSearchService::Domain", EncryptionAtRestOptions=options)},
+            Parameters={"On": {"Type": "String"}},
+            Conditions={"On": {"Fn::Equals": [{"Ref": "On"}, "true"]}},
+        )
+
+    assert change_of(diff(stack("one"), stack("other")), "It").effect == Effect.DATA_LOSS
+    turned_on = diff(stack("one"), stack("one"), old_parameters={"On": "false"}, new_parameters={"On": "true"})
+    assert change_of(turned_on, "It").effect == Effect.IN_PLACE
+
+
 def test_retention_that_is_lost_is_major_though_nothing_that_runs_feels_it() -> None:
     change = change_of(of_one(table(attributes=RETAINED), table()), "It")
     assert (change.effect, change.bump) == (Effect.NONE, Bump.MAJOR)

@@ -162,7 +162,7 @@ def attribute(kind: str, name: str, changed: Collection[str]) -> Literal["stays"
 
 
 def between(kind: str, before: Any, after: Any) -> dict[Path, Fact]:
-    """What only the properties before and after tell together: lists whose items have names, switches that stay on.
+    """What only the properties before and after tell together: named items, what is added, switches that stay on.
 
     Gives a fact for each of these that differs, by its path; it goes before what `fact` says of any path in it.
     `before` and `after` are the resource's properties, as far as they are worked out.
@@ -172,6 +172,10 @@ def between(kind: str, before: Any, after: Any) -> dict[Path, Fact]:
         old, new = (one.get(name, []) if isinstance(one, Mapping) else [] for one in (before, after))
         if old != new:
             found[(name,)] = _of_named(name, named, _by_name(old, named.name), _by_name(new, named.name))
+    for name, page in supplement.ADDABLE.get(kind, {}).items():
+        if isinstance(before, Mapping) and isinstance(after, Mapping) and before.get(name) != after.get(name):
+            given = Fact(Update.NO_INTERRUPTION, "given where there was none, in place", page)
+            found[(name,)] = fact(kind, (name,)) if name in before else given
     for name, page in supplement.ONE_WAY.get(kind, {}).items():
         old, new = (_is_on(one.get(name)) if isinstance(one, Mapping) else False for one in (before, after))
         if old and not new:

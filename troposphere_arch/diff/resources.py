@@ -276,11 +276,7 @@ def _policies(finding: Finding) -> None:
         was, will = (_policy(body, attribute, finding.kind) for body in (finding.old, finding.new))
         if was == will:
             continue
-        loses = (
-            facts.holds_data(finding.kind)
-            and was in _KEPT
-            and (will not in _KEPT or _KEPT[was] == "retained" != _KEPT[will])
-        )
+        loses = _holds_data(finding) and was in _KEPT and (will not in _KEPT or _KEPT[was] == "retained" != _KEPT[will])
         says = f"{attribute} is {will} and was {was}"
         if loses:
             says += ": what it holds is not kept any more as it was"
@@ -300,7 +296,7 @@ def settled(finding: Finding) -> Change:
     effect, bump, data, advice = finding.effect, finding.bump, "", ""
     reasons = [cause.reason for cause in sorted(finding.causes, key=lambda c: (-c.effect, str(c.reason.path)))]
     certain = finding.certain
-    holds = facts.holds_data(finding.kind)
+    holds = _holds_data(finding)
     fixed = _fixed_name(finding) if finding.action == "change" and effect == Effect.REPLACEMENT else ""
     if fixed:
         effect, advice = Effect.FAILURE, f"give {finding.name} another {fixed} with the same update, or let AWS name it"
@@ -340,6 +336,16 @@ _ADVICE = {
     "retained": "the old one stays in the account, out of the stack; import it, or move its data into the new one",
     "snapshot": "a snapshot is taken; the new one is empty unless it is made from that",
 }
+
+
+def _holds_data(finding: Finding) -> bool:
+    """Whether it is what holds the data; of an instance that is surely in a cluster, that is the cluster.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.StorageReliability.html
+    """
+    cluster = (finding.old.get("Properties") or {}).get("DBClusterIdentifier")
+    alone = cluster is None or "AWS::NoValue" in json.dumps(cluster, default=str)
+    return facts.holds_data(finding.kind) and (alone or finding.kind != "AWS::RDS::DBInstance")
 
 
 def _data(finding: Finding) -> str:

@@ -434,6 +434,13 @@ ONE_WAY: dict[str, dict[str, str]] = {
     "AWS::S3::Bucket": {"ObjectLockEnabled": _OBJECT_LOCK},
 }
 
+# What can be given in place where there was none; once it is there, it goes by the rows above and the schema.
+ADDABLE: dict[str, dict[str, str]] = {
+    "AWS::OpenSearchService::Domain": {
+        "EncryptionAtRestOptions": (f"{REFERENCE}/aws-properties-opensearchservice-domain-encryptionatrestoptions.html")
+    },
+}
+
 # The property that fixes the physical name, of types whose primary identifier is made by AWS, for instance an ARN.
 # Only where AWS refuses a second one of the same name.
 NAMES_PAGE = f"{REFERENCE}/aws-properties-name.html"
