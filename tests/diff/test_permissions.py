@@ -611,6 +611,7 @@ def all_of(found: list[Change], action: str) -> set[str]:
     return {reason.says for change in found if change.action == action for reason in change.reasons}
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(st.lists(statements(), max_size=4), st.lists(statements(), max_size=4))
 def test_what_is_wider_one_way_is_narrower_the_other(first: list[Json], second: list[Json]) -> None:
     old, new = under(ON, *first), under(ON, *second)
@@ -620,6 +621,7 @@ def test_what_is_wider_one_way_is_narrower_the_other(first: list[Json], second: 
         assert wider == {(c.name, len(c.reasons)) for c in other if c.action == "narrowed"}
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(st.lists(statements(), max_size=4), st.lists(statements(), max_size=4))
 def test_what_is_added_never_narrows_and_what_is_covered_never_widens(first: list[Json], more: list[Json]) -> None:
     old, new = under(ON, *first), under(ON, *first, *more)
@@ -628,6 +630,7 @@ def test_what_is_added_never_narrows_and_what_is_covered_never_widens(first: lis
     assert permissions(new, under(ON, *more[::-1], *first[::-1])) == []
 
 
+@settings(derandomize=True, deadline=None, database=None)
 @given(st.lists(statements(), max_size=3), st.lists(statements(), max_size=3), st.sampled_from(["on", "off"]))
 def test_what_a_known_stack_feels_is_what_a_plain_policy_would(
     first: list[Json], second: list[Json], cache: str
@@ -711,7 +714,7 @@ def allows(some: list[Json], request: dict[str, str]) -> bool:
 
 
 @shows("REQ-D4", how="simulated")
-@settings(max_examples=500)
+@settings(max_examples=500, derandomize=True, deadline=None, database=None)
 @given(st.lists(DECIDED, max_size=3), st.lists(DECIDED, max_size=3))
 def test_no_request_is_allowed_that_was_not_without_a_word(old: list[Json], new: list[Json]) -> None:
     """Soundness, against a model that knows nothing of wildcards that cover each other: it asks request by request."""
@@ -771,7 +774,7 @@ ANY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
 @given(ANY, ANY)
 def test_nothing_is_too_odd(old: Json, new: Json) -> None:
     permissions(old, new)

@@ -511,7 +511,7 @@ PATTERNS = st.sampled_from(["a", "b+", "^$", "^x$", "[a|b]", r"\|", "(c|d)", "(?
 VALUES = st.text("abcdefghix|$]", max_size=3)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, derandomize=True, deadline=None, database=None)
 @given(st.lists(PATTERNS, min_size=1, max_size=3), st.lists(PATTERNS, min_size=1, max_size=3), st.lists(VALUES))
 def test_what_is_called_wider_or_narrower_is_so_for_every_value(
     before: list[str], after: list[str], values: list[str]
@@ -555,7 +555,7 @@ def holds(expression: Json, values: dict[str, str]) -> bool:
     return (all if name == "Fn::And" else any)(holds(one, values) for one in argument)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(
     st.lists(st.tuples(EXPRESSIONS, EXPRESSIONS), max_size=2), st.lists(st.tuples(EXPRESSIONS, EXPRESSIONS), max_size=2)
 )
@@ -606,7 +606,7 @@ SECTIONS = st.sampled_from(
 ANY = st.dictionaries(SECTIONS, st.dictionaries(st.sampled_from(["P", "Q"]), JSON, max_size=2) | JSON, max_size=4)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, derandomize=True, deadline=None, database=None)
 @given(ANY, ANY)
 def test_nothing_is_too_odd(old: Json, new: Json) -> None:
     sections(old, new)

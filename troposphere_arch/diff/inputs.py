@@ -182,15 +182,27 @@ def _refuses_more(
 
     A parameter that only one of the two templates has is at its default, where no other value is known.
     """
-    near = sorted(
-        (other for other in others if one.about & other.about), key=lambda other: len(other.about - one.about)
-    )
-    refused = {"Fn::Or": [other.refused for other in near[:_MOST_NEAR]] or [{"Fn::Equals": ["a", "b"]}]}
+    near = [other.refused for other in _near(one, others)]
+    refused = {"Fn::Or": near or [{"Fn::Equals": ["a", "b"]}]}
     old = side(before, after, known[0], {"refused": refused})
     new = side(after, before, known[1], {"refused": one.refused})
     return any(
         world.new["refused"] and not world.old["refused"] for world in worlds(old, new, ["refused"], ["refused"])
     )
+
+
+def _near(one: _Assertion, others: list[_Assertion]) -> list[_Assertion]:
+    """Those about the same parameters, then those about the parameters of these, and so on."""
+    found: list[_Assertion] = []
+    about, left = one.about, others
+    while left and len(found) < _MOST_NEAR:
+        nearer = [other for other in left if about & other.about]
+        if not nearer:
+            break
+        found += sorted(nearer, key=lambda other: len(other.about - one.about))
+        left = [other for other in left if not about & other.about]
+        about = about.union(*(other.about for other in nearer))
+    return found[:_MOST_NEAR]
 
 
 def _refused(condition: Any, asserts: Any) -> Any:
