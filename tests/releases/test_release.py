@@ -185,9 +185,12 @@ def test_what_is_gone_and_what_it_takes_with_it_stands_in_upgrade_md(released: R
     assert (done.code, "VERSION is 2.0.0 now" in done.out) == (0, True), done.out + done.err
     released.release()
     page = (released.root / "templates/todo/2.0.0/UPGRADE.md").read_text()
-    assert "BudgetEmail: gone" in page
+    assert "- BudgetEmail: it is gone" in page
     assert "Budget" in page.partition("**Replaced or removed.**")[2].partition("**Permissions.**")[0]
-    assert "narrowed: " in page.partition("**Permissions.**")[2].partition("**Parameters.**")[0]
+    assert (
+        "- narrowed: DeleteAccountsRole may no longer cognito-idp:AdminDeleteUser on Users"
+        in page.partition("**Permissions.**")[2].partition("**Parameters.**")[0]
+    )
 
 
 def version(repository: Repository, text: str) -> None:
@@ -293,9 +296,11 @@ def test_what_cannot_be_released(drafts: Repository) -> None:
 
 @needs("git")
 def test_lint_comes_before_a_release_and_before_a_higher_version(released: Repository) -> None:
-    """An open port to the world: house rules do not let it pass, and the page keeps its version."""
-    released.edit("troposphere_arch/scenarios/todo.py", "        Timeout=28,", "        Timeout=901,")
+    """Longer than Lambda lets a function run: lint does not let it pass, and the page keeps its version."""
+    released.edit(PAGE, "        Timeout=28,", "        Timeout=901,")
+    released.commit()
     before = released.tree()
+    assert released("release", "todo").code == 2
     done = released("build", "--bump")
     assert (done.code, "Timeout" in done.err) == (1, True), done.err
     assert released.tree() == before

@@ -83,14 +83,19 @@ def _section(draft: Draft, update: Update) -> list[str]:
     changes = update.diff.changes
     advice = [f"{change.name}: {change.advice}" for change in changes if change.advice]
     gone = [f"{c.name} ({c.kind}): {shown(c)}" + (f", data {c.data}" if c.data else "") for c in changes if _is_gone(c)]
-    rights = [c for c in changes if c.section == Section.PERMISSIONS]
-    parameters = [f"{c.name}: {_action(c)}" for c in changes if c.section == Section.PARAMETERS]
+    rights = [
+        f"{change.action}: {says}"
+        for change in changes
+        if change.section == Section.PERMISSIONS
+        for says in [reason.says for reason in change.reasons] or [change.name]
+    ]
+    parameters = [f"{c.name}: {_says(c)}" for c in changes if c.section == Section.PARAMETERS]
     presets = [f"{name}: {worst(found)}" for name, found in update.presets.items()]
     lines = [f"## From {update.version}", ""]
     for title, items, nothing in (
         ("To do by hand", advice, "Nothing."),
         ("Replaced or removed", gone, "No resource."),
-        ("Permissions", [f"{c.action}: {c.name}{_says(c)}" for c in rights], "As they were."),
+        ("Permissions", rights, "As they were."),
         ("Parameters", parameters, "As they were."),
         ("With each preset, on both sides", presets, "No preset is in both releases."),
     ):
@@ -109,13 +114,10 @@ def _is_gone(change: Change) -> bool:
     return change.section == Section.RESOURCES and change.effect >= Effect.REPLACEMENT
 
 
-def _action(change: Change) -> str:
-    return {"add": "new", "remove": "gone", "change": "changed"}.get(change.action, change.action) + _says(change)
-
-
 def _says(change: Change) -> str:
-    says = "; ".join(reason.says for reason in change.reasons if reason.says)
-    return f" ({says})" if says else ""
+    """What there is to say of a change; at least that it came, went or changed."""
+    says = [reason.says for reason in change.reasons if reason.says]
+    return "; ".join(says) or {"add": "new", "remove": "gone", "change": "changed"}.get(change.action, change.action)
 
 
 def _list(items: Sequence[str]) -> str:
