@@ -502,7 +502,7 @@ def test_endpoint_that_does_not_answer() -> None:
 
 ANSWERS = [
     ("ExpiredToken", "The token is old", "credentials have expired: sign in again"),
-    ("AccessDenied", "Access Denied", "not allowed to do PutObject: Access Denied"),
+    ("AccessDenied", "Access Denied", "not allowed to do s3:PutObject: Access Denied"),
     ("ValidationError", "Stack with id abc does not exist", "^there is no stack abc, or no longer"),
     ("Throttling", "Rate\nexceeded", r"^AWS refused PutObject \(Throttling\): Rate exceeded$"),
     ("ValidationError", "x" * 100_000, r"^.{1,700}$"),

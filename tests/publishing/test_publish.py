@@ -175,6 +175,26 @@ def test_a_layer_is_built_from_the_pins_that_the_release_froze(publisher: Publis
     assert hashlib.sha256(publisher.get(pinned.key)).hexdigest() == pinned.sha256
 
 
+@shows("REQ-D4", how="stock")
+def test_what_somebody_else_publishes_while_one_looks_is_no_loss(publisher: Publisher, stock: Emulator) -> None:
+    """Between the reading of the index and of the pointer: the pointer is then ahead of the index that was read."""
+    publisher.json(publisher.catalogue([release()], "a"))
+    newer = publisher.catalogue([release(version="2.0.0")], "b")
+    published: list[int] = []
+
+    def answer(request: Request) -> None:
+        if request.path.endswith("topics/latest.json") and not published:
+            published.append(1)
+            published.append(publisher(newer, AWS_ENDPOINT_URL=between.url).code)
+
+    with proxy(stock.port) as between:
+        between.answer = answer
+        done = publisher(publisher.catalogue([release(version="1.5.0")], "c"), AWS_ENDPOINT_URL=between.url)
+    assert (done.code, published) == (0, [1, 0]), done.err
+    seen = reader.read(publisher.s3, publisher.bucket)
+    assert (len(seen.releases), seen.latest, seen.wrong) == (3, {"topics": "2.0.0"}, [])
+
+
 # --- what never changes
 
 
@@ -235,6 +255,10 @@ def drafted(data: bytes) -> bytes:
         (drafted, True, "holds the draft topics@1.0.0, and only releases are published"),
         (lambda data: data[: len(data) // 2], False, "is damaged: it is no index of templates"),
         (lambda data: b"[]", False, "is damaged"),
+        (lambda data: b"[" * 200_000, False, "is damaged"),
+        (lambda data: data.replace(b'"url": "http', b'"url": ["x"], "xurl": "http'), True, "is damaged"),
+        (lambda data: data.replace(b'"launch": {', b'"launch": [], "released": {'), True, "is damaged"),
+        (lambda data: data.replace(b'"released": "2026-11-25"', b'"released": 7'), True, "is damaged"),
         (lambda data: data.replace(b"topics/1.0.0/", b"topics/../../"), True, "is damaged"),
     ],
 )

@@ -191,6 +191,22 @@ def _progress(total: int, done: int) -> Iterator[Callable[[Step], None]]:
         yield tick
 
 
+@contextlib.contextmanager
+def _reading() -> Iterator[Callable[[int], None]]:
+    """How much was read so far, on a terminal."""
+    from tqdm import tqdm
+
+    lock = threading.Lock()
+    hidden = not sys.stderr.isatty()
+    with tqdm(unit="B", unit_scale=True, desc="read", file=sys.stderr, leave=False, disable=hidden) as bar:
+
+        def tick(bytes_: int) -> None:
+            with lock:
+                bar.update(bytes_)
+
+        yield tick
+
+
 def _plan(args: argparse.Namespace, plans: list[Plan]) -> None:
     if args.json:
         print(as_json([_plain_plan(plan) for plan in plans]))
@@ -244,7 +260,8 @@ def _where(place: Place) -> dict[str, object]:
 def _verify(args: argparse.Namespace, where: list[Place], ours: tuple[Release, ...]) -> int:
     from .. import publishing
 
-    reports = [publishing.verify(place, ours) for place in where]
+    with _reading() as tick:
+        reports = [publishing.verify(place, ours, tick) for place in where]
     if args.json:
         print(as_json([_plain_report(report) for report in reports]))
     for report in [] if args.json else reports:

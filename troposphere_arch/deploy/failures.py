@@ -20,7 +20,7 @@ _NOT_ACCEPTED = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_BUSY = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException"}
+_BUSY = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
 _ELSEWHERE = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 _PERMISSIONS = {
     "GetObject": "s3:GetObject",

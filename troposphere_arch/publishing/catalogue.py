@@ -25,6 +25,7 @@ from ..render import text
 CLAIM = "release.json"
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"[A-Za-z0-9._/-]+")
 
 
@@ -120,6 +121,8 @@ def files_of(entry: Entry) -> dict[str, str]:
 
 def check(entry: Entry) -> None:
     """Raises `UserError` when a name or a path of the entry could not be what it says, as a key or in a URL."""
+    if not _well_formed(entry):
+        raise UserError(f"the entry {entry.name!r:.100} of the index is damaged: nothing was changed")
     folder = f"{entry.scenario}/{entry.version}/"
     paths = [*files_of(entry), *(layer.key for layer in entry.layers)]
     for path in paths:
@@ -128,6 +131,31 @@ def check(entry: Entry) -> None:
             raise UserError(f"{path!r} of {entry.name} can't be published: it is no path below {folder} or layers/")
     if claim_path(entry) in paths:
         raise UserError(f"{claim_path(entry)} is a name that publishing keeps for itself: {entry.name} can't have it")
+
+
+def _well_formed(entry: Entry) -> bool:
+    """Whether all is text, numbers and hashes where it should be: the seal alone does not say so."""
+    texts = [
+        entry.scenario,
+        entry.version,
+        entry.template,
+        entry.description,
+        entry.released,
+        entry.deprecated,
+        entry.url,
+    ]
+    if not (isinstance(entry.files, Mapping) and isinstance(entry.launch, Mapping)):
+        return False
+    for layer in entry.layers:
+        texts += [layer.name, layer.key, layer.pins]
+    texts += [*entry.files, *entry.launch, *entry.launch.values()]
+    hashes = [entry.sha256, *entry.files.values(), *(layer.sha256 for layer in entry.layers)]
+    numbers = (entry.bytes, entry.resources)
+    return (
+        all(isinstance(text_, str) for text_ in texts)
+        and all(isinstance(number, int) for number in numbers)
+        and all(isinstance(hash_, str) and _SHA256.fullmatch(hash_) for hash_ in hashes)
+    )
 
 
 def _release(templates: Path, entry: Entry) -> Release:

@@ -40,6 +40,10 @@ def parse_index(place: Place, data: bytes) -> Index:
     except UserError as error:
         what = str(error).partition("restore it")[0].rstrip(" :;")
         raise UserError(f"{what}: nothing was changed; bring back an earlier version of this object") from None
+    except RecursionError:
+        raise UserError(
+            f"{name} is damaged: nothing was changed; bring back an earlier version of this object"
+        ) from None
     for entry in found.entries:
         check(entry)
         if entry.status != RELEASED:
