@@ -36,6 +36,11 @@ def outcome(data: bytes) -> tuple[str, str]:
     return "read", ""
 
 
+def looks_like_a_template(path: str, data: bytes) -> bool:
+    """Whether a file has the name and the words of a template."""
+    return bool(_NAMES.search(path) and _LOOKS.search(data))
+
+
 def templates(clone: Path) -> Iterator[tuple[str, bytes]]:
     """The files at a clone's commit that look like templates, by path; the same bytes once."""
     seen = set()
@@ -46,7 +51,7 @@ def templates(clone: Path) -> Iterator[tuple[str, bytes]]:
             continue
         seen.add(meta.split()[2])
         data = _git(clone, "cat-file", "blob", meta.split()[2].decode(), missing=b"")
-        if _LOOKS.search(data):
+        if looks_like_a_template(name, data):
             yield name, data
 
 
