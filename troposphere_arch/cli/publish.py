@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Publish. With --verify gives 1 when anything is missing, altered or foreign."""
-    if args.bucket_owner and not (args.bucket_owner.isascii() and args.bucket_owner.isdigit()):
+    if args.bucket_owner is not None and not re.fullmatch(r"[0-9]{12}", args.bucket_owner):
         raise UserError(f"--bucket-owner {args.bucket_owner!r} is no account: it has twelve digits")
     if args.print_policy:
         return _policy(args)
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     releases = publishing.releases(templates)
     where = _places(args)
     try:
-        plans = _look(where, releases)
+        plans = publishing.look_everywhere(where, releases)
         if args.dry_run:
             _plan(args, plans)
             return 0
@@ -103,7 +104,8 @@ def _places(args: argparse.Namespace) -> list[Place]:
             endpoint_url=args.endpoint_url,
             owner=args.bucket_owner,
         )
-    for value, option in ((args.profile, "--profile"), (args.endpoint_url, "--endpoint-url")):
+    options = {"--profile": args.profile, "--endpoint-url": args.endpoint_url, "--bucket-owner": args.bucket_owner}
+    for option, value in options.items():
         if value:
             raise UserError(f"{option} is for an account, and --local for the embedded emulator: leave one out")
     return _local_places(args)
@@ -127,16 +129,6 @@ def _local_places(args: argparse.Namespace) -> list[Place]:
 
             deploy.ensure_bucket(deploy.target_of(client, bucket=name))
     return found
-
-
-def _look(where: list[Place], releases: tuple[Release, ...]) -> list[Plan]:
-    """The plans of all places; when one cannot be carried out, none is."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from .. import publishing
-
-    with ThreadPoolExecutor(len(where)) as pool:
-        return list(pool.map(lambda place: publishing.look(place, releases), where))
 
 
 def _has_releases(templates: Path) -> bool:

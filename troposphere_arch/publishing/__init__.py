@@ -11,7 +11,7 @@ not matter where a publisher is killed, how many publish at once, or which answe
 from .catalogue import Release, releases
 from .links import template_url
 from .place import Place, connect, places_of
-from .plan import Item, Plan, look
+from .plan import Item, Plan, look, look_everywhere
 from .policy import policy
 from .verify import Finding, Report, verify
 from .work import Published, Step, publish
@@ -27,6 +27,7 @@ __all__ = [
     "Step",
     "connect",
     "look",
+    "look_everywhere",
     "places_of",
     "policy",
     "publish",

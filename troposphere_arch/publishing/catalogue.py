@@ -163,4 +163,10 @@ def _release(templates: Path, entry: Entry) -> Release:
     # A template that `files` does not list is still one of the release's files.
     listed = Entry(**{**vars(entry), "files": files_of(entry)})
     files = {path: frozen.read(templates, listed, path) for path in listed.files}
-    return Release(entry, files, frozen.layers(templates, listed))
+    try:
+        layers = frozen.layers(templates, listed)
+    except (KeyError, TypeError, ValueError, StopIteration):
+        raise UserError(
+            f"the template of {entry.name} does not say what its layers are for: it can't be published"
+        ) from None
+    return Release(entry, files, layers)

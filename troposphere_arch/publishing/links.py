@@ -34,7 +34,8 @@ def launch_links(
     """
     if not place.console:
         return {}
-    known = template.get("Parameters", {})
+    known = template.get("Parameters")
+    known = known if isinstance(known, dict) else {}
     ours = {BUCKET: place.bucket} if BUCKET in known else {}
     made = {}
     for name, chosen in {DEFAULTS: {}, **presets}.items():

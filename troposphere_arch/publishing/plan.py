@@ -74,6 +74,18 @@ class Plan:
         return tuple(item for item in self.put if item.kind == kind)
 
 
+def look_everywhere(places: Sequence[Place], releases: Sequence[Release]) -> list[Plan]:
+    """The plans of all places, looked at side by side. Raises as `look` does: when one can't be, none is to be."""
+    with ThreadPoolExecutor(max(1, len(places))) as pool:
+        futures = [pool.submit(look, place, releases) for place in places]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for place in places:
+                place.stopped.set()
+            raise
+
+
 @aws_errors()
 def look(place: Place, releases: Sequence[Release]) -> Plan:
     """The plan for one place. Writes nothing; raises UserError when it could not be carried out."""
@@ -138,7 +150,9 @@ def side_by_side(place: Place, calls: Sequence[Callable[[], T]]) -> list[T]:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C
+                place.stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         return [future.result() for future in futures]
