@@ -57,6 +57,7 @@ _FUNCTIONS = _EXTENDED | {
         "FindInMap",
         "GetAZs",
         "GetAtt",
+        "GetStackOutput",
         "If",
         "ImportValue",
         "Join",
@@ -270,6 +271,8 @@ class _Names:
             case "Fn::ValueOf", [str() as target, _]:
                 if target not in self.parameters:
                     self._leads_nowhere(path, target, "parameter", self.parameters)
+            case (_, {"Fn::Transform": _}):
+                _macro(self.name, f"uses Fn::Transform at {_place(path)}")
             case (("Ref" | "Fn::GetAtt" | "Fn::Sub" | "Fn::If" | "Fn::FindInMap"), _):
                 _no(self.name, f"the {function} at {_place(path[:-1])} has not the arguments that it must have")
             case _ if function.startswith(("Fn::Transform", "Fn::ForEach")):

@@ -333,7 +333,9 @@ def _unfolded(whole: Mapping[str, Any], node: Any, seen: frozenset[str]) -> Iter
 def _is_free(node: Mapping[str, Any]) -> bool:
     """An object of which the schema says nothing, such as a policy document."""
     kinds = node.get("type", ())
-    return ("object" in kinds) and not any(key in node for key in ("properties", "patternProperties", "oneOf", "anyOf"))
+    return ("object" in kinds or node.get("format") == "json") and not any(
+        key in node for key in ("properties", "patternProperties", "oneOf", "anyOf")
+    )
 
 
 def _identifiers(schema: _Schema) -> set[tuple[str, ...]]:

@@ -135,7 +135,14 @@ class _Comparison:
             return ""
         if covering:
             whens = {when for one in covering for when in known.grants[one]}
-            return conditions_in_words(whens.pop()) if len(whens) == 1 else ""
+            narrower = {
+                f"{conditions_in_words(when)} {tests_in_words(one.tests)}"
+                for one in known.covered(grant)
+                if differ(one, grant) == ["tests"]
+                for when in known.grants[one]
+            }
+            words = conditions_in_words(whens.pop()) if len(whens) == 1 else ""
+            return ", or ".join([words, *sorted(narrower)]) if words else ""
         parts: dict[str, list[Grant]] = {}
         for one in known.covered(grant):
             parts.setdefault(" ".join(differ(one, grant)), []).append(one)

@@ -149,12 +149,23 @@ def _is_certain(old: Any, new: Any, resources: Container[str]) -> bool:
     match old, new:
         case {"Fn::FindInMap": [_, _, _, Mapping() as found]}, {"Fn::FindInMap": [_, _, _, Mapping() as finds]}:
             return found.keys() == finds.keys() and not any(same(found[key], finds[key]) for key in found)
+    if old is ABSENT or new is ABSENT or _is_longer(old, new) or _is_longer(new, old):
+        return True
     before, after = _unknowns(old), _unknowns(new)
     if before == after:
         return True  # only what is literal in them differs, or there is nothing else
     targets = [{target for target, _ in one} for one in (before, after)]
     both = bool(before and after) and not targets[0] & targets[1]
     return both and all(target in resources for one in targets for target in one)
+
+
+def _is_longer(one: Any, other: Any) -> bool:
+    """Whether the first is the text of the other, and some letters more at its end or its beginning."""
+    match one, other:
+        case {"Fn::Sub": str() as long}, {"Fn::Sub": str() as short}:
+            more = long.removeprefix(short) if long.startswith(short) else long.removesuffix(short)
+            return len(more) < len(long) and bool(_VARIABLE.sub("", more))
+    return False
 
 
 def _unknowns(value: Any) -> set[tuple[str, str]]:
