@@ -2,7 +2,7 @@
 
     git clones ──every file that looks like a template──▶ read, or one line ──▶ a table in Markdown
 
-`python -m tests.diff.survey CLONE...` prints it, of the commit that each clone is at; `corpus/survey.md` is one such
+`python -m tests.diff.survey CLONE...` prints it, of the commit that each clone is at; `survey.md` is one such
 table. The files themselves are not part of this project.
 """
 

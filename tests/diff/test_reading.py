@@ -7,7 +7,6 @@ import http.server
 import io
 import json
 import socket
-import tarfile
 import textwrap
 import threading
 import time
@@ -22,7 +21,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.large import pairs
-from tests.diff.survey import outcome
 from tests.evidence import shows
 from troposphere_arch import local
 from troposphere_arch.diff.checking import check
@@ -31,7 +29,7 @@ from troposphere_arch.diff.reading import Child, children, read
 from troposphere_arch.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-CORPUS = Path(__file__).parent / "corpus" / "troposphere-examples.tar.xz"
+OURS = Path(__file__).parents[2] / "templates"
 TOPIC = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
 
 
@@ -635,56 +633,15 @@ def test_a_template_from_elsewhere_gets_at_nothing_on_this_machine(web: str) -> 
     assert "nested in itself" in found["Itself"].note
 
 
-# Templates of others.
+# Whole templates: ours, and large ones that are made up. (What others publish is in test_corpus.py.)
 
 
 @pytest.fixture(scope="module")
-def corpus() -> dict[str, bytes]:
-    """Templates that were published by others; see corpus/NOTICE."""
-    with tarfile.open(CORPUS) as archive:
-        return {
-            member.name.removeprefix("./"): archive.extractfile(member).read() for member in archive if member.isfile()
-        }  # type: ignore[union-attr]
-
-
-REFUSED = {
-    **dict.fromkeys(
-        [
-            "BatchEventSnsLambda.json",
-            "Serverless_Api_Backend.json",
-            "Serverless_Deployment_Preference.json",
-            "Serverless_S3_Processor.json",
-        ],
-        "the macro AWS::Serverless-2016-10-31",
-    ),
-    "CloudWatchEventsSample.json": "names 'LambdaExecutionRole', and the template has no resource",
-    "CodePipeline.json": "names 'SourceS3Bucket', and the template has no parameter or resource",
-    "EC2Conditions.json": "names 'ConditionNameEqualsFoo', and the template has no condition",
-    "IAM_Users_snippet.json": "names 'myqueue', and the template has no resource",
-    "Metadata.json": "its Resources are empty",
-}
-
-
-@shows("REQ-D4", how="real")
-def test_templates_of_others_are_read_or_refused_for_what_is_true(corpus: dict[str, bytes]) -> None:
-    refused = {name: said for name, data in corpus.items() for kind, said in [outcome(data)] if kind != "read"}
-    assert len(corpus) == 85
-    # Each of these was looked up in the example: so it is.
-    assert refused.keys() == REFUSED.keys()
-    assert {name for name, words in REFUSED.items() if words not in refused[name]} == set()
-
-
-@shows("REQ-D4", how="real")
-def test_short_yaml_of_another_tool_reads_as_the_json_does(corpus: dict[str, bytes]) -> None:
-    """cfn_flip writes the YAML: short functions wherever it can, `!GetAtt A.B` for lists."""
-    same = 0
-    for name, data in corpus.items():
-        if outcome(data)[0] == "read":
-            for clean in (False, True):
-                flipped = cfn_flip.to_yaml(data.decode(), clean_up=False, long_form=clean).encode()
-                assert exact(taken(flipped)) == exact(taken(data)), name
-            same += 1
-    assert same == 85 - len(REFUSED)
+def whole_templates() -> dict[str, bytes]:
+    """Templates of any size: name -> bytes."""
+    ours = {path.name: path.read_bytes() for path in sorted(OURS.rglob("*.template.json"))}
+    made = {f"{name} {i}": json.dumps(one).encode() for name, pair in pairs().items() for i, one in enumerate(pair)}
+    return ours | made
 
 
 def exact(template: Any) -> str:
@@ -695,9 +652,9 @@ def exact(template: Any) -> str:
 @shows("REQ-D4", how="real")
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_neither_the_order_of_keys_nor_the_form_matters(corpus: dict[str, bytes], data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(name for name in corpus if outcome(corpus[name])[0] == "read")))
-    template = taken(corpus[name])
+def test_neither_the_order_of_keys_nor_the_form_matters(whole_templates: dict[str, bytes], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(whole_templates)))
+    template = taken(whole_templates[name])
     random = data.draw(st.randoms(use_true_random=False))
 
     def shuffled(one: Any) -> Any:
@@ -782,8 +739,8 @@ def test_any_json_is_read_or_refused(whole: Any) -> None:
 @shows("REQ-D4", how="static")
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_a_template_that_is_damaged_is_read_or_refused(corpus: dict[str, bytes], data: st.DataObject) -> None:
-    whole = corpus[data.draw(st.sampled_from(sorted(corpus)))]
+def test_a_template_that_is_damaged_is_read_or_refused(whole_templates: dict[str, bytes], data: st.DataObject) -> None:
+    whole = whole_templates[data.draw(st.sampled_from(sorted(whole_templates)))]
     if data.draw(st.booleans()):
         whole = cfn_flip.to_yaml(whole.decode()).encode()
     start = data.draw(st.integers(0, len(whole)))

@@ -24,7 +24,7 @@ LIMIT = 1_048_576
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
 DEEPEST = 100
-"""Values inside each other. The deepest of 849 public templates (tests/diff/corpus/survey.md) has 21."""
+"""Values inside each other. The deepest of 849 public templates (tests/diff/survey.md) has 21."""
 
 _LONGEST = 80
 _SHORT = re.compile(r"!(?:Fn::)?([A-Z][A-Za-z0-9]*)")
