@@ -20,7 +20,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.large import pairs
+from tests.diff.pairs.retold import RETOLD
 from tests.evidence import shows
 from troposphere_arch import local
 from troposphere_arch.diff.checking import check
@@ -633,15 +633,14 @@ def test_a_template_from_elsewhere_gets_at_nothing_on_this_machine(web: str) -> 
     assert "nested in itself" in found["Itself"].note
 
 
-# Whole templates: ours, and large ones that are made up. (What others publish is in test_corpus.py.)
+# Whole templates: small ones, and ours. (What others publish is in test_corpus.py.)
 
 
 @pytest.fixture(scope="module")
 def whole_templates() -> dict[str, bytes]:
     """Templates of any size: name -> bytes."""
-    ours = {path.name: path.read_bytes() for path in sorted(OURS.rglob("*.template.json"))}
-    made = {f"{name} {i}": json.dumps(one).encode() for name, pair in pairs().items() for i, one in enumerate(pair)}
-    return ours | made
+    made = {f"{i} {name}": json.dumps(pair[i]).encode() for name, pair in RETOLD.items() for i in (0, 1)}
+    return made | {path.name: path.read_bytes() for path in sorted(OURS.rglob("*.template.json"))}
 
 
 def exact(template: Any) -> str:

