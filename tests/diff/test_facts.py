@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -411,29 +410,19 @@ def test_every_type_of_the_supplement_exists_and_every_page_is_an_address_of_aws
     assert not [page for page in pages if not page.startswith(PAGE) or not page.endswith(".html")]
 
 
-# Speed, and what is not there.
+# What is not imported, and what is not there.
 
-_COLD = """
-import json, random, sys, time
+_FACT = """
+import sys
 from troposphere_arch.diff import facts
-pool = random.Random(1).sample(sorted(facts._region("us-east-1.json")), 100) + ["Custom::X", "AWS::Gone::Away"]
-started = time.perf_counter()
-for i in range(500):
-    kind = pool[i % len(pool)]
-    for name in ("Tags", "Name", "Properties", "Code"):
-        facts.fact(kind, (name, 0, "Value"))
-    facts.name_properties(kind), facts.holds_data(kind), facts.attribute(kind, "Arn", ["Tags"])
-print(json.dumps([time.perf_counter() - started, "cfnlint" in sys.modules]))
+facts.fact("AWS::SQS::Queue", ("QueueName",))
+print("cfnlint" in sys.modules)
 """
 
 
-def test_facts_of_500_resources_take_a_fifth_of_a_second_and_cfn_lint_is_not_imported() -> None:
-    runs = [json.loads(subprocess.run([sys.executable, "-c", _COLD], check=True, capture_output=True).stdout)]
-    while min(seconds for seconds, _ in runs) > 0.2 and len(runs) < 5:  # a machine with other work to do
-        time.sleep(1)
-        runs.append(json.loads(subprocess.run([sys.executable, "-c", _COLD], check=True, capture_output=True).stdout))
-    assert min(seconds for seconds, _ in runs) <= 0.2
-    assert not any(imported for _, imported in runs)
+def test_a_fact_does_not_import_cfn_lint_which_takes_longer_than_a_diff() -> None:
+    done = subprocess.run([sys.executable, "-c", _FACT], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import json
 import socket
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -744,21 +743,3 @@ def test_a_template_that_is_damaged_is_read_or_refused(whole_templates: dict[str
         whole = cfn_flip.to_yaml(whole.decode()).encode()
     start = data.draw(st.integers(0, len(whole)))
     survives(whole[:start] + data.draw(st.binary(max_size=6)) + whole[start + data.draw(st.integers(0, 40)) :])
-
-
-def fastest(data: bytes, runs: int = 5) -> float:
-    def once() -> float:
-        begun = time.perf_counter()
-        taken(data)
-        return time.perf_counter() - begun
-
-    return min(once() for _ in range(runs))
-
-
-@shows("REQ-D4", how="real")
-def test_500_resources_are_read_in_no_time() -> None:
-    whole = pairs()["all changed"][0]
-    assert len(whole["Resources"]) == 500
-    as_json, as_yaml = json.dumps(whole), yaml.dump(whole, Dumper=yaml.CSafeDumper)
-    assert fastest(as_json.encode()) < 0.1
-    assert fastest(as_yaml.encode()) < 0.5
