@@ -35,7 +35,7 @@ down: $(VENV)/.local  ## delete what is in the emulator, and end it
 bench: $(VENV)/.local  ## measure: builds against cfn-lint and the AWS CDK (needs node), up to the first answer
 	$(BIN)/python -m benchmarks
 
-proof: $(VENV)/.test  ## the long proofs: 200 publishers killed with -9, eight at once 20 times (a quarter of an hour)
+proof: $(VENV)/.test  ## the long proofs: 220 publishers killed with -9, eight at once 20 times (eight minutes)
 	$(BIN)/python -m tests.publishing.proof
 
 requirements: $(VENV)/.test  ## write docs/requirements.md and docs/house-rules.md from tests and rules
