@@ -167,7 +167,7 @@ Resources:
 Conditions:
   Fixed: !Not [!Equals [!Ref Prefix, none]]
 Parameters:
-  Prefix: {Type: String, Default: none}
+  Prefix: {Type: String, Default: mine}
 """
     findings = found(template)
     name = next(f for f in findings if f.rule == "E9014")
