@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,7 +52,8 @@ def connect(
     """
     import boto3
 
-    session = boto3.Session(profile_name=profile, region_name=region)
+    # AWS's newer tools read AWS_REGION, and boto3 does not.
+    session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
     if not session.region_name:
         raise UserError("no AWS region: set AWS_REGION, or name one")
     make: Any = functools.partial(session.client, endpoint_url=endpoint_url)
