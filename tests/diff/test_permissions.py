@@ -804,3 +804,31 @@ def test_five_hundred_resources_are_all_told() -> None:
 
     old, new = large("a:One"), large("a:Two")
     assert len(permissions(old, new)) == 1000
+
+
+@shows("REQ-D4", how="static")
+def test_what_covers_what_is_found_among_many() -> None:
+    def many(*begin: str) -> Json:
+        names = [f"arn:{one}:{i}/*" for one in begin for i in range(60)]
+        return template(**{f"Role{i}": role(statement([f"a:Get{n}*" for n in range(20)], names)) for i in range(60)})
+
+    old, new = many("x"), many("x", "y")
+    assert permissions(new, new) == []
+    assert {(change.action, len(change.reasons)) for change in permissions(old, new)} == {("widened", 1)}
+    # A wider pattern covers all of them, whatever they begin with.
+    assert {
+        (c.action, len(c.reasons))
+        for c in permissions(old, template(**{f"Role{i}": role(statement("a:*", "arn:*/*")) for i in range(60)}))
+    } == {("widened", 1)}
+
+
+@shows("REQ-D4", how="static")
+def test_a_pattern_of_many_wildcards_is_no_hang() -> None:
+    stars, long = "a*" * 40 + "b", "a" * 2000
+    assert of_role([statement("a:X", stars)], [statement("a:X", long)]) == {
+        f"narrowed: Reader may no longer a:X on {stars}",
+        f"widened: Reader may now a:X on {long}",
+    }
+    assert of_role([statement("a:X", stars)], [statement("a:X", long + "b")]) == {
+        f"narrowed: Reader may no longer a:X on {stars}, only on {long}b"
+    }

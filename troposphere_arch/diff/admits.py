@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from .fits import fits
 from .model import Path
 
 Declaration = Mapping[Any, Any]
@@ -113,12 +114,7 @@ def passes(value: str, declaration: Declaration) -> bool | None:
         if bound is not None and size is not None and sign * size < sign * bound:
             return False
     pattern = declaration.get("AllowedPattern")
-    if not isinstance(pattern, str):
-        return True
-    try:
-        return re.fullmatch(pattern, value) is not None
-    except (re.error, RecursionError, OverflowError):
-        return None
+    return fits(pattern, value) if isinstance(pattern, str) else True
 
 
 def _pattern(old: Declaration, new: Declaration) -> Iterator[Verdict]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .branches import ALWAYS, When
-from .granted import Grant, Grants, Holder, Kind, Known, differ
+from .granted import Budget, Grant, Grants, Holder, Kind, Known, differ
 from .model import Bump, Change, Effect, Reason, Section, Template
 from .policies import grants, types
 from .wording import (
@@ -53,6 +53,7 @@ class _Comparison:
     old: Side
     new: Side
     _worlds: dict[tuple[frozenset[str], frozenset[str]], list[World]] = field(default_factory=dict)
+    _budget: Budget = field(default_factory=Budget)
 
     def changes(self) -> Iterator[Change]:
         before, after = grants(self.old, self.new), grants(self.new, self.old)
@@ -95,7 +96,7 @@ class _Comparison:
         self, here: Mapping[Grant, list[When]], there: Mapping[Grant, list[When]], side: Side, other: Side
     ) -> Iterator[Finding]:
         """What is here and not always there."""
-        known = Known(there)
+        known = Known(there, self._budget)
         for grant, whens in here.items():
             same = there.get(grant)
             if same and (ALWAYS in same or self._names(whens, side) == self._names(same, other)):
@@ -116,6 +117,8 @@ class _Comparison:
         """For each world in which this is so here: whether none of those is there."""
         if ALWAYS in elsewhere:
             return []
+        if when == ALWAYS and not elsewhere:
+            return [True]
         theirs = {name for one in elsewhere for name, _ in one}
         if len(theirs) > _MOST_TOGETHER and len(elsewhere) > 1:
             # Too many to look at together; each by itself finds less that is covered, and nothing that is not.

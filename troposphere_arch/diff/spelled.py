@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 VARIABLE = re.compile(r"\$\{\s*([^!{}\s][^{}]*?)\s*\}")
@@ -59,6 +60,7 @@ def token(value: Any, hidden: str = "") -> str:
     return f"${{{_call(value)}{_HIDDEN}{apart}}}"
 
 
+@lru_cache(32_768)
 def shown(text: str) -> str:
     """A spelled text as a reader wants to see it: `${Todos.Arn}/index/*` is `Todos/index/*`."""
     text = _FIRST.sub(r"\1", _S3.sub(r"\1", text))

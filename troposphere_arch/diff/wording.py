@@ -8,7 +8,6 @@ Who, what, on what, when by IAM's own conditions, when by the stack's, and what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .branches import When
@@ -16,8 +15,7 @@ from .granted import Grant, Holder, Kind, Not, Role, Test
 from .spelled import shown
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A grant that one side has and the other has not, at least not always. `only` is what is left of it there."""
 
     grant: Grant
