@@ -10,17 +10,18 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..evaluate import simplified
 from .model import Template
 
 MOST = 512
-"""Worlds that are looked at for one resource; where there would be more, each condition is taken to stand by itself."""
+"""Worlds that are looked at together; where there would be more, each condition is taken to stand by itself."""
 
 _OTHER = None  # what stands for every value of a parameter that no formula names
-_DEEPEST = 50  # conditions that name each other in a circle are no conditions
+_DEEPEST = 100  # conditions that name others, which name others; what is deeper is taken to stand by itself
+_LARGEST = 1_000  # parts of a formula; a condition with more of them is taken to stand by itself
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Side:
 
     template: Template
     values: Mapping[str, Any]
+    _formulas: dict[str, Formula] = field(default_factory=dict, compare=False, repr=False)
 
     def conditions(self) -> Mapping[str, Any]:
         found = self.template.get("Conditions")
@@ -74,14 +76,21 @@ def conditions_in(value: Any) -> set[str]:
 
 def worlds(old: Side, new: Side, old_names: Iterable[str], new_names: Iterable[str]) -> list[World]:
     """All worlds in which these conditions, of the old and of the new template, can stand together."""
+    return some_worlds(old, new, old_names, new_names, MOST)[0]
+
+
+def some_worlds(
+    old: Side, new: Side, old_names: Iterable[str], new_names: Iterable[str], most: int
+) -> tuple[list[World], bool]:
+    """As `worlds`, and no more than so many; with them, whether these are all."""
     formulas = {("old", name): formula(old, name) for name in sorted(set(old_names))}
     formulas |= {("new", name): formula(new, name) for name in sorted(set(new_names))}
     choices = _choices(formulas.values(), old, new)
     size = 1
     for _, values in choices:
         size *= len(values)
-    if size > MOST:
-        return _each_by_itself(formulas)
+    if size > most:
+        return _each_by_itself(formulas, most)
     found: dict[tuple[bool, ...], World] = {}
     names = [name for name, _ in choices]
     for combination in itertools.product(*(values for _, values in choices)):
@@ -89,7 +98,7 @@ def worlds(old: Side, new: Side, old_names: Iterable[str], new_names: Iterable[s
         truths = tuple(_holds(one, chosen) for one in formulas.values())
         if truths not in found:
             found[truths] = _world(formulas, truths)
-    return list(found.values())
+    return list(found.values()), True
 
 
 def _world(formulas: Mapping[tuple[str, str], Formula], truths: Iterable[bool]) -> World:
@@ -99,38 +108,46 @@ def _world(formulas: Mapping[tuple[str, str], Formula], truths: Iterable[bool]) 
     return World(sides["old"], sides["new"])
 
 
-def _each_by_itself(formulas: Mapping[tuple[str, str], Formula]) -> list[World]:
+def _each_by_itself(formulas: Mapping[tuple[str, str], Formula], most: int) -> tuple[list[World], bool]:
     """Worlds by the conditions' own truth: the same formula is true or false on both sides, others are independent.
 
     More than there are, perhaps, and where that is too many as well, only those in which at most two differ from all
     others: enough to see what each condition, and each pair of them, brings about.
     """
-    distinct = list(dict.fromkeys(json.dumps(one) for one in formulas.values()))
+    texts = {key: json.dumps(one) for key, one in formulas.items()}
     fixed = {"true": True, "false": False}
-    free = [text for text in distinct if text not in fixed]
-    if 2 ** len(free) <= MOST:
-        combinations: Iterator[tuple[bool, ...]] = itertools.product((True, False), repeat=len(free))
-    else:
-        combinations = _few_differ(len(free))
+    free = [text for text in dict.fromkeys(texts.values()) if text not in fixed]
+    every = 2 ** len(free) <= most
+    combinations = itertools.product((True, False), repeat=len(free)) if every else _few_differ(len(free))
     found = []
-    for combination in combinations:
+    for combination in itertools.islice(combinations, most):
         truth = fixed | dict(zip(free, combination, strict=True))
-        found.append(_world(formulas, [truth[json.dumps(one)] for one in formulas.values()]))
-    return found
+        found.append(_world(formulas, [truth[text] for text in texts.values()]))
+    return found, every
 
 
 def _few_differ(number: int) -> Iterator[tuple[bool, ...]]:
-    for base in (True, False):
-        yield (base,) * number
-        for one, other in itertools.combinations_with_replacement(range(number), 2):
-            yield tuple(base ^ (i in (one, other)) for i in range(number))
+    """All true, all false; then those in which one differs from the others, then those in which two do."""
+    for several in range(3):
+        for chosen in itertools.combinations(range(number), several):
+            for base in (True, False):
+                yield tuple(base ^ (i in chosen) for i in range(number))
 
 
 def _named(side: Side, name: str, depth: int) -> Formula:
-    definitions = side.conditions()
-    if name not in definitions or depth > _DEEPEST:
-        return ("is", f"condition {name}", "true")
-    return _formula(side, definitions[name], depth + 1)
+    if name not in side._formulas:
+        definitions = side.conditions()
+        side._formulas[name] = ("is", f"condition {name}", "true")  # for good, if it names itself
+        if name in definitions:
+            made = _formula(side, definitions[name], depth + 1) if depth < _DEEPEST else None
+            if made is None or _size(made) > _LARGEST:
+                made = ("is", f"condition {name} of {json.dumps(definitions, sort_keys=True, default=str)}", "true")
+            side._formulas[name] = made
+    return side._formulas[name]
+
+
+def _size(one: Formula) -> int:
+    return 1 + sum(map(_size, one[1:])) if isinstance(one, tuple) and one[0] != "is" else 1
 
 
 def _formula(side: Side, expression: Any, depth: int) -> Formula:
