@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from .parameters import given_parameters
+from .parameters import given_parameters, update_parameters
 from .table import as_json
 
 if TYPE_CHECKING:
@@ -59,17 +58,15 @@ def run(args: argparse.Namespace) -> int:
     access = {"profile": args.profile, "region": args.region, "endpoint_url": args.endpoint_url}
     old, new = (read(source, resolve=_in_catalogue, **access) for source in (args.old, args.new))
     before = given_parameters(args.parameters, args.parameter) if args.parameters or args.parameter else None
-    after = given_parameters(args.new_parameters, []) if args.new_parameters else None
-    notes: list[str] = []
+    after = update_parameters(args.new_parameters, old.template) if args.new_parameters else None
     found = diff(
         old.template,
         new.template,
         old_parameters=None if before is None else _checked(before, old),
         new_parameters=None if after is None else _checked(after, new),
         region=args.region,
-        nested=_nested(old, new, notes),
+        nested=_nested(old, new),
     )
-    found = replace(found, notes=tuple(notes))
     if args.json:
         print(as_json({"old": old.name, "new": new.name, **report.plain(found)}))
     elif args.markdown:
@@ -118,20 +115,21 @@ def _checked(given: Mapping[str, str], source: Source) -> Mapping[str, str]:
     return given
 
 
-def _nested(old: Source, new: Source, notes: list[str], where: str = "") -> dict[str, Nested]:
-    """The templates of the nested stacks that both have. What can't be read is noted, and why."""
+def _nested(old: Source | None, new: Source | None) -> dict[str, Nested]:
+    """The templates of the nested stacks that either has, as far as they can be read, else the reason."""
     from ..diff import Nested
     from ..diff.reading import children
 
-    before = {child.logical_id: child for child in children(old)}
+    before, after = ({c.logical_id: c for c in children(one)} if one is not None else {} for one in (old, new))
     found = {}
-    for child in children(new):
-        name, other = f"{where}{child.logical_id}", before.get(child.logical_id)
-        if other is None:
-            continue
-        if other.source is None or child.source is None:
-            notes.append(f"nested stack {name}: {other.note or child.note}")
-            continue
-        below = _nested(other.source, child.source, notes, f"{name}/")
-        found[child.logical_id] = Nested(other.source.template, child.source.template, below)
+    for name in dict.fromkeys([*before, *after]):
+        both = before.get(name), after.get(name)
+        one, other = (child.source if child is not None else None for child in both)
+        found[name] = Nested(
+            one.template if one is not None else None,
+            other.template if other is not None else None,
+            _nested(one, other),
+            next((child.note for child in both if child is not None and child.note), ""),
+            len({child.location for child in both if child is not None}) == 1,
+        )
     return found

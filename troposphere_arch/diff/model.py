@@ -93,6 +93,21 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Nested:
+    """The templates of a nested stack before and after, and those nested in it; None where there is none to look at.
+
+    `note` says why one could not be read. `alike` is False where it is known that the two are of different places, so
+    that what was not read may have changed, although the parent's text has not.
+    """
+
+    old: Template | None = None
+    new: Template | None = None
+    nested: Mapping[str, Nested] = field(default_factory=dict)
+    note: str = ""
+    alike: bool = True
+
+
+@dataclass(frozen=True)
 class Diff:
     """All changes from one template to another, the gravest first.
 

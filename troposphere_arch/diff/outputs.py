@@ -1,21 +1,24 @@
 """Outputs and exports: what others find in a stack, in each world in which a running stack can be.
 
-    Outputs ──goes, comes, is of something else──▶ Change
+    Outputs ──goes, comes, is of something else, moves with what it names──▶ Change
 
 An output that others import can neither change nor go: CloudFormation refuses the update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..evaluate import ABSENT, simplified
 from . import facts
 from .model import Bump, Change, Effect, Path, Section, Template
+from .normal import normal
 from .spelled import shown, spelled
+from .spreading import Moved
 from .telling import USER_GUIDE, Told, Values, mapping, pairs, section, side
-from .values import references, same
+from .values import Reference, differences, references, same
 from .worlds import Side, conditions_in, worlds
 
 _OUTPUTS = f"{USER_GUIDE}/outputs-section-structure.html"
@@ -23,8 +26,16 @@ _EXPORTS = f"{USER_GUIDE}/using-cfn-stack-exports.html"
 
 _REFUSED = "CloudFormation refuses that while another stack imports it"
 
+# What becomes of anything that a value refers to: None where it stays.
+Moving = Callable[[Reference], Moved | None]
 
-def outputs(old: Template, new: Template, known: Values) -> Iterator[Change]:
+
+def stays(reference: Reference) -> Moved | None:
+    """Nothing moves."""
+    return None
+
+
+def outputs(old: Template, new: Template, known: Values, moves: Moving = stays) -> Iterator[Change]:
     """Each output that is new, gone or changed, and its export."""
     for name, before, after in pairs(old, new, "Outputs"):
         told = Told()
@@ -40,21 +51,53 @@ def outputs(old: Template, new: Template, known: Values) -> Iterator[Change]:
             yield from told.change(Section.OUTPUTS, name, "add")
         else:
             sides = Side(old, known[0]), side(new, old, known[1])
-            _changed_output(told, mapping(before), mapping(after), *sides)
+            _changed_output(told, mapping(before), mapping(after), *sides, moves)
             yield from told.change(Section.OUTPUTS, name)
 
 
-def _changed_output(told: Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side) -> None:
+def moving(old: Side, new: Side, moves: Moving) -> dict[str, Moved]:
+    """The outputs of a stack that have another value after the update, or may have, or are gone."""
+    before, after = section(old.template, "Outputs"), section(new.template, "Outputs")
+    resources = section(new.template, "Resources")
+    found = {str(name): Moved(True, "it is gone", True) for name in before if name not in after}
+    for name in before.keys() & after.keys():
+        both = _values(mapping(before[name]), mapping(after[name]), old, new)
+        differ = [(one, other) for one, other in both if one is not other and not same(one, other)]
+        if differ:
+            sure = len(differ) == len(both) and all(
+                difference.certain for one, other in differ for difference in differences(one, other, resources)
+            )
+            elsewhere = any(_leads(one, old.template) != _leads(other, new.template) for one, other in differ)
+            found[str(name)] = Moved(sure, "it has another value", elsewhere)
+        moved = _moved([other for _, other in both], moves)
+        if moved is not None and (name not in found or (moved.certain, moved.elsewhere) > (found[name].certain, False)):
+            found[str(name)] = moved
+    return found
+
+
+def _moved(values: list[Any], moves: Moving) -> Moved | None:
+    """The move of what these values, one for each world, refer to; the surest and farthest one."""
+    found: list[Moved] = []
+    everywhere = [{(one.target, one.attribute) for one in references(value)} for value in values]
+    for reference in {(one.target, one.attribute): one for value in values for one in references(value)}.values():
+        if moved := moves(reference):
+            always = all((reference.target, reference.attribute) in names for names in everywhere)
+            found.append(replace(moved, certain=moved.certain and always and reference.sure))
+    return max(found, key=lambda one: (one.certain, one.elsewhere), default=None)
+
+
+def _changed_output(
+    told: Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side, moves: Moving
+) -> None:
     exports = [one.get("Export", ABSENT) for one in (before, after)]
     if exports[0] is not ABSENT and exports[1] is ABSENT:
         _unexported(told, f"its export {_name_of(exports[0])} goes", ("Export",))
     elif exports[0] is ABSENT and exports[1] is not ABSENT:
         says = f"exported as {_name_of(exports[1])}"
         told.tell(says, Bump.MINOR, Effect.IN_PLACE, path=("Export",), source=_EXPORTS)
-    elif not same(*exports) and exports[0] is not ABSENT:
-        says = f"its export is called {_name_of(exports[1])} instead of {_name_of(exports[0])}"
-        _unexported(told, says, ("Export", "Name"))
-    _changed_value(told, before, after, old, new)
+    elif exports[0] is not ABSENT:
+        _renamed_export(told, exports, old, new, moves)
+    _changed_value(told, before, after, old, new, moves)
     if not same(before.get("Description", ABSENT), after.get("Description", ABSENT)):
         told.tell("its description changes", Bump.PATCH, path=("Description",))
 
@@ -63,16 +106,40 @@ def _unexported(told: Told, says: str, path: Path) -> None:
     told.tell(f"{says}; {_REFUSED}", Bump.MAJOR, Effect.FAILURE, certain=False, path=path, source=_EXPORTS)
 
 
-def _changed_value(told: Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side) -> None:
-    """What becomes of the value in each world in which a running stack can be."""
+def _renamed_export(told: Told, exports: list[Any], old: Side, new: Side, moves: Moving) -> None:
+    """An export under another name is another export, and the old one goes."""
+    names = [{"Value": mapping(one).get("Name")} for one in exports]
+    both = _values(names[0], names[1], old, new)
+    changed = [(one, other) for one, other in both if _spelled(one, old) != _spelled(other, new)]
+    if changed:
+        was, will = (shown(spelled(one)) for one in changed[0])
+        _unexported(told, f"its export is called {will} instead of {was}", ("Export", "Name"))
+    elif moved := _moved([other for _, other in both], moves):
+        _unexported(told, f"its export may be called otherwise, because {moved.why}", ("Export", "Name"))
+
+
+def _spelled(value: Any, side: Side) -> str:
+    return spelled(normal(value, side.mappings()))
+
+
+def _values(before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side) -> list[tuple[Any, Any]]:
+    """The value of an output before and after, in each world in which a running stack can be."""
     names = [conditions_in(one.get("Value")) | _own_condition(one) for one in (before, after)]
     found = worlds(old, new, *names)
-    both = [(_value(before, old, world.old), _value(after, new, world.new)) for world in found]
+    return [(_value(before, old, world.old), _value(after, new, world.new)) for world in found]
+
+
+def _changed_value(
+    told: Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side, moves: Moving
+) -> None:
+    """What becomes of the value in each world in which a running stack can be."""
+    both = _values(before, after, old, new)
     differ = [(one, other) for one, other in both if one is not other and not same(one, other)]
     goes = [one for one, other in differ if other is ABSENT]
     comes = [other for one, other in differ if one is ABSENT]
     changed = [(one, other) for one, other in differ if one is not ABSENT and other is not ABSENT]
     exported = "Export" in before and "Export" in after
+    elsewhere = any(_leads(one, old.template) != _leads(other, new.template) for one, other in changed)
     if goes:
         always = all(other is ABSENT for _, other in both)
         says = "it goes" if always else f"it may go{_under(after)}"
@@ -83,7 +150,6 @@ def _changed_value(told: Told, before: Mapping[Any, Any], after: Mapping[Any, An
     if comes:
         told.tell("it is there more often", Bump.MINOR, Effect.IN_PLACE, path=("Condition",), source=_OUTPUTS)
     if changed:
-        elsewhere = any(_leads(one, old.template) != _leads(other, new.template) for one, other in changed)
         says = (
             _other_value(changed, old.template, new.template)
             if elsewhere
@@ -97,8 +163,18 @@ def _changed_value(told: Told, before: Mapping[Any, Any], after: Mapping[Any, An
         else:
             bump = Bump.MAJOR if elsewhere else Bump.PATCH
             told.tell(says, bump, Effect.IN_PLACE, certain=certain, path=("Value",), source=_OUTPUTS)
-    rewritten = not same(before.get("Value", ABSENT), after.get("Value", ABSENT))
-    if not differ and (rewritten or before.get("Condition") != after.get("Condition")):
+    moved = _moved([other for _, other in both if other is not ABSENT], moves)
+    if moved is not None and not (changed and (exported or elsewhere)):
+        says = f"its value {'is' if moved.certain else 'may be'} another one, because {moved.why}"
+        if exported:
+            told.tell(
+                f"{says}; {_REFUSED}", Bump.MAJOR, Effect.FAILURE, certain=False, path=("Value",), source=_EXPORTS
+            )
+        else:
+            bump = Bump.MAJOR if moved.elsewhere else Bump.PATCH
+            told.tell(says, bump, Effect.IN_PLACE, certain=moved.certain, path=("Value",), source=_OUTPUTS)
+    rewritten = any(not same(before.get(key, ABSENT), after.get(key, ABSENT)) for key in ("Value", "Export"))
+    if not told.reasons and not differ and (rewritten or before.get("Condition") != after.get("Condition")):
         told.tell("written in another way; a running stack's stays as it is", Bump.PATCH, path=("Value",))
 
 

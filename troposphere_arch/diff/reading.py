@@ -46,11 +46,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Child:
-    """A nested stack: its template, or, in one clause, why it can't be looked at."""
+    """A nested stack: its template, or, in one clause, why it can't be looked at.
+
+    `location` is where its template is, or would be; empty where that is known only when the stack is deployed.
+    """
 
     logical_id: str
     source: Source | None = None
     note: str = ""
+    location: str = field(default="", repr=False, compare=False)
 
 
 def read(
@@ -95,32 +99,36 @@ def children(source: Source) -> tuple[Child, ...]:
         if resource["Type"] != NESTED:
             continue
         url = resource.get("Properties", {}).get("TemplateURL")
+        location = ""
         try:
-            found.append(Child(logical_id, _child(source, logical_id, url)))
+            location = _location(source, shown(logical_id), url)
+            child = Child(logical_id, _child(source, shown(logical_id), url, location), "", location)
         except UserError as error:
-            found.append(Child(logical_id, note=str(error)))
+            child = Child(logical_id, None, str(error), location)
+        found.append(child)
     return tuple(found)
 
 
-def _child(parent: Source, logical_id: str, url: Any) -> Source:
-    name = shown(logical_id)
+def _location(parent: Source, name: str, url: Any) -> str:
+    """Where the template of a nested stack is."""
     if not isinstance(url, str) or not url.strip():
         raise UserError(f"the TemplateURL of {name} is known only when the stack is deployed")
+    if url.startswith("s3://"):
+        raise UserError(f"the TemplateURL of {name} is {fetching.public(url)}, and CloudFormation takes https:// only")
+    if fetching.is_address(url):
+        return url
+    if fetching.is_address(parent.location):
+        if url.startswith(("/", "\\", "~")):
+            raise UserError(f"the TemplateURL of {name} is a file of another machine: {shown(url)!r}")
+        return _beside(parent.location, url)
+    return str((Path(parent.location).parent / url).resolve()) if "\0" not in url else ""
+
+
+def _child(parent: Source, name: str, url: str, location: str) -> Source:
     remote = fetching.is_address(parent.location)
     around = (*parent.around, parent.location)
     if len(around) > _DEEPEST:
         raise UserError(f"{name} is nested more than {_DEEPEST} deep")
-    if url.startswith("s3://"):
-        raise UserError(f"the TemplateURL of {name} is {fetching.public(url)}, and CloudFormation takes https:// only")
-    if fetching.is_address(url):
-        location = url
-    elif remote:
-        if url.startswith(("/", "\\", "~")):
-            raise UserError(f"the TemplateURL of {name} is a file of another machine: {shown(url)!r}")
-        location = _beside(parent.location, url)
-    else:
-        path = Path(parent.location).parent / url
-        location = str(path.resolve()) if "\0" not in url else ""
     if location in around:
         raise UserError(f"{name} is nested in itself")
     if not fetching.is_address(location):

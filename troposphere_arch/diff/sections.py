@@ -15,7 +15,7 @@ from typing import Any
 from ..evaluate import ABSENT
 from .inputs import parameters, rules
 from .model import Bump, Change, Effect, Section, Template
-from .outputs import outputs
+from .outputs import Moving, outputs, stays
 from .telling import USER_GUIDE, Told, action_of, mapping, pairs, section
 from .values import differences, same
 from .worlds import Side, World, worlds
@@ -31,17 +31,19 @@ def sections(
     new: Template,
     old_values: Mapping[str, Any] | None = None,
     new_values: Mapping[str, Any] | None = None,
+    moves: Moving = stays,
 ) -> list[Change]:
     """What changes outside of the resources' properties, and what that does to a stack and to those who use it.
 
     `old_values` and `new_values` are what is known of the parameters of a stack before and after, as in `Side`: with
-    them, what refuses some values is told to refuse this stack, or not to. The version is not moved by them.
+    them, what refuses some values is told to refuse this stack, or not to. The version is not moved by them. `moves`
+    says of what outputs refer to whether it has another value after the update.
     """
     known = old_values or {}, new_values or {}
     return [
         *parameters(old, new, known[1]),
         *rules(old, new, known),
-        *outputs(old, new, known),
+        *outputs(old, new, known, moves),
         *_conditions(old, new),
         *_mappings(old, new),
         *_metadata(old, new),
