@@ -22,6 +22,7 @@ def normal(value: Any, mappings: Mapping[str, Any]) -> Any:
     """The value with every text that is put together as an `Fn::Sub` without variables of its own, where it can be.
 
     An `Fn::FindInMap` whose keys are not known gets, as one more argument, all that it may find: first key -> value.
+    One whose keys are known, and find nothing, is the default that it has, or stays as it is without one: see `lost`.
     """
     if isinstance(value, list):
         return [normal(one, mappings) for one in value]
@@ -29,6 +30,11 @@ def normal(value: Any, mappings: Mapping[str, Any]) -> Any:
         return value
     inner = {key: normal(one, mappings) for key, one in value.items()}
     match inner:
+        case {"Fn::FindInMap": [str(), str() | int(), str() | int(), *rest]} if len(inner) == 1:
+            match rest:
+                case [{"DefaultValue": default}]:
+                    return default
+            return {"Fn::FindInMap": inner["Fn::FindInMap"][:3]}
         case {"Fn::FindInMap": [str() as name, first, second, *_]} if len(inner) == 1:
             return {"Fn::FindInMap": [name, first, second, _findable(mappings.get(name), first, second)]}
         case {"Fn::Sub": _} | {"Fn::Join": _} if len(inner) == 1:
@@ -37,6 +43,23 @@ def normal(value: Any, mappings: Mapping[str, Any]) -> Any:
             except _NoText:
                 return inner
     return inner
+
+
+def lost(value: Any) -> str:
+    """In words, what is looked for in a mapping and is not there, in a value in its normal form; empty for nothing.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-findinmap.html
+    """
+    if isinstance(value, list):
+        return next(filter(None, map(lost, value)), "")
+    if not isinstance(value, Mapping):
+        return ""
+    match value:
+        case {"Fn::FindInMap": [name, str() | int() as first, str() | int() as second]}:
+            return f"the mapping {name} has nothing at {first}.{second}"
+        case {"Fn::FindInMap": [_, first, second, _]}:
+            return lost([first, second])
+    return next(filter(None, map(lost, value.values())), "")
 
 
 def _no_text(value: Any) -> str:

@@ -1,22 +1,24 @@
 """Resources: what an update does to each of them, by itself, in every world; consequences come in `spreading`.
 
-old body, new body ──each world──▶ there or not, differences of properties ──facts──▶ Finding ──settle──▶ Change
+old body, new body ──parts, in each world──▶ there or not, differences ──facts──▶ Finding ──settle──▶ Change
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..evaluate import simplified
 from . import facts
 from .facts import Update
 from .model import NEW, Bump, Change, Effect, Path, Reason, Section
-from .normal import normal
-from .values import differences, references, same
-from .worlds import Side, World, conditions_in, formula, worlds
+from .normal import lost
+from .parts import Part, Parts, differing, most_worlds, worked_out
+from .values import same
+from .worlds import Side, World
+
+Body = Mapping[str, Any]
 
 # What each kind of update is felt as, and whether that is sure.
 FELT = {
@@ -48,6 +50,9 @@ _REPLACE_POLICY_PAGE = (
 )
 _UPDATE_POLICY_PAGE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html"
 _NAME_PAGE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"
+_MAPPINGS_PAGE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-findinmap.html"
+)
 # Policies, conditions and properties are judged by what they do; a change of these does nothing by itself.
 _QUIET = ("DependsOn", "CreationPolicy", "UpdatePolicy")
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -63,6 +68,8 @@ class Cause:
     effect: Effect
     certain: bool
     when: str = ""
+    worlds: tuple[World, ...] = ()  # those in which it comes about, where that is known
+    while_kept: bool = False  # it does not come about when the resource is replaced
 
 
 @dataclass
@@ -102,143 +109,125 @@ def resources_of(side: Side) -> Mapping[str, Mapping[str, Any]]:
 def findings(old: Side, new: Side) -> dict[str, list[Finding]]:
     """What happens to each resource by itself; resources of which nothing is to be said are left out."""
     before, after = resources_of(old), resources_of(new)
-    names = frozenset(before) | frozenset(after)
-    surroundings = _Surroundings(old, new)
-    found: dict[str, list[Finding]] = {}
-    for name in [*before, *(name for name in after if name not in before)]:
-        one, other = before.get(name), after.get(name)
-        if one is not None and other is not None and surroundings.untouched(one, other):
-            continue
-        if several := list(_finding(name, one, other, old, new, names)):
-            found[name] = several
-    return found
+    looking = _Looking(Parts(old, new), frozenset(before) | frozenset(after))
+    pairs = {name: (before.get(name), after.get(name)) for name in [*before, *after]}
+    touched = {name: pair for name, pair in pairs.items() if not looking.is_untouched(*pair)}
+    parts = {name: looking.parts_of(*pair) for name, pair in touched.items()}
+    looking.most = most_worlds([part for several in parts.values() for part in several])
+    looking.coming = {_type(one) for name, one in after.items() if name not in before}
+    found = {name: list(looking.at(name, *pair, parts[name])) for name, pair in touched.items()}
+    return {name: several for name, several in found.items() if several}
 
 
-class _Surroundings:
-    """What a resource's text does not tell: conditions, mappings and known values, the same on both sides or not."""
+@dataclass
+class _Looking:
+    """Looks at one resource after the other. `resources` are all logical ids, `coming` the types of new ones."""
 
-    def __init__(self, old: Side, new: Side) -> None:
-        self.old, self.new = old, new
-        self.same_mappings = same(old.mappings(), new.mappings())
-        self.moved = {
-            key for key in old.values.keys() | new.values.keys() if old.values.get(key) != new.values.get(key)
-        }
-        self.formulas: dict[str, bool] = {}
+    parts: Parts
+    resources: frozenset[str]
+    most: int = 1
+    coming: Collection[str] = ()
 
-    def untouched(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    def is_untouched(self, one: Body | None, other: Body | None) -> bool:
         """Whether a resource of these bodies is the same before and after, as far as it is up to itself."""
-        if one != other or not all(map(self._same_condition, _conditions(one))):
+        if one is None or other is None or one.keys() != other.keys():
             return False
-        if self.moved and any(reference.target in self.moved for reference in references(one.get("Properties"))):
-            return False
-        return self.same_mappings or "Fn::FindInMap" not in json.dumps(one, default=str)
-
-    def _same_condition(self, name: str) -> bool:
-        if name not in self.formulas:
-            self.formulas[name] = formula(self.old, name) == formula(self.new, name)
-        return self.formulas[name]
-
-
-def _conditions(body: Mapping[str, Any] | None) -> set[str]:
-    if body is None:
-        return set()
-    own = body.get("Condition")
-    return conditions_in(body) | ({own} if isinstance(own, str) else set())
-
-
-def _finding(
-    name: str,
-    one: Mapping[str, Any] | None,
-    other: Mapping[str, Any] | None,
-    old: Side,
-    new: Side,
-    names: frozenset[str],
-) -> Iterator[Finding]:
-    """What happens to a resource, in all worlds: it comes, goes, or is changed."""
-    before, after = _type(one), _type(other)
-    if one is not None and other is not None and before != after:
-        says = f"its type is {after} and was {before}: CloudFormation refuses that; give the new one another logical id"
-        yield Finding(name, after, "change", one, other, [Cause(Reason(says), Effect.FAILURE, True)])
-        return
-    every = worlds(old, new, _conditions(one), _conditions(other))
-    comes: list[World] = []
-    goes: list[World] = []
-    stays: list[World] = []
-    for world in every:
-        was, will = _is_there(one, world.old), _is_there(other, world.new)
-        (stays if was and will else goes if was else comes if will else []).append(world)
-    kind, empty = before or after, dict[str, Any]()
-    if goes:
-        says = "it is in the new template no more" if other is None else "its condition holds no more"
-        effect = Effect.IN_PLACE if facts.renewed_by_design(kind) else Effect.REMOVAL
-        if effect == Effect.IN_PLACE:
-            says += "; another one takes the place of such a resource, by design"
-        yield Finding(
-            name, kind, "remove", one or empty, other or empty, [Cause(Reason(says), effect, True)], _when(goes, every)
+        # What stands beside the properties hangs on no parameter.
+        return all(self.parts.is_same(one[key], other[key]) for key in one) and all(
+            map(self.parts.is_same_condition, _condition(one))
         )
-    if comes:
-        says = NEW if one is None else "its condition holds now"
-        yield Finding(
-            name,
-            kind,
-            "add",
-            one or empty,
-            other or empty,
-            [Cause(Reason(says), Effect.IN_PLACE, True)],
-            _when(comes, every),
-        )
-    if stays and one is not None and other is not None:
-        finding = _changed(name, one, other, old, new, stays, names)
-        if finding.causes or finding.bump:
-            finding.when = "" if not finding.causes else _when(stays, [*stays, *goes])
-            yield finding
+
+    def parts_of(self, one: Body | None, other: Body | None) -> list[Part]:
+        """Of a resource that is there before and after, the parts of its properties that may differ."""
+        if one is None or other is None or _type(one) != _type(other):
+            return []
+        return self.parts.of(one.get("Properties") or {}, other.get("Properties") or {}, facts.together(_type(one)))
+
+    def at(self, name: str, one: Body | None, other: Body | None, parts: list[Part]) -> Iterator[Finding]:
+        """What happens to a resource, in all worlds: it comes, goes, or is changed."""
+        before, after = _type(one), _type(other)
+        kind, old, new = before or after, one or {}, other or {}
+        if one is not None and other is not None and before != after:
+            says = f"its type is {after} and was {before}: CloudFormation refuses that; give the new one another id"
+            yield Finding(name, after, "change", old, new, [Cause(Reason(says), Effect.FAILURE, True)])
+            return
+        every, _ = self.parts.worlds((_condition(one), _condition(other)))
+        comes, goes, stays = ([world for world in every if is_there(one, other, world) == there] for there in _THERE)
+        if goes:
+            causes = [self._gone(kind, whole=other is None)]
+            yield Finding(name, kind, "remove", old, new, causes, _when(goes, every))
+        if comes:
+            causes = [Cause(Reason(NEW if one is None else "its condition holds now"), Effect.IN_PLACE, True)]
+            yield Finding(name, kind, "add", old, new, causes, _when(comes, every))
+        if stays and one is not None and other is not None:
+            finding = Finding(name, kind, "change", old, new)
+            for part in parts:
+                finding.causes += self._causes(kind, one, other, part)
+            _beside(finding)
+            if finding.causes or finding.bump:
+                finding.when = "" if not finding.causes else _when(stays, [*stays, *goes])
+                yield finding
+
+    def _gone(self, kind: str, *, whole: bool) -> Cause:
+        says = "it is in the new template no more" if whole else "its condition holds no more"
+        if not facts.renewed_by_design(kind):
+            return Cause(Reason(says), Effect.REMOVAL, True)
+        another = "another one takes the place of such a resource, by design"
+        says += f"; {another}" if kind in self.coming else "; none of its type comes in its place"
+        return Cause(Reason(says), Effect.IN_PLACE, True)
+
+    def _causes(self, kind: str, one: Body, other: Body, part: Part) -> Iterator[Cause]:
+        """What a part of a resource that is there before and after brings about."""
+        names = (part.names[0] | _condition(one), part.names[1] | _condition(other))
+        found, complete = self.parts.worlds(names, self.most)
+        every = [world for world in found if is_there(one, other, world) == (True, True)]
+        before = [worked_out(part.old, self.parts.old, world.old) for world in every]
+        after = [worked_out(part.new, self.parts.new, world.new) for world in every]
+        known: dict[Path, facts.Fact] = {}
+        for was, will in zip(before, after, strict=True) if not part.path else ():
+            for path, fact in facts.between(kind, was, will).items():
+                known[path] = max(fact, known.get(path, fact), key=lambda said: said.update.gravity)
+        for differs in differing(part, before, after, every, complete=complete, resources=self.resources):
+            path, when = differs.path, _when(differs.worlds, every)
+            together = known.get(path[:1])
+            fact = together or facts.fact(kind, path)
+            made = _cause(fact, path, certain=differs.certain, when=when)
+            yield replace(made, worlds=tuple(differs.worlds), while_kept=together is not None)
+        refused = [(world, says) for world, will in zip(every, after, strict=True) if (says := lost(will))]
+        if refused:
+            when = _when([world for world, _ in refused], every)
+            says = f"{refused[0][1]}, so the template is refused"
+            yield Cause(Reason(says, part.path, _MAPPINGS_PAGE), Effect.FAILURE, not when, when)
 
 
-def _type(body: Mapping[str, Any] | None) -> str:
+# Of a resource that comes, goes, and stays: whether it is there before, and after.
+_THERE = ((False, True), (True, False), (True, True))
+
+
+def is_there(one: Body | None, other: Body | None, world: World) -> tuple[bool, bool]:
+    """Whether a resource of these bodies is there in this world, before and after."""
+    both = ((one, world.old), (other, world.new))
+    before, after = (body is not None and truths.get(str(body.get("Condition", "")), True) for body, truths in both)
+    return before, after
+
+
+def _condition(body: Body | None) -> frozenset[str]:
+    own = body.get("Condition") if body is not None else None
+    return frozenset({own} if isinstance(own, str) else ())
+
+
+def _type(body: Body | None) -> str:
     return str(body.get("Type", "")) if body else ""
 
 
-def _is_there(body: Mapping[str, Any] | None, holding: Mapping[str, bool]) -> bool:
-    return body is not None and holding.get(str(body.get("Condition", "")), True)
-
-
-def _changed(
-    name: str,
-    one: Mapping[str, Any],
-    other: Mapping[str, Any],
-    old: Side,
-    new: Side,
-    stays: list[World],
-    names: frozenset[str],
-) -> Finding:
-    """What changes of a resource that is there before and after."""
-    finding = Finding(name, _type(other), "change", one, other)
-    where: dict[Path, list[World]] = {}
-    sure: dict[Path, bool] = {}
-    together: dict[Path, facts.Fact] = {}
-    for world in stays:
-        before = _properties(one, old, world.old)
-        after = _properties(other, new, world.new)
-        for path, fact in facts.between(finding.kind, before, after).items():
-            together[path] = max(fact, together.get(path, fact), key=lambda said: said.update.gravity)
-        for difference in differences(before, after, names):
-            where.setdefault(difference.path, []).append(world)
-            sure[difference.path] = sure.get(difference.path, True) and difference.certain
-    for path, its in where.items():
-        known = together.get(path[:1]) or facts.fact(finding.kind, path)
-        finding.causes.append(_cause(known, path, certain=sure[path], when=_when(its, stays)))
+def _beside(finding: Finding) -> None:
+    """What changes beside the properties."""
     for attribute in _QUIET:
-        if not same(one.get(attribute), other.get(attribute)):
+        if not same(finding.old.get(attribute), finding.new.get(attribute)):
             finding.causes.append(
                 Cause(Reason(f"{attribute} changes, which touches nothing that runs"), Effect.NONE, True)
             )
     _policies(finding)
-    return finding
-
-
-def _properties(body: Mapping[str, Any], side: Side, holding: Mapping[str, bool]) -> Any:
-    mappings = side.mappings()
-    return normal(simplified(body.get("Properties") or {}, side.values, holding, mappings), mappings)
 
 
 def cause(kind: str, path: Path, *, certain: bool = True, when: str = "", through: str = "") -> Cause:

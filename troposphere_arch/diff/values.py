@@ -40,14 +40,16 @@ def is_function(value: Any) -> bool:
 
 
 def same(old: Any, new: Any) -> bool:
-    """Whether two values are the same to CloudFormation, which takes `true` and `"true"` for one."""
+    """Whether two values are the same to CloudFormation, which takes `true`, `"true"` and `"True"` for one."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(map(same, old, new))
     if old is ABSENT or new is ABSENT or isinstance(old, Mapping | list) or isinstance(new, Mapping | list):
         return old is new
-    return _scalar(old) == _scalar(new)
+    if isinstance(old, bool) or isinstance(new, bool):
+        return str(old).lower() == str(new).lower()  # `True` is how YAML and Python write it
+    return str(old) == str(new)
 
 
 def differences(old: Any, new: Any, resources: Container[str] = (), path: Path = ()) -> Iterator[Difference]:
@@ -60,7 +62,7 @@ def differences(old: Any, new: Any, resources: Container[str] = (), path: Path =
     if is_function(old) or is_function(new) or not (_is_tree(old) or _is_tree(new)):
         yield Difference(path, old, new, _is_certain(old, new, resources))
         return
-    if _is_tags(path) and isinstance(old, list) and isinstance(new, list):
+    if is_tags(path) and isinstance(old, list) and isinstance(new, list):
         old, new = _by_key(old), _by_key(new)
         if same(old, new):
             return
@@ -117,10 +119,6 @@ def _is_function_name(name: Any) -> bool:
     return isinstance(name, str) and (name in ("Ref", "Condition") or name.startswith("Fn::"))
 
 
-def _scalar(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _both(kind: Any, old: Any, new: Any) -> bool:
     return isinstance(old, kind) and isinstance(new, kind)
 
@@ -135,7 +133,8 @@ def _children(value: Any) -> Mapping[Any, Any]:
     return dict(enumerate(value)) if isinstance(value, list) else {}
 
 
-def _is_tags(path: Path) -> bool:
+def is_tags(path: Path) -> bool:
+    """Whether a list there is one of tags, which have no order."""
     return bool(path) and path[-1] in ("Tags", "HostedZoneTags", "FileSystemTags", "UserPoolTags")
 
 
