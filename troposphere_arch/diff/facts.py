@@ -34,6 +34,7 @@ __all__ = [
     "holds_data",
     "name_properties",
     "renewed_by_design",
+    "together",
 ]
 
 _BEHAVIOURS = (
@@ -161,6 +162,11 @@ def attribute(kind: str, name: str, changed: Collection[str]) -> Literal["stays"
     return "stays" if steps in _identifiers(schema) or _STAYS.search(steps[-1]) else "may move"
 
 
+def together(kind: str) -> set[str]:
+    """The properties that `between` looks at."""
+    return {name for rows in (supplement.NAMED, supplement.ADDABLE, supplement.ONE_WAY) for name in rows.get(kind, ())}
+
+
 def between(kind: str, before: Any, after: Any) -> dict[Path, Fact]:
     """What only the properties before and after tell together: named items, what is added, switches that stay on.
 
@@ -168,18 +174,27 @@ def between(kind: str, before: Any, after: Any) -> dict[Path, Fact]:
     `before` and `after` are the resource's properties, as far as they are worked out.
     """
     found: dict[Path, Fact] = {}
+    was, will = (one if isinstance(one, Mapping) else {} for one in (before, after))
     for name, named in supplement.NAMED.get(kind, {}).items():
-        old, new = (one.get(name, []) if isinstance(one, Mapping) else [] for one in (before, after))
-        if old != new:
-            found[(name,)] = _of_named(name, named, _by_name(old, named.name), _by_name(new, named.name))
+        old, new = was.get(name, []), will.get(name, [])
+        if old != new and (told := _of_named(kind, name, named, old, new)) is not None:
+            found[(name,)] = told
     for name, page in supplement.ADDABLE.get(kind, {}).items():
         if isinstance(before, Mapping) and isinstance(after, Mapping) and before.get(name) != after.get(name):
             given = Fact(Update.NO_INTERRUPTION, "given where there was none, in place", page)
             found[(name,)] = fact(kind, (name,)) if name in before else given
     for name, page in supplement.ONE_WAY.get(kind, {}).items():
-        old, new = (_is_on(one.get(name)) if isinstance(one, Mapping) else False for one in (before, after))
-        if old and not new:
+        if _is_on(was.get(name)) and not _is_on(will.get(name)):
             found[(name,)] = Fact(Update.NOT_ALLOWED, "can't be turned off again", page)
+    for name, page in supplement.GROWING.get(kind, {}).items():
+        size, other = _number(was.get(name)), _number(will.get(name))
+        if size is not None and other is not None and other < size:
+            found[(name,)] = Fact(Update.NOT_ALLOWED, f"is {other:g} and was {size:g}: to shrink is refused", page)
+    for name, switched in supplement.FIXED_WHILE_ON.get(kind, {}).items():
+        if (told := _of_switched(switched, was.get(name), will.get(name))) is not None:
+            found[(name,)] = told
+    if kind in supplement.VERSIONED and (told := _of_version(supplement.VERSIONED[kind], was, will)) is not None:
+        found[("EngineVersion",)] = told
     return found
 
 
@@ -192,6 +207,17 @@ def _is_on(value: Any) -> bool:
     return str(value).lower() == "true"
 
 
+def _is_off(value: Any) -> bool:
+    return str(value).lower() == "false"
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def _by_name(items: Any, name: str) -> dict[str, Any] | None:
     """The items of a list by their names; None where they can't be told apart before the stack is there."""
     if not isinstance(items, list) or not all(isinstance(one, Mapping) for one in items):
@@ -202,11 +228,13 @@ def _by_name(items: Any, name: str) -> dict[str, Any] | None:
     return dict(zip(names, items, strict=True))
 
 
-def _of_named(name: str, named: supplement.Named, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Fact:
+def _of_named(kind: str, path: str, named: supplement.Named, before: Any, after: Any) -> Fact | None:
+    old, new = _by_name(before, named.name), _by_name(after, named.name)
     if old is None or new is None:
-        return Fact(Update.UNKNOWN, f"the items of {name} can't be told apart before the update", named.page)
+        return Fact(Update.UNKNOWN, f"the items of {path} can't be told apart before the update", named.page)
     gone, come = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
-    for key in sorted(old.keys() & new.keys()):
+    edited = [key for key in sorted(old.keys() & new.keys()) if old[key] != new[key]]
+    for key in edited if not named.free else ():
         fixed = named.fixed or tuple(sorted(old[key].keys() | new[key].keys()))
         if other := [one for one in fixed if old[key].get(one) != new[key].get(one)]:
             says = f"{other[0]} of {key} can't be changed in place"
@@ -216,8 +244,52 @@ def _of_named(name: str, named: supplement.Named, old: dict[str, Any] | None, ne
     if named.at_once is not None and len(gone) + len(come) > named.at_once:
         says = f"{', '.join([*gone, *come])}: only {named.at_once} may come or go with one update"
         return Fact(Update.NOT_ALLOWED, says, named.page)
-    words = [f"{', '.join(come)} is added" if come else "", f"{', '.join(gone)} is taken away" if gone else ""]
-    return Fact(Update.NO_INTERRUPTION, " and ".join(filter(None, words)) or "changed in place", named.page)
+    if named.free and not gone and not come:
+        return None
+    words = [
+        f"{', '.join(come)} is added" if come else "",
+        f"{', '.join(gone)} is taken away{named.leaving}" if gone else "",
+    ]
+    update = Update.SOME_INTERRUPTION if gone and named.leaving else Update.NO_INTERRUPTION
+    told = Fact(update, " and ".join(filter(None, words)) or "changed in place", named.page)
+    inside = fact(kind, (path,)) if named.free and edited else told
+    return max(told, inside, key=lambda one: one.update.gravity)
+
+
+def _of_switched(switched: supplement.Switched, before: Any, after: Any) -> Fact | None:
+    """What is fixed while a switch is on: it must be turned off by itself first."""
+    old, new = (one if isinstance(one, Mapping) else {} for one in (before, after))
+    was, will = old.get(switched.name), new.get(switched.name)
+    if was is None or will is None or was == will or _is_off(old.get(switched.switch)):
+        return None
+    known = _is_on(old.get(switched.switch)) and isinstance(was, str) and isinstance(will, str)
+    says = f"{switched.name} can't be changed while {switched.switch} is true: turn it off in an update before this one"
+    return Fact(Update.NOT_ALLOWED if known else Update.UNKNOWN, says, switched.page)
+
+
+def _of_version(versioned: supplement.Versioned, before: Mapping[str, Any], after: Mapping[str, Any]) -> Fact | None:
+    """An engine goes up, and over a major version only where that is allowed."""
+    old, new = _version(before.get("EngineVersion")), _version(after.get("EngineVersion"))
+    if not old or not new or "DBClusterIdentifier" in after or before.get("Engine") != after.get("Engine"):
+        return None
+    for one, other in zip(old, new, strict=False):
+        if other < one:
+            return Fact(Update.NOT_ALLOWED, "an engine can't go back to an older version", versioned.downgrade)
+        if other > one:
+            break
+    two_parts = str(after.get("Engine")) in ("mysql", "mariadb")
+    parts = 2 if two_parts and min(len(old), len(new)) > 1 else 1
+    allowed = after.get("AllowMajorVersionUpgrade", False)
+    if not versioned.major or old[:parts] == new[:parts] or _is_on(allowed):
+        return None
+    says = "another major version is refused unless AllowMajorVersionUpgrade is true"
+    return Fact(Update.NOT_ALLOWED if _is_off(allowed) else Update.UNKNOWN, says, versioned.major)
+
+
+def _version(written: Any) -> list[int]:
+    """The numbers that a version begins with, of `8.0.mysql_aurora.3.04.0` 8 and 0; none where it is not known."""
+    found = re.match(r"\d{1,9}(\.\d{1,9})*", str(written)) if isinstance(written, str | int | float) else None
+    return [int(one) for one in found[0].split(".")] if found else []
 
 
 def _known(kind: str) -> str:
