@@ -165,6 +165,10 @@ def test_a_page_of_the_guide_is_read() -> None:
         ("AWS::EC2::Instance", ("InstanceType",), Update.MAY_REPLACE),
         ("AWS::Cognito::UserPool", ("UsernameAttributes", 0), Update.NOT_ALLOWED),
         ("AWS::KMS::Key", ("KeySpec",), Update.NOT_ALLOWED),
+        ("AWS::Logs::LogGroup", ("LogGroupClass",), Update.NOT_ALLOWED),
+        ("AWS::SSM::Parameter", ("Type",), Update.NOT_ALLOWED),
+        ("AWS::Neptune::DBCluster", ("EngineVersion",), Update.SOME_INTERRUPTION),
+        ("AWS::SecretsManager::Secret", ("GenerateSecretString", "ExcludeCharacters"), Update.SOME_INTERRUPTION),
         ("AWS::DynamoDB::Table", ("KeySchema", 0, "AttributeName"), Update.REPLACEMENT),
         ("AWS::EMR::Cluster", ("Instances", "MasterInstanceGroup", "InstanceType"), Update.REPLACEMENT),
         ("AWS::Lambda::Version", ("Description",), Update.REPLACEMENT),
@@ -291,10 +295,132 @@ def test_object_lock_stays_on() -> None:
     assert facts.between("AWS::S3::Bucket", on, {})[("ObjectLockEnabled",)].update is Update.NOT_ALLOWED
 
 
+MUST_TURN_OFF = "AttributeName can't be changed while Enabled is true: turn it off in an update before this one"
+
+
+@pytest.mark.parametrize("kind", ["AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"])
+@pytest.mark.parametrize(
+    ("before", "after", "update"),
+    [
+        ({"AttributeName": "a", "Enabled": True}, {"AttributeName": "b", "Enabled": "true"}, Update.NOT_ALLOWED),
+        ({"AttributeName": "a", "Enabled": True}, {"AttributeName": "b", "Enabled": False}, Update.NOT_ALLOWED),
+        ({"AttributeName": "a", "Enabled": {"Ref": "P"}}, {"AttributeName": "b", "Enabled": True}, Update.UNKNOWN),
+        ({"AttributeName": {"Ref": "P"}, "Enabled": True}, {"AttributeName": "b", "Enabled": True}, Update.UNKNOWN),
+        ({"AttributeName": "a", "Enabled": False}, {"AttributeName": "b", "Enabled": True}, None),
+        ({"AttributeName": "a", "Enabled": True}, {"Enabled": False}, None),
+        ({"AttributeName": "a", "Enabled": True}, None, None),
+        (None, {"AttributeName": "a", "Enabled": True}, None),
+    ],
+)
+def test_what_is_fixed_while_a_switch_is_on(kind: str, before: Any, after: Any, update: Update | None) -> None:
+    name = "TimeToLiveSpecification"
+    found = facts.between(kind, {name: before}, {name: after})
+    assert {path: (one.update, one.says) for path, one in found.items()} == (
+        {(name,): (update, MUST_TURN_OFF)} if update else {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "update", "says"),
+    [
+        (["a"], ["a", "b"], Update.NO_INTERRUPTION, "b is added"),
+        (["a", "b"], ["a"], Update.SOME_INTERRUPTION, "b is taken away, with the copy of the data that is there"),
+        (["a"], ["a", "b", "c"], Update.NOT_ALLOWED, "b, c: only 1 may come or go with one update"),
+        (["a", "b"], ["a", "c"], Update.NOT_ALLOWED, "b, c: only 1 may come or go with one update"),
+    ],
+)
+def test_replicas_come_and_go_one_at_a_time(before: list[str], after: list[str], update: Update, says: str) -> None:
+    old, new = ({"Replicas": [{"Region": region} for region in some]} for some in (before, after))
+    found = facts.between("AWS::DynamoDB::GlobalTable", old, new)[("Replicas",)]
+    assert found.update is update
+    assert found.says == says
+
+
+def test_a_replica_that_stays_goes_by_its_own_rows() -> None:
+    small, large = ({"Region": "a", "TableClass": one} for one in ("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
+    kind = "AWS::DynamoDB::GlobalTable"
+    assert facts.between(kind, {"Replicas": [small]}, {"Replicas": [large]}) == {}
+    both = facts.between(kind, {"Replicas": [small]}, {"Replicas": [large, {"Region": "b"}]})
+    assert both[("Replicas",)] == fact(kind, ("Replicas",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "before", "after", "shrinks"),
+    [
+        ("AWS::RDS::DBInstance", "AllocatedStorage", "100", "50", True),
+        ("AWS::RDS::DBInstance", "AllocatedStorage", 50, "100", False),
+        ("AWS::RDS::DBInstance", "AllocatedStorage", {"Ref": "P"}, 50, False),
+        ("AWS::EC2::Volume", "Size", 100, 50, True),
+        ("AWS::EC2::Volume", "Size", 100, None, False),
+        ("AWS::EC2::Volume", "Size", "many", 50, False),
+    ],
+)
+def test_what_grows_in_place_never_shrinks(kind: str, name: str, before: Any, after: Any, shrinks: bool) -> None:
+    found = facts.between(kind, {name: before}, {name: after})
+    assert [one.update for one in found.values()] == ([Update.NOT_ALLOWED] if shrinks else [])
+
+
+BACK = "an engine can't go back to an older version"
+MUST_ALLOW = "another major version is refused unless AllowMajorVersionUpgrade is true"
+
+
+@pytest.mark.parametrize(
+    ("engine", "before", "after", "more", "told"),
+    [
+        ("mysql", "8.0.35", "5.7.44", {}, BACK),
+        ("mysql", "8.0.35", "8.0.34", {}, BACK),
+        ("mysql", "8.0.35", "8.0", {}, None),
+        ("mysql", "8.0.35", "8.0.36", {}, None),
+        ("mysql", "5.7.44", "8.0.35", {}, MUST_ALLOW),
+        ("mysql", "8.0", "8.4", {"AllowMajorVersionUpgrade": "false"}, MUST_ALLOW),
+        ("mysql", "8.0", "8.4", {"AllowMajorVersionUpgrade": True}, None),
+        ("mariadb", "10.6.1", "10.11.2", {}, MUST_ALLOW),
+        ("postgres", "15.4", "15.5", {}, None),
+        ("postgres", "15.4", "16.1", {}, MUST_ALLOW),
+        ("postgres", "16", "15.4", {"AllowMajorVersionUpgrade": True}, BACK),
+        ("sqlserver-ex", "15.00.4073.23.v1", "16.00.4085.2.v1", {}, MUST_ALLOW),
+        ("oracle-ee", "19.0.0.0.ru-2023-01.rur-2023-01.r1", "19.0.0.0.ru-2023-04.rur-2023-04.r1", {}, None),
+        ("aurora-mysql", "8.0", "5.7", {"DBClusterIdentifier": "c"}, None),
+        ("mysql", {"Ref": "P"}, "5.7", {}, None),
+        ("mysql", "8.0", "latest", {}, None),
+    ],
+)
+def test_an_engine_goes_up(engine: str, before: Any, after: Any, more: dict[str, Any], told: str | None) -> None:
+    old, new = ({"Engine": engine, "EngineVersion": one, **more} for one in (before, after))
+    found = facts.between("AWS::RDS::DBInstance", old, new)
+    assert {path: (one.update, one.says) for path, one in found.items()} == (
+        {("EngineVersion",): (Update.NOT_ALLOWED, told)} if told else {}
+    )
+    # A cluster is allowed the major version by CloudFormation itself.
+    cluster = facts.between("AWS::RDS::DBCluster", old, new)
+    assert [one.says for one in cluster.values()] == ([BACK] if told == BACK else [])
+
+
+def test_a_major_version_that_may_be_allowed_is_not_known() -> None:
+    allowed = {"Engine": "mysql", "AllowMajorVersionUpgrade": {"Ref": "P"}}
+    old, new = ({**allowed, "EngineVersion": one} for one in ("5.7", "8.0"))
+    assert facts.between("AWS::RDS::DBInstance", old, new)[("EngineVersion",)].update is Update.UNKNOWN
+
+
+def test_whatever_is_told_together_is_looked_at_together() -> None:
+    tables = (supplement.NAMED, supplement.ADDABLE, supplement.ONE_WAY, supplement.GROWING, supplement.FIXED_WHILE_ON)
+    for rows in tables:
+        for kind, names in rows.items():
+            assert facts.together(kind).issuperset(names)
+    for kind in supplement.VERSIONED:
+        assert {"Engine", "EngineVersion", "AllowMajorVersionUpgrade"} <= facts.together(kind)
+    assert facts.together("AWS::SQS::Queue") == set()
+
+
 @pytest.mark.parametrize("other", [None, [], "text", {"Ref": "X"}])
 def test_properties_that_are_none_are_borne(other: Any) -> None:
     facts.between("AWS::DynamoDB::Table", other, _table())
     facts.between("AWS::S3::Bucket", {"ObjectLockEnabled": True}, other)
+    for kind in (*supplement.GROWING, *supplement.FIXED_WHILE_ON, *supplement.VERSIONED):
+        told = dict.fromkeys(facts.together(kind), other)
+        facts.between(kind, told, {})
+        facts.between(kind, {}, told)
+        facts.between(kind, other, told)
 
 
 # Names, attributes, data.
@@ -366,6 +492,8 @@ def test_what_becomes_of_an_attribute(kind: str, name: str, changed: list[str], 
 def test_what_holds_data() -> None:
     assert all(facts.holds_data(kind) for kind in HOLDS_DATA)
     assert all(facts.can_snapshot(kind) == can for kind, can in HOLDS_DATA.items())
+    assert all(facts.holds_data(kind) for kind in supplement.ALSO_HOLD_DATA)
+    assert facts.holds_data("AWS::MSK::Cluster") and facts.holds_data("AWS::S3Vectors::VectorBucket")
     assert facts.holds_data("AWS::Timestream::Table") and not facts.can_snapshot("AWS::Timestream::Table")
     assert not facts.holds_data("AWS::Lambda::Function") and not facts.holds_data("Custom::Anything")
 
@@ -400,12 +528,16 @@ def test_a_name_is_a_property_that_can_not_be_changed(kind: str) -> None:
 
 
 def test_every_type_of_the_supplement_exists_and_every_page_is_an_address_of_aws() -> None:
-    tables = (supplement.MOVING, supplement.NAMED, supplement.ONE_WAY, supplement.RENEWED)
+    tables = (supplement.MOVING, supplement.NAMED, supplement.ONE_WAY, supplement.RENEWED, supplement.GROWING)
+    tables = (*tables, supplement.FIXED_WHILE_ON, supplement.VERSIONED)
     kinds = {kind for table in tables for kind in table} | supplement.ALSO_HOLD_DATA | supplement.SNAPSHOTS
     assert not [kind for kind in sorted(kinds) if facts._schema(kind) is None]
     pages = {one.page for moving in supplement.MOVING.values() for one in moving.values()}
     pages |= {one.page for named in supplement.NAMED.values() for one in named.values()}
     pages |= {page for ways in supplement.ONE_WAY.values() for page in ways.values()}
+    pages |= {page for sizes in supplement.GROWING.values() for page in sizes.values()}
+    pages |= {one.page for switched in supplement.FIXED_WHILE_ON.values() for one in switched.values()}
+    pages |= {page for one in supplement.VERSIONED.values() for page in (one.downgrade, one.major) if page}
     pages |= set(supplement.RENEWED.values()) | {supplement.NAMES_PAGE}
     assert not [page for page in pages if not page.startswith(PAGE) or not page.endswith(".html")]
 

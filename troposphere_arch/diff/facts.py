@@ -47,6 +47,10 @@ _STAYS = re.compile(
     r"|SecurityGroup|NetworkAcl|NameServers|Alias|Owner|Region|Secret|SerialNumber)$"
     r"|^(Creat\w*|SecretAccessKey|CloudFrontDistribution|ProviderType|CertificateAuthorityData|DnsEntries)$"
 )
+# What decides together whether another version of an engine is taken.
+_OF_A_VERSION = ("AllowMajorVersionUpgrade", "DBClusterIdentifier", "Engine", "EngineVersion")
+# What says which version an engine goes to, and whether it may.
+_VERSION = {"AllowMajorVersionUpgrade", "DBClusterIdentifier", "Engine", "EngineVersion"}
 # The regions whose list of types is asked first; the others know types that this one lacks.
 _FIRST = "us-east-1.json"
 
@@ -164,11 +168,14 @@ def attribute(kind: str, name: str, changed: Collection[str]) -> Literal["stays"
 
 def together(kind: str) -> set[str]:
     """The properties that `between` looks at."""
-    return {name for rows in (supplement.NAMED, supplement.ADDABLE, supplement.ONE_WAY) for name in rows.get(kind, ())}
+    rows = (supplement.NAMED, supplement.ADDABLE, supplement.ONE_WAY, supplement.GROWING, supplement.FIXED_WHILE_ON)
+    return {name for some in rows for name in some.get(kind, ())} | (
+        _VERSION if kind in supplement.VERSIONED else set()
+    )
 
 
 def between(kind: str, before: Any, after: Any) -> dict[Path, Fact]:
-    """What only the properties before and after tell together: named items, what is added, switches that stay on.
+    """What only the properties before and after tell together: named items, what is added, sizes, switches, versions.
 
     Gives a fact for each of these that differs, by its path; it goes before what `fact` says of any path in it.
     `before` and `after` are the resource's properties, as far as they are worked out.

@@ -21,27 +21,59 @@ _UPDATE_POLICY = f"{REFERENCE}/aws-attribute-updatepolicy.html"
 _INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.html"
 _LOCAL_INDEXES = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html"
 _OBJECT_LOCK = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html"
+_RDS_STORAGE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.ModifyingExisting.ScalingUp.html"
+_RDS_UPGRADE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.MySQL.html"
+_NEPTUNE = "https://docs.aws.amazon.com/neptune/latest/userguide/engine-maintenance-management.html"
+_VOLUME = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVolume.html"
+_LOG_GROUP = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html"
+_PUT_PARAMETER = "https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html"
 _CUSTOM = f"{_GUIDE}/crpg-ref-requesttypes-update.html"
 
 # Types that hold data besides those of which E9010 demands retention: found in templates that are not ours.
 ALSO_HOLD_DATA = {
+    "AWS::APS::Workspace",
+    "AWS::Backup::LogicallyAirGappedBackupVault",
+    "AWS::Cassandra::Keyspace",
     "AWS::Cassandra::Table",
+    "AWS::CloudTrail::EventDataStore",
+    "AWS::CodeArtifact::Repository",
     "AWS::CodeCommit::Repository",
     "AWS::DSQL::Cluster",
+    "AWS::DirectoryService::MicrosoftAD",
+    "AWS::DirectoryService::SimpleAD",
     "AWS::DocDBElastic::Cluster",
+    "AWS::ECR::PublicRepository",
     "AWS::ECR::Repository",
+    "AWS::ElastiCache::ServerlessCache",
     "AWS::Elasticsearch::Domain",
+    "AWS::FSx::Snapshot",
     "AWS::FSx::Volume",
+    "AWS::HealthImaging::Datastore",
     "AWS::HealthLake::FHIRDatastore",
+    "AWS::Lightsail::Bucket",
     "AWS::Lightsail::Database",
     "AWS::Lightsail::Disk",
+    "AWS::Lightsail::Instance",
+    "AWS::MSK::Cluster",
+    "AWS::MSK::ServerlessCluster",
     "AWS::MemoryDB::Cluster",
     "AWS::NeptuneGraph::Graph",
+    "AWS::Omics::ReferenceStore",
+    "AWS::Omics::SequenceStore",
+    "AWS::OpenSearchServerless::Collection",
     "AWS::QLDB::Ledger",
     "AWS::RedshiftServerless::Namespace",
     "AWS::S3Express::DirectoryBucket",
+    "AWS::S3Outposts::Bucket",
     "AWS::S3Tables::Table",
+    "AWS::S3Tables::TableBucket",
+    "AWS::S3Vectors::Index",
+    "AWS::S3Vectors::VectorBucket",
+    "AWS::SDB::Domain",
+    "AWS::Timestream::InfluxDBCluster",
+    "AWS::Timestream::InfluxDBInstance",
     "AWS::Timestream::Table",
+    "AWS::WorkSpaces::Workspace",
 }
 # Types that CloudFormation takes a snapshot of when it is told to, also those that hold nothing for long.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
@@ -276,6 +308,7 @@ UPDATES: dict[str, dict[str, Row]] = {
     },
     "AWS::Lightsail::Database": {"BackupRetention": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
     "AWS::LakeFormation::Resource": {"UseServiceLinkedRole": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
+    "AWS::Logs::LogGroup": {"LogGroupClass": (_FAILS, _SETTLED, _LOG_GROUP)},
     "AWS::MWAA::Environment": dict.fromkeys(
         (
             "AirflowConfigurationOptions",
@@ -306,6 +339,7 @@ UPDATES: dict[str, dict[str, Row]] = {
     "AWS::Neptune::DBCluster": {
         "BackupRetentionPeriod": (_INTERRUPTS, "may interrupt the cluster"),
         "DBClusterParameterGroupName": (_INTERRUPTS, "instances may restart"),
+        "EngineVersion": (_INTERRUPTS, "all instances restart", _NEPTUNE),
         "PreferredBackupWindow": (_INTERRUPTS, "may interrupt the cluster"),
     },
     "AWS::Neptune::DBClusterParameterGroup": {"Parameters": (_INTERRUPTS, "instances may restart")},
@@ -356,6 +390,9 @@ UPDATES: dict[str, dict[str, Row]] = {
         ("Attachments", "Content", "DocumentFormat", "Requires", "TargetType", "VersionName"),
         (_MAY, "is replaced, unless UpdateMethod is NewVersion"),
     ),
+    "AWS::SSM::Parameter": {
+        "Type": (_FAILS, "the type of a parameter can't be changed; make one of another name", _PUT_PARAMETER),
+    },
     "AWS::SageMaker::Domain": dict.fromkeys(
         (
             "DefaultSpaceSettings/JupyterServerAppSettings/DefaultResourceSpec",
@@ -375,6 +412,12 @@ UPDATES: dict[str, dict[str, Row]] = {
         "VolumeSizeInGB": (_INTERRUPTS, "the notebook is stopped and started"),
     },
     "AWS::SageMaker::Workteam": {"MemberDefinitions/CognitoMemberDefinition/CognitoUserPool": (_MAY, _DISPUTED)},
+    "AWS::SecretsManager::Secret": {
+        "GenerateSecretString": (
+            _INTERRUPTS,
+            "another value is made; a database that was given the old one keeps that",
+        ),
+    },
     "AWS::ServiceCatalog::PortfolioShare": {"AcceptLanguage": (_MAY, _DISPUTED)},
     "AWS::ServiceDiscovery::Service": {
         "DnsConfig/DnsRecords/Type": (_FAILS, "the type of a record can't be changed; make another service"),
@@ -400,8 +443,9 @@ UPDATES: dict[str, dict[str, Row]] = {
 class Named:
     """A list whose items have names: which may come, go or change, and how many with one update.
 
-    `fixed` are the properties of an item that can't be changed while it keeps its name (none given: all of them), and
-    `otherwise` what happens when one is, in a word.
+    `fixed` are the properties of an item that can't be changed while it keeps its name (none given: all of them, or
+    with `free` none), and `otherwise` what happens when one is, in a word. `leaving` is what goes with an item that is
+    taken away, in words: that interrupts those who use it.
     """
 
     name: str
@@ -410,6 +454,8 @@ class Named:
     removable: bool = True
     at_once: int | None = None
     otherwise: str = _FAILS
+    free: bool = False
+    leaving: str = ""
 
 
 _ATTRIBUTES = {
@@ -424,6 +470,13 @@ NAMED: dict[str, dict[str, Named]] = {
     "AWS::DynamoDB::GlobalTable": {
         "AttributeDefinitions": _ATTRIBUTES["globaltable"],
         "GlobalSecondaryIndexes": _ONE_INDEX,
+        "Replicas": Named(
+            "Region",
+            f"{REFERENCE}/aws-resource-dynamodb-globaltable.html",
+            at_once=1,
+            free=True,
+            leaving=", with the copy of the data that is there",
+        ),
     },
     "AWS::DynamoDB::Table": {"AttributeDefinitions": _ATTRIBUTES["table"], "GlobalSecondaryIndexes": _ONE_INDEX},
 }
@@ -432,6 +485,48 @@ NAMED: dict[str, dict[str, Named]] = {
 ONE_WAY: dict[str, dict[str, str]] = {
     "AWS::Cassandra::Keyspace": {"ClientSideTimestampsEnabled": f"{REFERENCE}/aws-resource-cassandra-keyspace.html"},
     "AWS::S3::Bucket": {"ObjectLockEnabled": _OBJECT_LOCK},
+}
+
+# Sizes that can grow in place, and never shrink.
+GROWING: dict[str, dict[str, str]] = {
+    "AWS::EC2::Volume": {"Size": _VOLUME},
+    "AWS::RDS::DBInstance": {"AllocatedStorage": _RDS_STORAGE},
+}
+
+
+@dataclass(frozen=True)
+class Switched:
+    """In a property, what can't be changed while a switch beside it is on."""
+
+    name: str
+    switch: str
+    page: str
+
+
+FIXED_WHILE_ON: dict[str, dict[str, Switched]] = {
+    f"AWS::DynamoDB::{kind}": {
+        "TimeToLiveSpecification": Switched(
+            "AttributeName",
+            "Enabled",
+            f"{REFERENCE}/aws-properties-dynamodb-{kind.lower()}-timetolivespecification.html",
+        )
+    }
+    for kind in ("GlobalTable", "Table")
+}
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """The pages that say that an engine never goes back, and that a major version must be allowed (empty: need not)."""
+
+    downgrade: str
+    major: str = ""
+
+
+# Of a cluster, CloudFormation allows the major version by itself: the type has no property for it.
+VERSIONED = {
+    "AWS::RDS::DBCluster": Versioned(_RDS_UPGRADE),
+    "AWS::RDS::DBInstance": Versioned(_RDS_UPGRADE, f"{REFERENCE}/aws-resource-rds-dbinstance.html"),
 }
 
 # What can be given in place where there was none; once it is there, it goes by the rows above and the schema.
