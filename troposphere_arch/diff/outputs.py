@@ -15,11 +15,12 @@ from ..evaluate import ABSENT, simplified
 from . import facts
 from .model import Bump, Change, Effect, Path, Section, Template
 from .normal import normal
+from .parts import size
 from .spelled import shown, spelled
 from .spreading import Moved
 from .telling import USER_GUIDE, Told, Values, mapping, pairs, section, side
 from .values import Reference, differences, references, same
-from .worlds import Side, conditions_in, worlds
+from .worlds import Side, affordable, conditions_in, some_worlds
 
 _OUTPUTS = f"{USER_GUIDE}/outputs-section-structure.html"
 _EXPORTS = f"{USER_GUIDE}/using-cfn-stack-exports.html"
@@ -61,7 +62,7 @@ def moving(old: Side, new: Side, moves: Moving) -> dict[str, Moved]:
     resources = section(new.template, "Resources")
     found = {str(name): Moved(True, "it is gone", True) for name in before if name not in after}
     for name in before.keys() & after.keys():
-        both = _values(mapping(before[name]), mapping(after[name]), old, new)
+        both, unknown = _values(mapping(before[name]), mapping(after[name]), old, new)
         differ = [(one, other) for one, other in both if one is not other and not same(one, other)]
         if differ:
             sure = len(differ) == len(both) and all(
@@ -69,7 +70,7 @@ def moving(old: Side, new: Side, moves: Moving) -> dict[str, Moved]:
             )
             elsewhere = any(_leads(one, old.template) != _leads(other, new.template) for one, other in differ)
             found[str(name)] = Moved(sure, "it has another value", elsewhere)
-        moved = _moved([other for _, other in both], moves)
+        moved = _moved([other for _, other in both], moves) or (None if differ else unknown)
         if moved is not None and (name not in found or (moved.certain, moved.elsewhere) > (found[name].certain, False)):
             found[str(name)] = moved
     return found
@@ -109,12 +110,12 @@ def _unexported(told: Told, says: str, path: Path) -> None:
 def _renamed_export(told: Told, exports: list[Any], old: Side, new: Side, moves: Moving) -> None:
     """An export under another name is another export, and the old one goes."""
     names = [{"Value": mapping(one).get("Name")} for one in exports]
-    both = _values(names[0], names[1], old, new)
+    both, unknown = _values(names[0], names[1], old, new)
     changed = [(one, other) for one, other in both if _spelled(one, old) != _spelled(other, new)]
     if changed:
         was, will = (shown(spelled(one)) for one in changed[0])
         _unexported(told, f"its export is called {will} instead of {was}", ("Export", "Name"))
-    elif moved := _moved([other for _, other in both], moves):
+    elif moved := _moved([other for _, other in both], moves) or unknown:
         _unexported(told, f"its export may be called otherwise, because {moved.why}", ("Export", "Name"))
 
 
@@ -122,18 +123,26 @@ def _spelled(value: Any, side: Side) -> str:
     return spelled(normal(value, side.mappings()))
 
 
-def _values(before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side) -> list[tuple[Any, Any]]:
-    """The value of an output before and after, in each world in which a running stack can be."""
-    names = [conditions_in(one.get("Value")) | _own_condition(one) for one in (before, after)]
-    found = worlds(old, new, *names)
-    return [(_value(before, old, world.old), _value(after, new, world.new)) for world in found]
+def _values(
+    before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side
+) -> tuple[list[tuple[Any, Any]], Moved | None]:
+    """The value of an output before and after, in each world in which a running stack can be.
+
+    With them, that it may be another one in others, where there are more than can be looked at.
+    """
+    was, will = (conditions_in(one.get("Value")) | _own_condition(one) for one in (before, after))
+    work = (size(before) + size(after)) * len(section(new.template, "Outputs"))
+    found, complete = some_worlds(old, new, was, will, affordable(work))
+    both = [(_value(before, old, world.old), _value(after, new, world.new)) for world in found]
+    alike = complete or same(before.get("Value", ABSENT), after.get("Value", ABSENT))
+    return both, None if alike else Moved(False, "it hangs on more conditions than can be looked at", elsewhere=True)
 
 
 def _changed_value(
     told: Told, before: Mapping[Any, Any], after: Mapping[Any, Any], old: Side, new: Side, moves: Moving
 ) -> None:
     """What becomes of the value in each world in which a running stack can be."""
-    both = _values(before, after, old, new)
+    both, unknown = _values(before, after, old, new)
     differ = [(one, other) for one, other in both if one is not other and not same(one, other)]
     goes = [one for one, other in differ if other is ABSENT]
     comes = [other for one, other in differ if one is ABSENT]
@@ -163,7 +172,7 @@ def _changed_value(
         else:
             bump = Bump.MAJOR if elsewhere else Bump.PATCH
             told.tell(says, bump, Effect.IN_PLACE, certain=certain, path=("Value",), source=_OUTPUTS)
-    moved = _moved([other for _, other in both if other is not ABSENT], moves)
+    moved = _moved([other for _, other in both if other is not ABSENT], moves) or (None if differ else unknown)
     if moved is not None and not (changed and (exported or elsewhere)):
         says = f"its value {'is' if moved.certain else 'may be'} another one, because {moved.why}"
         if exported:

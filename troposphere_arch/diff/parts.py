@@ -8,7 +8,7 @@ it, and one that is the same in any world on none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,7 @@ from ..evaluate import ABSENT, simplified
 from .model import Path
 from .normal import normal
 from .values import differences, is_function, is_tags, references, same
-from .worlds import MOST, Side, World, conditions_in, formula, some_worlds
-
-# Values that are worked out for one diff, in all worlds of all parts: half a second. Where conditions are so many that
-# there would be more, fewer worlds are looked at.
-_MOST_WORK = 120_000
-_FEWEST = 4  # worlds of one part: all conditions hold, none does, and all but one or only one
+from .worlds import MOST, Side, World, affordable, conditions_in, formula, some_worlds
 
 Names = tuple[frozenset[str], frozenset[str]]
 """Conditions of the old template, and of the new one."""
@@ -29,7 +24,7 @@ Names = tuple[frozenset[str], frozenset[str]]
 
 @dataclass(frozen=True)
 class Part:
-    """Two values that are worked out together; either may be `ABSENT`. `size` is how much there is in them."""
+    """Two values that are worked out together; either may be `ABSENT`. `size` is what each world more takes."""
 
     path: Path
     old: Any
@@ -110,10 +105,9 @@ class Parts:
         return self._worlds[(names, most)]
 
 
-def most_worlds(parts: Collection[Part]) -> int:
-    """How many worlds there is time for, if all of these are to be worked out."""
-    work = sum(part.size for part in parts if any(part.names))
-    return max(_FEWEST, min(MOST, _MOST_WORK // max(work, 1)))
+def most_worlds(parts: Iterable[Part]) -> int:
+    """How many worlds of each there is time for, if all of these are to be worked out."""
+    return affordable(sum(part.size for part in parts))
 
 
 def worked_out(value: Any, side: Side, truths: Mapping[str, bool]) -> Any:
@@ -144,7 +138,7 @@ def differing(
 
 def _part(path: Path, old: Any, new: Any) -> Part:
     names = (frozenset(conditions_in(old)), frozenset(conditions_in(new)))
-    return Part(path, old, new, names, _size(old) + _size(new))
+    return Part(path, old, new, names, size(old) + size(new) if any(names) else 0)
 
 
 def _are_mappings(old: Any, new: Any) -> bool:
@@ -164,10 +158,7 @@ def _shift(old: list[Any], new: list[Any]) -> bool:
 
 
 def _may_vanish(value: Any) -> bool:
-    if not is_function(value):
-        return False
-    ((name, argument),) = value.items()
-    return name == "Fn::If" or (name == "Ref" and argument == "AWS::NoValue")
+    return is_function(value) and ("Fn::If" in value or value == {"Ref": "AWS::NoValue"})
 
 
 def _has_mapping(value: Any) -> bool:
@@ -176,7 +167,8 @@ def _has_mapping(value: Any) -> bool:
     return isinstance(value, list) and any(map(_has_mapping, value))
 
 
-def _size(value: Any) -> int:
+def size(value: Any) -> int:
+    """How much there is in a value: itself, and all that is in it."""
     if isinstance(value, Mapping):
-        return 1 + sum(map(_size, value.values()))
-    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+        return 1 + sum(map(size, value.values()))
+    return 1 + sum(map(size, value)) if isinstance(value, list) else 1

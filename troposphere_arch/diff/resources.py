@@ -93,7 +93,8 @@ class Finding:
     @property
     def certain(self) -> bool:
         """Whether the worst is sure to come about."""
-        return not self.when and any(cause.certain and cause.effect == self.effect for cause in self.causes)
+        worst = self.effect
+        return not self.when and any(cause.certain and cause.effect == worst for cause in self.causes)
 
     def paths(self) -> set[Path]:
         """The properties that change."""
@@ -127,6 +128,7 @@ class _Looking:
     resources: frozenset[str]
     most: int = 1
     coming: Collection[str] = ()
+    staying: dict[Any, tuple[list[World], bool]] = field(default_factory=dict)
 
     def is_untouched(self, one: Body | None, other: Body | None) -> bool:
         """Whether a resource of these bodies is the same before and after, as far as it is up to itself."""
@@ -178,9 +180,7 @@ class _Looking:
 
     def _causes(self, kind: str, one: Body, other: Body, part: Part) -> Iterator[Cause]:
         """What a part of a resource that is there before and after brings about."""
-        names = (part.names[0] | _condition(one), part.names[1] | _condition(other))
-        found, complete = self.parts.worlds(names, self.most)
-        every = [world for world in found if is_there(one, other, world) == (True, True)]
+        every, complete = self._staying(_condition(one), _condition(other), part.names)
         before = [worked_out(part.old, self.parts.old, world.old) for world in every]
         after = [worked_out(part.new, self.parts.new, world.new) for world in every]
         known: dict[Path, facts.Fact] = {}
@@ -198,6 +198,17 @@ class _Looking:
             when = _when([world for world, _ in refused], every)
             says = f"{refused[0][1]}, so the template is refused"
             yield Cause(Reason(says, part.path, _MAPPINGS_PAGE), Effect.FAILURE, not when, when)
+
+    def _staying(
+        self, one: frozenset[str], other: frozenset[str], names: tuple[frozenset[str], frozenset[str]]
+    ) -> tuple[list[World], bool]:
+        """The worlds of some conditions in which a resource under these of its own is there before and after."""
+        key = (one, other, names)
+        if key not in self.staying:
+            found, complete = self.parts.worlds((names[0] | one, names[1] | other), self.most)
+            every = [w for w in found if all(w.old[name] for name in one) and all(w.new[name] for name in other)]
+            self.staying[key] = (every, complete)
+        return self.staying[key]
 
 
 # Of a resource that comes, goes, and stays: whether it is there before, and after.
@@ -303,7 +314,8 @@ def settled(finding: Finding) -> Change:
         bump = max(bump, Bump.PATCH)
     else:
         bump = max(bump, _BUMPS[effect], Bump.MINOR if finding.action == "add" else Bump.NONE)
-    whens = {cause.when for cause in finding.causes if cause.effect == finding.effect}
+    worst = finding.effect
+    whens = {cause.when for cause in finding.causes if cause.effect == worst}
     when = finding.when or (next(iter(whens)) if len(whens) == 1 else "")
     return Change(
         Section.RESOURCES,

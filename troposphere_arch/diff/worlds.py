@@ -18,10 +18,13 @@ from .model import Template
 
 MOST = 512
 """Worlds that are looked at together; where there would be more, each condition is taken to stand by itself."""
+# Values that are worked out for one diff, in all worlds of all that differs, so that it takes less than a second.
+_MOST_WORK = 120_000
+_FEWEST = 4  # all conditions hold, none does, all but one, only one
 
 _OTHER = None  # what stands for every value of a parameter that no formula names
 _DEEPEST = 100  # conditions that name others, which name others; what is deeper is taken to stand by itself
-_LARGEST = 1_000  # parts of a formula; a condition with more of them is taken to stand by itself
+_LARGEST = 300  # parts of a formula; a condition with more of them is taken to stand by itself
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,11 @@ def some_worlds(
         if truths not in found:
             found[truths] = _world(formulas, truths)
     return list(found.values()), True
+
+
+def affordable(work: int) -> int:
+    """How many worlds there is time for, when there are so many values to be worked out in each."""
+    return max(_FEWEST, min(MOST, _MOST_WORK // max(work, 1)))
 
 
 def _world(formulas: Mapping[tuple[str, str], Formula], truths: Iterable[bool]) -> World:
