@@ -30,7 +30,7 @@ from troposphere_arch.diff.parsing import parse
 pytestmark = [pytest.mark.xdist_group("packages"), needs("npm")]
 
 # What was measured. Each refusal was looked up in its file, and is true of it.
-EVERY = {"read": 813, "macro": 81, "names nothing": 38, "other": 82}
+EVERY = {"read": 812, "macro": 81, "names nothing": 38, "other": 83}
 PUBLISHED = {"read": 417, "macro": 2, "names nothing": 3, "other": 16}
 # Of those that are published: what the line says, and whose it is.
 REFUSED = {

@@ -275,6 +275,7 @@ Resources:
         ("Properties: {A: !Ref [a]}", "the Ref at Resources.Queue.Properties.A has not the arguments"),
         ("Properties: {A: !GetAtt Topic}", "the Fn::GetAtt at Resources.Queue.Properties.A has not the arguments"),
         ("Properties: {A: !If [IsBig, a]}", "the Fn::If at Resources.Queue.Properties.A has not the arguments"),
+        ("Properties: {A: !Equals [a]}", "Fn::Equals at Resources.Queue.Properties.A must have two values"),
         ("Properties: {A: !Concat [a]}", "uses Fn::Concat, and there is no such function"),
         ("Properties: {A: !RefAll x}", "uses Fn::RefAll, and there is no such function"),
         ("Properties: {A: !ToJsonString [a]}", "uses Fn::ToJsonString, and there is no Transform"),
@@ -290,6 +291,21 @@ def test_a_name_that_leads_nowhere_is_told_with_its_place(queue: str, words: str
     [
         ("Conditions: {A: !Equals [!Ref Topic, x]}", "Conditions.A.Fn::Equals[0].Ref names 'Topic'"),
         ("Conditions: {A: !Not [!Condition B]}", "names 'B', and the template has no condition"),
+        ("Conditions: {A: !Equals [a]}", "the Fn::Equals at Conditions.A must have two values, in a list"),
+        ("Conditions: {A: !Equals a}", "the Fn::Equals at Conditions.A must have two values, in a list"),
+        (
+            "Conditions: {A: !Not [!Equals [a, b], !Equals [a, b]]}",
+            "the Fn::Not at Conditions.A must have one condition",
+        ),
+        ("Conditions: {A: !Or [!Equals [a, b]]}", "the Fn::Or at Conditions.A must have two to ten conditions"),
+        ("Conditions: {A: !Not [!And []]}", "the Fn::And at Conditions.A.Fn::Not[0] must have two to ten conditions"),
+        ("Conditions: {A: !Not [!Condition A]}", "its Conditions hang on each other in a circle: A -> A"),
+        (
+            "Conditions: {D: !Not [!Condition A], A: !Not [!Condition B], B: !Or [!Equals [a, b], !Condition C], "
+            "C: !And [!Condition A, !Condition A]}",
+            "its Conditions hang on each other in a circle: A -> B -> C -> A",
+        ),
+        ("Rules: {R: {Assertions: [{Assert: !Equals [a]}]}}", "Rules.R.Assertions[0].Assert must have two values"),
         ("Outputs: {O: {Value: !Ref Nobody}}", "Outputs.O.Value.Ref names 'Nobody'"),
         ("Outputs: {O: {Value: x, Condition: A}}", "Outputs.O.Condition names 'A'"),
         ("Outputs: {O: {Value: x, Export: {Name: !Sub '${Nobody}'}}}", "names 'Nobody'"),
@@ -299,6 +315,15 @@ def test_a_name_that_leads_nowhere_is_told_with_its_place(queue: str, words: str
 )
 def test_other_sections_are_followed_too(sections: str, words: str) -> None:
     assert words in refusal(f"{sections}\n{TOPIC}")
+
+
+def test_a_circle_of_many_conditions_is_told_in_few_words_and_a_long_way_is_none() -> None:
+    names = {f"C{i}": {"Fn::Not": [{"Condition": f"C{i + 1}"}]} for i in range(20_000)}
+    ends = {"C20000": {"Fn::Equals": ["a", "b"]}}
+    sections = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    check({**sections, "Conditions": {**names, **ends}}, "it")
+    with pytest.raises(UserError, match=r"a circle: C7 -> C8 -> C9 -> C10 -> \.\.\. -> C7$"):
+        check({**sections, "Conditions": {**names, "C20000": {"Fn::Not": [{"Condition": "C7"}]}}}, "it")
 
 
 @shows("REQ-D4", how="static")

@@ -72,6 +72,14 @@ _FUNCTIONS = _EXTENDED | {
 _RULE_FUNCTIONS = {
     f"Fn::{name}" for name in ("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll")
 }
+# How many arguments the functions of conditions take.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html
+_ARGUMENTS = {
+    "Fn::And": (2, 10, "two to ten conditions"),
+    "Fn::Equals": (2, 2, "two values"),
+    "Fn::Not": (1, 1, "one condition"),
+    "Fn::Or": (2, 10, "two to ten conditions"),
+}
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
 _POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
 _VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}|\$\{\}")
@@ -205,6 +213,7 @@ class _Names:
             self.functions = known | (_RULE_FUNCTIONS if section == "Rules" else set())
             for title, content in self.template.get(section, {}).items():
                 self._walk(content, (section, title), condition=section == "Conditions")
+        self._circles()
         self.functions = known
         self.logical = self.parameters | self.resources
         for title, resource in self.template["Resources"].items():
@@ -228,6 +237,23 @@ class _Names:
     def _owns_condition(self, holder: Mapping[str, Any], where: Path) -> None:
         if isinstance(condition := holder.get("Condition"), str) and condition not in self.conditions:
             self._leads_nowhere((*where, "Condition"), condition, "condition", self.conditions)
+
+    def _circles(self) -> None:
+        """Conditions that hang on themselves, over others or at once."""
+        left = {name: _conditions_of(content) for name, content in self.template.get("Conditions", {}).items()}
+        while left:
+            first = next(iter(left))
+            way = {first: left.pop(first)}
+            while way:
+                last, following = next(reversed(way.items()))
+                name = following.pop() if following else None
+                if name is None:
+                    del way[last]
+                elif name in way:
+                    circle = [*way][[*way].index(name) :]
+                    _no(self.name, f"its Conditions hang on each other in a circle: {_chain([*circle, name])}")
+                elif name in left:
+                    way[name] = left.pop(name)
 
     def _walk(self, value: Any, path: Path, *, condition: bool = False) -> None:
         if isinstance(value, list):
@@ -271,6 +297,10 @@ class _Names:
             case "Fn::ValueOf", [str() as target, _]:
                 if target not in self.parameters:
                     self._leads_nowhere(path, target, "parameter", self.parameters)
+            case _ if function in _ARGUMENTS:
+                least, most, what = _ARGUMENTS[function]
+                if not isinstance(argument, list) or not least <= len(argument) <= most:
+                    _no(self.name, f"the {function} at {_place(path[:-1])} must have {what}, in a list")
             case (_, {"Fn::Transform": _}):
                 _macro(self.name, f"uses Fn::Transform at {_place(path)}")
             case (("Ref" | "Fn::GetAtt" | "Fn::Sub" | "Fn::If" | "Fn::FindInMap"), _):
@@ -320,6 +350,26 @@ class _Names:
         near = "" if self.lost else next(iter(difflib.get_close_matches(target, sorted(there), 1)), "")
         meant = f"; is {shown(near)!r} meant?" if near else ""
         self.lost.append(f"{_place(path)} names {shown(target)!r}, and the template has no {what} of that name{meant}")
+
+
+def _conditions_of(value: Any) -> list[str]:
+    """The conditions that the definition of a condition names, the first one last."""
+    found, left = list[str](), [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            if isinstance(name := one.get("Condition"), str) and len(one) == 1:
+                found.append(name)
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return found
+
+
+def _chain(names: list[str]) -> str:
+    """Names, one leading to the next; of many the first and the last."""
+    some = names if len(names) <= 6 else [*names[:4], "...", names[-1]]
+    return " -> ".join(map(shown, some))
 
 
 def _place(path: Path) -> str:
