@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import ROOT, Shell, refused
-from tests.diff.templates import function, queue, table, template
+from tests.diff.templates import function, queue, resource, table, template
 
 OLD = template({"Data": table(), "Queue": queue(FifoQueue=True), "Work": function()})
 NEW = template({"Data": table(), "Queue": queue(), "Work": function(MemorySize=256)})
@@ -79,6 +79,70 @@ def test_parameters_of_the_stack_decide_conditions(build: Shell, tmp_path: Path)
     assert cache("--parameters", production) == [("TodosCache", "replacement", True)]
     assert [(effect, certain) for _, effect, certain in cache()] == [("replacement", False)]
     assert cache("--parameters", production, "--parameter", "ReadCache=none") == []
+
+
+def put(file: Path, value: object) -> Path:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(value))
+    return file
+
+
+def parent(url: str, env: object) -> dict[str, object]:
+    nested = resource("AWS::CloudFormation::Stack", TemplateURL=url, Parameters={"Env": env})
+    return template({"N": nested}, Parameters={"Env": {"Type": "String", "Default": "dev"}})
+
+
+def test_nested_stacks_get_the_parameters_of_their_parent(build: Shell, tmp_path: Path) -> None:
+    for side, key in (("old", "a"), ("new", "b")):
+        child = template(
+            {"T": {**table(key), "Condition": "Prod"}, "Q": queue()},
+            Parameters={"Env": {"Type": "String", "Default": "dev"}},
+            Conditions={"Prod": {"Fn::Equals": [{"Ref": "Env"}, "prod"]}},
+        )
+        put(tmp_path / side / "child.json", child)
+        put(tmp_path / side / "parent.json", parent("child.json", {"Ref": "Env"}))
+    files = tmp_path / "old/parent.json", tmp_path / "new/parent.json"
+    gate = ("--fail-on", "data-loss")
+    assert build("diff", *files, "--parameter", "Env=prod", *gate).code == 1
+    assert build("diff", *files, "--parameter", "Env=dev", *gate).code == 0
+    assert build("diff", *files, *gate).code == 1
+    # Nothing but the child's own condition changes with this.
+    dev = put(tmp_path / "dev.json", [{"ParameterKey": "Env", "ParameterValue": "dev"}])
+    back = build("diff", files[0], files[0], "--parameter", "Env=prod", "--json", "--new-parameters", dev)
+    assert ("N/T", "remove", "data loss") in [
+        (c["name"], c["action"], c["effect"]) for c in json.loads(back.out)["changes"]
+    ]
+    gone = put(tmp_path / "gone.json", template({"Other": queue()}))
+    assert "DATA LOST" in build("diff", files[0], gone).out
+    assert "N/Q" in build("diff", gone, files[0]).out
+
+
+def test_nested_stacks_that_cannot_be_read_pass_no_gate(build: Shell, tmp_path: Path) -> None:
+    old = put(tmp_path / "old/parent.json", parent("child.json", "x"))
+    new = put(tmp_path / "new/parent.json", parent("child.json", "x"))
+    other = put(tmp_path / "new/other.json", parent("other.json", "x"))
+    for file in (new, other):
+        done = build("diff", old, file, "--fail-on", "unknown")
+        assert (done.code, done.err) == (1, "")
+        assert "nested stack N: there is no file child.json" in done.out
+    same = build("diff", old, old, "--fail-on", "patch")
+    assert same.code == 0
+    assert "nested stack N" in same.out
+    assert build("diff", old, put(tmp_path / "q.json", template({"Q": queue()})), "--fail-on", "data-loss").code == 1
+
+
+def test_a_parameter_that_keeps_its_value(build: Shell, tmp_path: Path) -> None:
+    named = template({"Q": queue(QueueName={"Ref": "Env"})}, Parameters={"Env": {"Type": "String", "Default": "a"}})
+    file = put(tmp_path / "t.json", named)
+    without = put(tmp_path / "without.json", template({"Q": queue(QueueName="a")}))
+    keeps = put(tmp_path / "keeps.json", [{"ParameterKey": "Env", "UsePreviousValue": True}])
+    gives = put(tmp_path / "gives.json", [{"ParameterKey": "Env", "ParameterValue": "c", "UsePreviousValue": False}])
+    assert "no change" in build("diff", file, file, "--parameter", "Env=b", "--new-parameters", keeps).out
+    assert "REPLACED" in build("diff", file, file, "--parameter", "Env=b", "--new-parameters", gives).out
+    refused(build("diff", without, file, "--new-parameters", keeps), "Env", "previous value")
+    refused(build("diff", file, file, "--parameters", keeps), "Env", "previous value")
+    nothing = put(tmp_path / "nothing.json", [{"ParameterKey": "Env"}])
+    refused(build("diff", file, file, "--new-parameters", nothing), "ParameterValue")
 
 
 def test_bad_input_is_one_line(build: Shell, files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ class _Stacks:
     nested: Mapping[str, Nested]
     found: dict[str, list[Finding]]
     compared: dict[str, Compared] = field(default_factory=dict)
+    passed: dict[str, below.Passed] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.before, self.after = below.stacks(self.old.template), below.stacks(self.new.template)
@@ -114,7 +115,7 @@ class _Stacks:
         for name in filter(self.__contains__, self.before):
             one, passed = self.nested[name], self._passed(name)
             told = [
-                below.refusals([both[i] for both in passed], template or _NOTHING)
+                below.refusals({key: [both[i] for both in its] for key, its in passed.items()}, template or _NOTHING)
                 for i, template in enumerate((one.old, one.new))
             ]
             for says in sorted(told[1].keys() - told[0].keys()):
@@ -128,8 +129,11 @@ class _Stacks:
             self.found.setdefault(name, []).append(finding)
         return finding
 
-    def _passed(self, name: str) -> list[tuple[parameters.Values, parameters.Values]]:
-        return below.passed(self.before[name], self.after[name], self.old, self.new)
+    def _passed(self, name: str) -> below.Passed:
+        if name not in self.passed:
+            declared = below.declared(self.nested[name])
+            self.passed[name] = below.passed(self.before[name], self.after[name], self.old, self.new, declared)
+        return self.passed[name]
 
     def unknown_inside(self) -> None:
         """Tell that nobody knows what is in what changes, comes or goes with a template that was not looked at."""
@@ -189,11 +193,8 @@ class _Stacks:
         """The nested stack, compared with nothing: as it was, or as it will be."""
         body = (self.before if there_before else self.after)[name]
         template = (one.old if there_before else one.new) or _NOTHING
-        both = (
-            below.passed(body, body, self.old, self.old)
-            if there_before
-            else below.passed(body, body, self.new, self.new)
-        )
+        side = self.old if there_before else self.new
+        both = below.passed(body, body, side, side, below.declared(one))
         written = below.written(body)
         pair = (template, _NOTHING) if there_before else (_NOTHING, template)
         known = parameters.of_nested(*pair, both, {}, self.known, (written, written))

@@ -74,21 +74,23 @@ def of_stack(
 def of_nested(
     old: Template,
     new: Template,
-    passed: Sequence[tuple[Values, Values]],
+    passed: Mapping[str, list[tuple[Any, Any]]],
     moves: Mapping[str, bool],
     around: Known,
     written: Sequence[Iterable[str]],
 ) -> Known:
     """What is known of a nested stack from what its parent passes on to it.
 
-    `passed` has, for each way in which the parent's conditions can stand together, what it passes before and after;
+    `passed` has, for each parameter and each way in which the parent's conditions can stand together, what it passes
+    before and after, `ABSENT` where it passes nothing;
     `moves` are those of which the value that is passed changes, each with whether that is sure; `written` are, before
     and after, those that the parent passes as a plain value. `around` is what is known of the parent.
     """
     sides = []
     for i, template in enumerate((old, new)):
-        declared, given = section(template, "Parameters"), [both[i] for both in passed]
-        sides.append((declared, {name: _passed(one, name, given) for name, one in declared.items()}))
+        declared = section(template, "Parameters")
+        given = {name: [both[i] for both in passed.get(name, ())] for name in declared}
+        sides.append((declared, {name: _passed(one, given[name]) for name, one in declared.items()}))
     (declared_before, was), (declared_after, will) = sides
     here = [{_REGION: values[_REGION]} if _REGION in values else {} for values in (around.before, around.after)]
     before, after = _worked_out(declared_before, was) | here[0], _worked_out(declared_after, will) | here[1]
@@ -138,9 +140,9 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return {key: _renamed(one, names) for key, one in value.items()}
 
 
-def _passed(parameter: Any, name: str, passed: Sequence[Values]) -> str | None:
+def _passed(parameter: Any, values: Sequence[Any]) -> str | None:
     """The text that a nested stack gets for a parameter; None where it is not known, or not always the same."""
-    texts = {_as_text(one[name]) if name in one else default(parameter) for one in passed}
+    texts = {default(parameter) if value is ABSENT else _as_text(value) for value in values}
     return texts.pop() if len(texts) == 1 else None
 
 

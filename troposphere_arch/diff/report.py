@@ -41,7 +41,7 @@ def shown(change: Change) -> str:
     """What happens to the one that changes, in a word or two."""
     if change.section == Section.PERMISSIONS:
         return change.action
-    if change.action == "add":
+    if change.action == "add" and change.effect <= Effect.IN_PLACE:
         return "added" if change.certain else "perhaps added"
     if change.section != Section.RESOURCES and change.effect <= Effect.IN_PLACE:
         return {"remove": "removed", "change": "changed"}.get(change.action, change.action)
