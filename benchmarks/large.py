@@ -1,7 +1,8 @@
 """Pairs of large templates for `diff`: 500 resources, which is the most that CloudFormation takes, and all changed.
 
-Four shapes, so that no one of them is the lucky case: every resource different in itself, one replacement at the head
-of a chain through all the others, every resource under conditions of unknown parameters, and all logical ids renamed.
+Shapes enough that none of them is the lucky case: every resource different in itself, one replacement at the head of a
+chain through all the others, all logical ids renamed, wide grants, and conditions of unknown parameters: few and many,
+in what changes and beside it, in texts, in lists, in outputs, and of one another.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ def pairs() -> dict[str, tuple[Template, Template]]:
         "a chain": (_chain("a"), _chain("b")),
         "conditions": (_conditional(0), _conditional(1)),
         "all renamed": (_mixed(0), _renamed(_mixed(0))),
+        "nine conditions each": (_environments(MOST, 9, 128), _environments(MOST, 9, 256)),
+        "sixty conditions each": (_environments(50, 60, 128), _environments(50, 60, 256)),
+        "texts of conditions": (_texts(","), _texts(";")),
+        "lists of conditions": (_lists(0), _lists(1)),
+        "conditions of conditions": (_woven("a"), _woven("b")),
+        "outputs of conditions": (_outputs(","), _outputs(";")),
+        "wide grants": (_granted("a"), _granted("b")),
+        "a wide mapping": (_mapped("a"), _mapped("b")),
     }
 
 
@@ -100,6 +109,103 @@ def _conditional(change: int) -> Template:
             ),
         }
     return {"Parameters": parameters, "Conditions": conditions, "Resources": resources}
+
+
+def _switches(number: int) -> Template:
+    """Conditions of parameters that nobody knows."""
+    return {
+        "Parameters": {f"P{i}": {"Type": "String", "Default": ""} for i in range(number)},
+        "Conditions": {f"C{i}": {"Fn::Not": [{"Fn::Equals": [{"Ref": f"P{i}"}, ""]}]} for i in range(number)},
+    }
+
+
+def _environments(resources: int, number: int, memory: int) -> Template:
+    """Functions, each with variables under conditions that stay as they are beside what changes."""
+    variables = {f"V{i}": {"Fn::If": [f"C{i}", {"Ref": f"P{i}"}, {"Ref": "AWS::NoValue"}]} for i in range(number)}
+    one = _resource(
+        "AWS::Lambda::Function",
+        Role="arn:aws:iam::111111111111:role/function",
+        Code={"ZipFile": "x = 1"},
+        MemorySize=memory,
+        Environment={"Variables": variables},
+    )
+    return {**_switches(number), "Resources": {f"Function{i}": one for i in range(resources)}}
+
+
+def _texts(by: str) -> Template:
+    """Each name is put together of nine parts under conditions, others in each, and changes in every world."""
+    resources = {}
+    for i in range(MOST):
+        parts = [{"Fn::If": [f"C{(i + 7 * j) % 60}", f"a{j}", "b"]} for j in range(9)]
+        resources[f"Queue{i}"] = _resource("AWS::SQS::Queue", QueueName={"Fn::Join": [by, parts]})
+    return {**_switches(60), "Resources": resources}
+
+
+def _lists(change: int) -> Template:
+    """Each group has nine rules under conditions, others in each, and all of them change."""
+    resources = {}
+    for i in range(MOST):
+        rules = [
+            {
+                "Fn::If": [
+                    f"C{(i + 7 * j) % 60}",
+                    {"IpProtocol": "tcp", "FromPort": j, "ToPort": j + change, "CidrIp": "10.0.0.0/8"},
+                    {"Ref": "AWS::NoValue"},
+                ]
+            }
+            for j in range(9)
+        ]
+        resources[f"Group{i}"] = _resource("AWS::EC2::SecurityGroup", GroupDescription="g", SecurityGroupIngress=rules)
+    return {**_switches(60), "Resources": resources}
+
+
+def _woven(value: str) -> Template:
+    """A hundred conditions, each of the two before it, and all different; resources under one, with another in them."""
+    switches = _switches(100)
+    for i in range(100):
+        own = {"Fn::Equals": [{"Ref": f"P{i}"}, value]}
+        both = [{"Condition": f"C{max(i - 1, 0)}"}, {"Condition": f"C{max(i - 2, 0)}"}]
+        switches["Conditions"][f"C{i}"] = {"Fn::Or": [own, {"Fn::And": both}]} if i else own
+    resources = {
+        f"Queue{i}": {
+            "Condition": f"C{i % 100}",
+            **_resource("AWS::SQS::Queue", DelaySeconds={"Fn::If": [f"C{i * 7 % 100}", 1, 2]}),
+        }
+        for i in range(MOST)
+    }
+    return {**switches, "Resources": resources}
+
+
+def _outputs(by: str) -> Template:
+    """Outputs of fifty parts under conditions, which change in every world."""
+    parts = [{"Fn::If": [f"C{i}", "a", "b"]} for i in range(50)]
+    outputs = {f"Output{i}": {"Value": {"Fn::Join": [by, parts]}} for i in range(200)}
+    return {**_switches(50), "Resources": {"Queue": _resource("AWS::SQS::Queue")}, "Outputs": outputs}
+
+
+def _granted(name: str) -> Template:
+    """Policies of ten patterns of actions on twenty resources each."""
+    actions = [f"s3:Get{name}{i}*" for i in range(10)]
+    resources = {}
+    for i in range(200):
+        buckets = [f"arn:aws:s3:::b{i}{j}/*" for j in range(20)]
+        document = _document(actions, Resource=buckets)
+        resources[f"Policy{i}"] = _resource(
+            "AWS::IAM::Policy", PolicyName=f"p{i}", Roles=["x"], PolicyDocument=document
+        )
+    return {"Resources": resources}
+
+
+def _mapped(value: str) -> Template:
+    """Each name comes from a mapping of two hundred rows, whose keys nobody knows, and of which one value changes."""
+    rows = {f"k{i}": {f"c{j}": f"v{i}-{j}" for j in range(20)} for i in range(200)}
+    rows["k0"]["c0"] = value
+    name = {"Fn::FindInMap": ["Names", {"Ref": "Key"}, {"Ref": "AWS::Region"}]}
+    return {
+        "Parameters": {"Key": {"Type": "String"}},
+        "Mappings": {"Names": rows},
+        "Resources": {f"Queue{i}": _resource("AWS::SQS::Queue", QueueName=name) for i in range(MOST)},
+    }
 
 
 def _renamed(template: Template) -> Template:

@@ -71,7 +71,7 @@ def up(folder: Path) -> Run:
 
 
 def differ(folder: Path) -> Run:
-    """`diff` of two templates of 500 resources: the slowest of four shapes, start-up included."""
+    """`diff` of two templates of 500 resources: the slowest of all shapes, start-up included."""
     from benchmarks.large import pairs
 
     files = []

@@ -122,15 +122,13 @@ def _each_by_itself(formulas: Mapping[tuple[str, str], Formula], most: int) -> t
     More than there are, perhaps, and where that is too many as well, only those in which at most two differ from all
     others: enough to see what each condition, and each pair of them, brings about.
     """
-    texts = {key: json.dumps(one) for key, one in formulas.items()}
-    fixed = {"true": True, "false": False}
-    free = [text for text in dict.fromkeys(texts.values()) if text not in fixed]
+    free = [one for one in dict.fromkeys(formulas.values()) if not isinstance(one, bool)]
     every = 2 ** len(free) <= most
     combinations = itertools.product((True, False), repeat=len(free)) if every else _few_differ(len(free))
     found = []
     for combination in itertools.islice(combinations, most):
-        truth = fixed | dict(zip(free, combination, strict=True))
-        found.append(_world(formulas, [truth[text] for text in texts.values()]))
+        truth = {True: True, False: False} | dict(zip(free, combination, strict=True))
+        found.append(_world(formulas, [truth[one] for one in formulas.values()]))
     return found, every
 
 
@@ -218,7 +216,9 @@ def _choices(formulas: Iterable[Formula], old: Side, new: Side) -> list[tuple[st
     literals: dict[str, set[str]] = {}
     tests: dict[str, list[Formula]] = {}
     for one in formulas:
-        _gather(one, literals, tests)
+        for name, test in _gather(one, literals)[1]:
+            if test not in tests.setdefault(name, []):
+                tests[name].append(test)
     found = []
     for variable in sorted(literals):
         kinds: dict[tuple[bool, ...], str | None] = {}
@@ -228,25 +228,18 @@ def _choices(formulas: Iterable[Formula], old: Side, new: Side) -> list[tuple[st
     return found
 
 
-def _gather(one: Formula, literals: dict[str, set[str]], tests: dict[str, list[Formula]]) -> set[str]:
-    """The variables of a formula. Notes every literal, and of each variable the largest formulas about it alone."""
+def _gather(one: Formula, literals: dict[str, set[str]]) -> tuple[set[str], list[tuple[str, Formula]]]:
+    """The variables of a formula, and the largest formulas in it that are about one alone. Notes every literal."""
     if isinstance(one, bool):
-        return set()
+        return set(), []
     if one[0] == "is":
         literals.setdefault(one[1], set()).add(one[2])
-        tests.setdefault(one[1], [])
-        found = {one[1]}
-    else:
-        before = {name: len(known) for name, known in tests.items()}
-        parts = [_gather(part, literals, tests) for part in one[1:]]
-        found = set().union(*parts)
-        if len(found) == 1:
-            # Its parts are about the same variable, and this says all that they say.
-            (name,) = found
-            del tests[name][before.get(name, 0) :]
-    if len(found) == 1:
-        tests[next(iter(found))].append(one)
-    return found
+        return {one[1]}, [(one[1], one)]
+    found = [_gather(part, literals) for part in one[1:]]
+    variables = set().union(*(some for some, _ in found))
+    if len(variables) == 1:
+        return variables, [(next(iter(variables)), one)]
+    return variables, [test for _, tests in found for test in tests]
 
 
 def _values(variable: str, literals: set[str], old: Side, new: Side) -> list[str | None]:
