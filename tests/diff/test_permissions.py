@@ -346,6 +346,79 @@ def test_policies_of_resources_are_told_at_the_resource() -> None:
     }
 
 
+def guarded(kind: str, key: str, *statements: Json) -> dict[str, Json]:
+    return {"Type": kind, "Properties": {key: document(*statements)} if statements else {}}
+
+
+ACCOUNT = {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}
+
+
+ONE = {"AWS": "arn:aws:iam::111111111111:role/one"}
+CLIENTS = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess", "elasticfilesystem:ClientWrite"]
+
+
+@shows("REQ-D4", how="static")
+@pytest.mark.parametrize(
+    ("kind", "key", "limited", "everything", "says"),
+    [
+        (
+            "AWS::EC2::VPCEndpoint",
+            "PolicyDocument",
+            statement("s3:GetObject", Principal="*"),
+            statement("*", Principal="*"),
+            "anybody, through It, may {} everything on *{}",
+        ),
+        (
+            "AWS::EFS::FileSystem",
+            "FileSystemPolicy",
+            statement("elasticfilesystem:ClientMount", Principal=ONE),
+            statement(CLIENTS, Principal="*"),
+            f"anybody may {{}} {', '.join(CLIENTS)} on It{{}}",
+        ),
+        (
+            "AWS::KMS::Key",
+            "KeyPolicy",
+            statement("kms:Decrypt", Principal=ACCOUNT),
+            statement("kms:*", Principal=ACCOUNT),
+            "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:root may {} kms:* on It{}",
+        ),
+    ],
+    ids=["endpoint", "file system", "key"],
+)
+def test_without_a_policy_everybody_may(kind: str, key: str, limited: Json, everything: Json, says: str) -> None:
+    none, some, every = (template(ON, It=guarded(kind, key, *policy)) for policy in ((), (limited,), (everything,)))
+    only = "" if "EFS" in kind else limited["Action"]
+    before = f" (before only {only})" if only else ""
+    assert told(some, none) == {f"widened: {says.format('now', before)}"}
+    assert told(none, some) == {f"narrowed: {says.format('no longer', f', only {only}' if only else '')}"}
+    assert told(none, every) == told(every, none) == told(none, none) == set()
+    # In one branch only.
+    branch = template(ON, It={"Type": kind, "Properties": {key: when("On", document(limited), NO_VALUE)}})
+    assert told(some, branch) == {f"widened: {says.format('now', f', under condition not On{before}')}"}
+    assert told(branch, branch) == set()
+    # A resource that is new says nothing of what everybody may with any such resource.
+    assert told(template(ON), none) == set()
+
+
+def test_managed_policies_of_a_permission_set() -> None:
+    def granted(**properties: Json) -> Json:
+        return template(Staff={"Type": "AWS::SSO::PermissionSet", "Properties": properties})
+
+    arn = "arn:aws:iam::aws:policy/"
+    assert told(granted(), granted(ManagedPolicies=[f"{arn}AdministratorAccess"])) == {
+        "widened: those who have Staff may now all that the managed policy AdministratorAccess permits"
+    }
+    own = granted(CustomerManagedPolicyReferences=[{"Name": "Audit", "Path": "/team/"}])
+    assert told(own, granted()) == {"narrowed: those who have Staff may no longer all that /team/Audit permits"}
+    limited = granted(PermissionsBoundary={"ManagedPolicyArn": f"{arn}ReadOnlyAccess"})
+    assert told(limited, granted()) == {
+        "widened: those who have Staff are no longer limited by the boundary "
+        "arn:${AWS::Partition}:iam::aws:policy/ReadOnlyAccess"
+    }
+    for odd in ("x", {"Ref": "X"}, [1], {"Name": {"a": 1}}):
+        told(granted(), granted(ManagedPolicies=odd, CustomerManagedPolicyReferences=odd, PermissionsBoundary=odd))
+
+
 def permission(**properties: Json) -> dict[str, Json]:
     return {
         "Type": "AWS::Lambda::Permission",

@@ -75,6 +75,19 @@ _DOCUMENTS = (
     "PolicyDocument",
     "RepositoryPolicyText",
 )
+# Types of which everybody may do something as long as they have no policy, and the property that has it.
+# https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
+# https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-vpcendpoint.html
+_OPEN = {
+    "AWS::EC2::VPCEndpoint": ("PolicyDocument", ["*"], "*"),
+    "AWS::EFS::FileSystem": (
+        "FileSystemPolicy",
+        [f"elasticfilesystem:Client{what}" for what in ("Mount", "RootAccess", "Write")],
+        "*",
+    ),
+    "AWS::KMS::Key": ("KeyPolicy", ["kms:*"], {"AWS": {"Ref": "AWS::AccountId"}}),
+}
 # Properties with the role as which something runs.
 _RUNS_AS = (
     "ExecutionRoleArn",
@@ -105,6 +118,7 @@ class _Reader:
     def __init__(self, side: Side, other: Side) -> None:
         self.side = side
         self.rows = other.mappings()
+        self.others = other.template.get("Resources")
         self.found: Grants = {}
         found = side.template.get("Resources")
         self.resources = {
@@ -213,10 +227,24 @@ class _Reader:
                 self._document(Holder(target, role), document, when | where)
         if "Principal" in resource.properties and "Action" in resource.properties:
             self._permission(resource, targets)
+        if resource.type == "AWS::SSO::PermissionSet":
+            self._permission_set(resource)
         for key in _RUNS_AS:
             for when, value in items(resource.properties.get(key)):
                 if isinstance(value, str) or function(value)[0]:
                     self._named(Holder(resource.name, Role.HAS), Kind.RUNS_AS, value, when)
+
+    def _permission_set(self, resource: _Resource) -> None:
+        """The managed policies of those to whom a permission set is assigned."""
+        holder, properties = Holder(resource.name, Role.ATTACHED), resource.properties
+        for when, policy in items(properties.get("ManagedPolicies"), resource.when):
+            self._named(holder, Kind.MANAGED, policy, when)
+        for when, policy in items(properties.get("CustomerManagedPolicyReferences"), resource.when):
+            self._named(holder, Kind.MANAGED, _called(policy), when)
+        for when, boundary in items(properties.get("PermissionsBoundary"), resource.when):
+            written = boundary if isinstance(boundary, Mapping) else {}
+            named = written.get("ManagedPolicyArn", written.get("CustomerManagedPolicyReference", boundary))
+            self._named(holder, Kind.BOUNDARY, _called(named), when)
 
     def _targets(self, resource: _Resource) -> Iterator[tuple[str, When]]:
         key = _CARRIERS.get(resource.type, "")
@@ -259,12 +287,18 @@ class _Reader:
 
     def _documents(self, resource: _Resource) -> Iterator[tuple[When, Any]]:
         """Every policy document below the properties; what stands for one and cannot be read, as it is."""
+        key, actions, anybody = _OPEN.get(resource.type, ("", [], ""))
         todo: list[tuple[When, Any, bool]] = [(resource.when, resource.properties, False)]
+        if key and key not in resource.properties and self._elsewhere(resource.name, key):
+            todo.append((resource.when, NO_VALUE, True))
         while todo:
             when, node, expected = todo.pop()
             name, argument = function(node)
             if name == "Fn::If" and is_if(argument):
                 todo += [(when | {(argument[0], truth)}, argument[2 - truth], expected) for truth in (True, False)]
+            elif node == NO_VALUE and expected and key:
+                statement = {"Effect": "Allow", "Principal": anybody, "Action": actions, "Resource": "*"}
+                yield when, {"Version": _POLICY_VERSION, "Statement": [statement]}
             elif node == NO_VALUE:
                 continue
             elif (written := self._written(node, expected)) is not None:
@@ -275,6 +309,12 @@ class _Reader:
                 todo += [(when, child, key in _DOCUMENTS) for key, child in node.items()]
             elif isinstance(node, list):
                 todo += [(when, child, False) for child in node]
+
+    def _elsewhere(self, name: str, key: str) -> bool:
+        """Whether the resource has that property in the other template."""
+        body = self.others.get(name) if isinstance(self.others, Mapping) else None
+        properties = body.get("Properties") if isinstance(body, Mapping) else None
+        return isinstance(properties, Mapping) and key in properties
 
     def _written(self, node: Any, expected: bool) -> Mapping[str, Any] | None:
         """The document that a value is, also where it is written as text of JSON."""
@@ -447,6 +487,13 @@ def _person(kind: str, text: str) -> str:
     if kind == "AWS" and (re.fullmatch(r"\d{12}", text) or text == "${AWS::AccountId}"):
         return f"arn:${{AWS::Partition}}:iam::{text}:root"
     return text
+
+
+def _called(value: Any) -> Any:
+    """A managed policy of the account's own by its path and name, as a permission set refers to it."""
+    if not isinstance(value, Mapping) or "Name" not in value:
+        return value
+    return {"Fn::Join": ["", [value.get("Path", "/"), value["Name"]]]}
 
 
 def _as_subs(value: Any) -> Any:

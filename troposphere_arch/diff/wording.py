@@ -60,21 +60,22 @@ def sentences(holder: Holder, found: list[Finding], added: bool, own: When) -> I
 
 def _sentence(holder: Holder, group: _Group, actions: tuple[str, ...], resources: list[str], added: bool) -> str:
     kind, what = group.kind, ", ".join(actions)
+    subject = _subject(holder, group.who)
+    plural = subject.startswith(("those ", "all "))
     under = f", {conditions_in_words(group.when)}" if group.when else ""
     if kind is Kind.BOUNDARY:
-        return f"{holder.name} is {'now' if added else 'no longer'} limited by the boundary {what}{under}"
+        verb = f"{'are' if plural else 'is'} {'now' if added else 'no longer'}"
+        return f"{subject} {verb} limited by the boundary {what}{under}"
     if kind is Kind.RUNS_AS:
         return f"{holder.name} {'now runs' if added else 'no longer runs'} as {what}, with all that it may{under}"
     if kind is Kind.MEMBER:
         return f"{holder.name} {'may now' if added else 'may no longer'} all that the group {what} may{under}"
     if kind is Kind.MANAGED:
         what = what.replace("arn:${AWS::Partition}:iam::aws:policy/", "the managed policy ")
-        return f"{holder.name} {'may now' if added else 'may no longer'} all that {what} permits{under}"
+        return f"{subject} {'may now' if added else 'may no longer'} all that {what} permits{under}"
     where = " and ".join(filter(None, resources))
     where = f" on {where}" if where and where != holder.name else _place(holder)
     tests = f", {tests_in_words(group.tests)}" if group.tests else ""
-    subject = _subject(holder, group.who)
-    plural = subject.startswith(("those ", "all "))
     if holder.role is Role.TRUST:
         what, where = _assume(actions), f" {holder.name}"
     if kind is Kind.DENY:
