@@ -263,8 +263,59 @@ def test_nothing_that_is_downloaded_is_run(shelf: Path, platform: Platform) -> N
     project = b'[build-system]\nrequires = ["setuptools>=99"]\nbuild-backend = "setuptools.build_meta"\n'
     files = {"new.egg-info/top_level.txt": b"new", "new/__init__.py": b"", "pyproject.toml": project}
     modern = sdist(shelf, files, "new-1.0")
-    data = make("x", pin(legacy) + pin(modern), platform)
+    data = make("x", pin(legacy) + pin(modern), platform, sdists=("old", "new"))
     assert names(data) == ["python/new/__init__.py", "python/old/__init__.py"]
+    assert not (shelf / "was-run").exists()
+
+
+@pytest.mark.parametrize("platform", [LAMBDA, builder.host()], ids=["lambda", "host"])
+def test_an_sdist_that_brings_a_build_tool_of_its_own(
+    shelf: Path, tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come of those only that the code names; and even they meet no credentials."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    tool = f"import os, pathlib\npathlib.Path({str(tmp_path / 'seen')!r}).write_text(repr(dict(os.environ)))\n"
+    project = b'[build-system]\nrequires = []\nbuild-backend = "tool"\nbackend-path = ["."]\n'
+    path = sdist(shelf, {"pyproject.toml": project, "tool.py": tool.encode()}, "own-1.0")
+    with pytest.raises(UserError, match=r"no package index that pip reaches has own==1.0"):
+        make("x", pin(path), platform)
+    assert not (tmp_path / "seen").exists()
+    with pytest.raises(UserError, match="can't be built"):
+        make("x", pin(path), platform, sdists=("own",))
+    assert "secret" not in (tmp_path / "seen").read_text()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pkg @ file://{path} --hash=sha256:{hash}",
+        "{path}",
+        "file://{path}",
+        "-e {path}",
+        "-r {path}",
+        "--index-url http://127.0.0.1:9/",
+        "pkg",
+        "pkg==1.0",
+        "pkg==1.* --hash=sha256:{hash}",
+        "pkg>=1.0 --hash=sha256:{hash}",
+        "pkg[more]==1.0 --hash=sha256:{hash}",
+        "pkg==1.0 ; python_version > '3' --hash=sha256:{hash}",
+        "pkg==1.0 --hash=sha256:{hash} --config-settings=a=b",
+        "${{HOME}}==1.0 --hash=sha256:{hash}",
+    ],
+)
+def test_pins_are_names_versions_and_hashes(shelf: Path, line: str) -> None:
+    path = sdist(shelf, {}, "pkg-1.0")
+    with pytest.raises(UserError, match=r"^the pins of layer x have a line [^\n]*: each must be NAME==VERSION"):
+        make("x", line.format(path=path, hash=sha256(path.read_bytes()).hexdigest()) + "\n", LAMBDA)
+    assert not (shelf / "was-run").exists()
+
+
+def test_pip_reads_no_more_than_we_do(shelf: Path) -> None:
+    """What we take for a comment that goes on, pip takes for a comment and a line."""
+    path, evil = wheel(shelf, {"a.py": b""}), sdist(shelf, {}, "evil-1.0")
+    hidden = f"# more \\\nevil @ file://{evil} --hash=sha256:{sha256(evil.read_bytes()).hexdigest()}\n"
+    assert names(make("x", hidden + pin(path), LAMBDA)) == ["python/a.py"]
     assert not (shelf / "was-run").exists()
 
 
@@ -294,8 +345,10 @@ def test_what_pip_cannot_do_is_said_in_one_line(shelf: Path, tmp_path: Path, mon
     absent = f"absent==1.0 --hash=sha256:{'0' * 64}\n"
     with pytest.raises(UserError, match=r"^[^\n]*no package index that pip reaches has absent==1.0 for Lambda[^\n]*$"):
         make("x", absent, LAMBDA)
-    with pytest.raises(UserError, match=r"^layer x can't be built: pip says: Invalid requirement: [^\n]*$"):
-        make("x", "what?\n", LAMBDA)
+    broken = shelf / "broken-1.0-py3-none-any.whl"
+    broken.write_bytes(b"no archive")
+    with pytest.raises(UserError, match=r"^layer x can't be built: pip says: Wheel 'broken' [^\n]* is invalid[^\n]*$"):
+        make("x", pin(broken), LAMBDA)
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")

@@ -12,11 +12,18 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from ..errors import UserError
 from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
 
 NAMES = ("dax",)
+SDISTS = ("amazon-dax-client", "antlr4-python3-runtime")
+"""What may come as an sdist: pip asks its build tool for metadata, and an sdist may bring one of its own. Of all else
+only wheels, of which nothing is run."""
 DIGITS = 16
 """Of a hash, in the name of a file: enough that no two of ours are the same."""
+
+
+_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!]+( --hash=sha256:[0-9a-f]{64})+")
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,20 @@ def meaning(pins: str) -> list[str]:
     """The pins without comments, each on a line of its own, sorted."""
     lines = re.sub(r"(?m)(^|\s)#.*$", "", pins.replace("\\\n", " ")).splitlines()
     return sorted(" ".join(line.split()) for line in lines if line.strip())
+
+
+def requirements(name: str, pins: str) -> list[str]:
+    """What pip is told of a layer's pins: names, versions and hashes, and nothing else that it would follow.
+
+    Raises `UserError` for any other line: an address, a path, an option.
+    """
+    lines = meaning(pins)
+    for line in lines:
+        if not _PIN.fullmatch(line):
+            raise UserError(
+                f"the pins of layer {name} have a line {line!r:.100}: each must be NAME==VERSION --hash=sha256:DIGITS"
+            )
+    return lines
 
 
 def _text(file: str) -> str:

@@ -2,8 +2,9 @@
 
     pins ──pip──▶ wheels, sdists ──unpack──▶ files ──canonical zip──▶ bytes, the same on every machine
 
-pip finds, downloads and verifies, by the user's own configuration; nothing that it downloads is run, and nothing that
-it, a build tool or a compression library would make goes into the layer.
+pip finds, downloads and verifies, by the user's own configuration, and is told of names, versions and hashes only. Of
+wheels nothing is run; sdists may come of `layers.SDISTS` only, and none of their setup.py or of a build tool that they
+ask for is run. Nothing that pip, a build tool or a compression library would make goes into the layer.
 https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
 """
 
@@ -20,7 +21,7 @@ import sysconfig
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -147,34 +148,43 @@ def record(name: str) -> Layer:
     return _layer(layers.today(name), LAMBDA, data)
 
 
-def make(name: str, pins: str, platform: Platform) -> bytes:
+def make(name: str, pins: str, platform: Platform, sdists: Collection[str] = layers.SDISTS) -> bytes:
     """The zip file of a layer of these pins, downloaded and put together anew."""
     with tempfile.TemporaryDirectory() as folder:
-        return canonical_zip(contents(name, download(name, pins, platform, Path(folder)), platform))
+        return canonical_zip(contents(name, download(name, pins, platform, Path(folder), sdists), platform))
 
 
-def download(name: str, pins: str, platform: Platform, folder: Path) -> list[Path]:
-    """The wheels and sdists that are pinned, fetched by pip into `folder`, each verified by its hash.
+def download(
+    name: str, pins: str, platform: Platform, folder: Path, sdists: Collection[str] = layers.SDISTS
+) -> list[Path]:
+    """The wheels that are pinned, and of `sdists` sdists, fetched by pip into `folder`, each verified by its hash.
 
+    Raises UserError for a pin that is more than name, version and hashes.
     https://pip.pypa.io/en/stable/cli/pip_download/
     """
+    # As we read them, not as they are written: pip may see something else in a comment or a broken line.
+    pinned = layers.requirements(name, pins)
+    wheels = [pin.partition("==")[0] for pin in pinned]
+    wheels = [one for one in wheels if re.sub(r"[-_.]+", "-", one).lower() not in sdists]
     requirements, stand_in, files = folder / f"{name}.txt", folder / "stand-in", folder / "files"
     (stand_in / "setuptools").mkdir(parents=True)
     (stand_in / "setuptools" / "__init__.py").touch()
     (stand_in / "setuptools" / "build_meta.py").write_text(_STAND_IN, encoding="utf-8")
     files.mkdir()
-    requirements.write_text(pins, encoding="utf-8")
+    requirements.write_text("".join(f"{pin}\n" for pin in pinned), encoding="utf-8")
     command = [
         *(sys.executable, "-P", "-m", "pip", "download", "--no-input", "--disable-pip-version-check"),
         *("--progress-bar=off", "--require-hashes", "--no-deps", "--no-build-isolation"),
         # Whatever the user's configuration prefers, the hash says which of a package's files it is.
         *("--no-binary=:none:", "--only-binary=:none:"),
+        *([f"--only-binary={','.join(wheels)}"] if wheels else []),
         *_tags(platform),
         *("--dest", str(files), "--requirement", str(requirements)),
     ]
     path = os.pathsep.join(filter(None, [str(stand_in), os.environ.get("PYTHONPATH")]))
     # A variable, not an option: a pip that knows no other way any more has no such option.
-    environment = {**os.environ, "PYTHONPATH": path, "PIP_USE_PEP517": "1"}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}  # none of pip's
+    environment |= {"PYTHONPATH": path, "PIP_USE_PEP517": "1"}
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)  # noqa: S603
     if done.returncode:
         raise UserError(f"layer {name} can't be built: {_why(done.stdout + done.stderr, platform)}")
