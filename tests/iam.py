@@ -43,7 +43,7 @@ def allowed(
 def _matches(statement: Mapping[str, Any], action: str, resource: str, context: Mapping[str, str]) -> bool:
     return (
         any(_like(action.lower(), pattern.lower()) for pattern in _list(statement["Action"]))
-        and any(_like(resource, pattern) for pattern in _list(statement["Resource"]))
+        and _on(statement, resource)
         and all(
             _holds(operator, _list(wanted), context.get(key))
             for operator, block in statement.get("Condition", {}).items()
@@ -52,7 +52,15 @@ def _matches(statement: Mapping[str, Any], action: str, resource: str, context: 
     )
 
 
+def _on(statement: Mapping[str, Any], resource: str) -> bool:
+    if "NotResource" in statement:
+        return not any(_like(resource, pattern) for pattern in _list(statement["NotResource"]))
+    return any(_like(resource, pattern) for pattern in _list(statement["Resource"]))
+
+
 def _holds(operator: str, wanted: list[str], value: str | None) -> bool:
+    if operator == "Null":
+        return (value is None) == (wanted == ["true"])
     if operator not in ("StringEquals", "StringLike", "ArnLike"):
         raise ValueError(f"the operator {operator} is not known here")
     if value is None:

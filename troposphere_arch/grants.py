@@ -32,6 +32,7 @@ from awacs.aws import (
     Condition,
     Deny,
     ForAnyValueStringLike,
+    Null,
     Policy,
     PolicyDocument,
     Principal,
@@ -85,6 +86,8 @@ BOUNDED = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoun
 GITHUB = "token.actions.githubusercontent.com"
 # A look at what is there (HEAD is GetObject), and writing on condition: If-Match wants the right to read as well.
 PUBLISH_OBJECTS = [s3.GetObject, s3.PutObject]
+# What of a catalogue changes, wherever in the bucket the catalogue is; everything else is put once.
+CHANGING = ("index.json", "*/index.json", "launch.md", "*/launch.md", "*/latest.json")
 
 
 def document(*statements: Statement) -> PolicyDocument:
@@ -253,6 +256,31 @@ def publish_below(bucket_arn: str, prefixes: Sequence[str]) -> list[Statement]:
 def publish_as(role_arn: Any, bucket: Any) -> list[Statement]:
     """The same for a role that is another stack's, in the policy of the bucket."""
     return publish(bucket, Principal=Principal("AWS", role_arn))
+
+
+def keep_published(bucket: Any) -> list[Statement]:
+    """Deny whoever it is to put an object over another: what is published is put on condition that nothing is there.
+
+    What changes (the index, the pointers, the page of links) is put on that condition, or on the condition that it
+    still is what was read. Parts of an upload and copies carry no such condition, so there are none in this bucket.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    changing = [_objects(bucket, pattern) for pattern in CHANGING]
+    new, known = ("s3:if-none-match", "true"), ("s3:if-match", "true")
+    return [
+        Statement(
+            Sid=sid,
+            Effect=Deny,
+            Action=[s3.PutObject],
+            Principal=Principal("*"),
+            Condition=Condition(Null(dict(keys))),
+            **where,
+        )
+        for sid, keys, where in (
+            ("PutOnce", [new], {"NotResource": changing}),
+            ("ChangeKnown", [new, known], {"Resource": changing}),
+        )
+    ]
 
 
 def fetch(bucket: Any) -> Statement:

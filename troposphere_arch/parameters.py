@@ -84,6 +84,17 @@ OBJECT_LOCK = Spec(
     maximum=36500,
     constraint="ObjectLockDays is a number of days from 0 (no lock) to 36500.",
 )
+OVERWRITE_PROTECTION = Spec(
+    "OverwriteProtection",
+    "Bucket",
+    "Overwrite protection",
+    "on makes S3 refuse to put anything over what is published, whoever asks and whatever else they may do; the index "
+    "and the pointers change only for who has seen what is there. Copies and uploads in parts are refused as well. off "
+    "is for emulators that do not know s3:if-none-match.",
+    "on",
+    allowed=("off", "on"),
+    constraint="OverwriteProtection is on or off.",
+)
 GITHUB_REPOSITORY = Spec(
     "GitHubRepository",
     "GitHub Actions",
@@ -120,8 +131,8 @@ OTHER_PUBLISHER = Spec(
     "OtherPublisherRoleArn",
     "GitHub Actions",
     "Role of another region",
-    "ARN of the role that the stack in your first region made, in this account, so that one workflow run publishes "
-    "here too; or none.",
+    "ARN of the role that the stack in your first region made, so that one workflow run publishes here too; or none. "
+    "It may put and read objects here, whichever account it is of: look at the number.",
     NONE,
     pattern=r"none|arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
     constraint="OtherPublisherRoleArn is none or the ARN of a role.",

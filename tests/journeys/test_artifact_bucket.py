@@ -35,6 +35,8 @@ def refused(call: Any, **arguments: Any) -> str:
 
 def created(emulator: Emulator, name: str, **parameters: str) -> Stack:
     """A stack by the line that the docs give: the whole template in the request."""
+    if not emulator.patched:  # it does not know s3:if-none-match, and would refuse every write
+        parameters = {"OverwriteProtection": "off", **parameters}
     aws(
         emulator,
         *("cloudformation", "create-stack", "--stack-name", name, "--template-body", TEMPLATE.as_uri()),
@@ -246,6 +248,37 @@ def test_from_the_workflow_to_a_stack(published: Stack, tmp_path: Path) -> None:
         *("--capabilities", "CAPABILITY_IAM"),
     )
     Stack(emulator, "topics").wait("CREATE_COMPLETE").delete()
+
+
+@shows("REQ-D4", how="patched")
+def test_a_stolen_role_puts_nothing_over_what_is_published(patched: Emulator, tmp_path: Path) -> None:
+    """With `OverwriteProtection`, as it is by default: publishing goes on, and everything else is refused by S3."""
+    stack = created(patched, "protected", GitHubRepository="shop/templates")
+    credentials = assume(stack, token("repo:shop/templates:ref:refs/tags/topics-1.0.0"))
+    s3, bucket = patched.client("s3", credentials=credentials), {"Bucket": stack.outputs["ArtifactsBucket"]}
+    for version in ("1.0.0", "1.1.0"):  # the second changes the index and the pointer
+        templates = catalogues.write(tmp_path / version, [catalogues.release("topics", version)])
+        [place] = publishing.places_of(
+            {"us-east-1": s3}, bucket["Bucket"], owner="000000000000", prefix="catalogue", url=patched.url
+        )
+        [_] = publishing.publish(
+            [publishing.look(place, publishing.releases(templates))], lambda pinned: pytest.fail("there is no layer")
+        )
+        assert publishing.verify(place).findings == ()
+
+    keys = [item["Key"] for item in s3.list_objects_v2(**bucket)["Contents"]]
+    changing = {"catalogue/index.json", "catalogue/launch.md", "catalogue/topics/latest.json"}
+    assert changing < set(keys)
+    for key in keys:
+        etag = s3.head_object(**bucket, Key=key)["ETag"]
+        assert refused(s3.put_object, **bucket, Key=key, Body=b"evil") == "AccessDenied"
+        assert refused(s3.copy_object, **bucket, Key=key, CopySource=f"{bucket['Bucket']}/{keys[0]}") == "AccessDenied"
+        assert refused(s3.create_multipart_upload, **bucket, Key=key) == "AccessDenied"
+        assert refused(s3.put_object, **bucket, Key=key, Body=b"evil", IfNoneMatch="*") == "PreconditionFailed"
+        if key not in changing:
+            assert refused(s3.put_object, **bucket, Key=key, Body=b"evil", IfMatch=etag) == "AccessDenied"
+    assert publishing.verify(place).findings == ()
+    stack.delete()
 
 
 def test_it_has_no_journey_to_play(stock: Emulator) -> None:

@@ -255,6 +255,34 @@ def test_variable_in_a_bucket_policy(patched: Emulator, user: Callable[..., Any]
     assert not allowed(s3.put_object, Bucket=bucket, Key="blue/a")
 
 
+# --- conditional writes
+
+
+def test_condition_keys_of_a_conditional_write(stock: Emulator, patched: Emulator) -> None:
+    def written(emulator: Emulator, key: str) -> list[bool]:
+        """A write without a condition, one if nothing is there, one if it is as it was: where `key` must be given."""
+        name, user = f"b-{uuid.uuid4().hex}", f"u-{uuid.uuid4().hex[:12]}"
+        emulator.client("s3").create_bucket(Bucket=name)
+        etag = emulator.client("s3").put_object(Bucket=name, Key="old", Body=b"a")["ETag"]
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}
+        policy = {"Version": "2012-10-17", "Statement": [{**deny, "Condition": {"Null": {key: "true"}}}]}
+        emulator.client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+        iam = emulator.client("iam")
+        iam.create_user(UserName=user)
+        iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=json.dumps(allow_objects(name, "*")))
+        s3 = emulator.client("s3", credentials=iam.create_access_key(UserName=user)["AccessKey"])
+        return [
+            allowed(s3.put_object, Bucket=name, Key="plain", Body=b"b"),
+            allowed(s3.put_object, Bucket=name, Key="new", Body=b"b", IfNoneMatch="*"),
+            allowed(s3.put_object, Bucket=name, Key="old", Body=b"b", IfMatch=etag),
+        ]
+
+    for key in ("s3:if-none-match", "s3:if-match"):
+        assert written(stock, key) == [False, False, False]
+    assert written(patched, "s3:if-none-match") == [False, True, False]
+    assert written(patched, "s3:if-match") == [False, False, True]
+
+
 # --- API Gateway
 
 

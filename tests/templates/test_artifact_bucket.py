@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.evidence import shows
+from tests.iam import allowed, worked_out
 from tests.templates.test_options import PSEUDO, named
-from troposphere_arch import evaluate, lint
+from troposphere_arch import evaluate, grants, lint
 
-BODY = (Path(__file__).parents[2] / "templates/artifact-bucket/1.0.0/artifact-bucket.template.json").read_bytes()
+BODY_PATH = Path(__file__).parents[2] / "templates/artifact-bucket/1.0.0/artifact-bucket.template.json"
+BODY = BODY_PATH.read_bytes()
 TEMPLATE: dict[str, Any] = json.loads(BODY)
 ACCOUNT = "123456789012"
 ISSUER = "token.actions.githubusercontent.com"
@@ -24,6 +26,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "Boundary": {"PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary", "RolePath": "/company/"},
     "Environment": {"GitHubRepository": "shop/templates", "GitHubEnvironment": "production"},
     "GitHub": {"GitHubRepository": "shop/templates"},
+    "Emulated": {"OverwriteProtection": "off"},
     "Lock": {"ObjectLockDays": "365"},
     "Name": {"BucketNamePrefix": "artifacts-of-shop"},
     "Organization": {"Readers": "organization", "OrganizationId": "o-a1b2c3d4e5"},
@@ -84,6 +87,7 @@ def test_who_reads_is_what_the_parameter_says() -> None:
         assert blocked["BlockPublicPolicy"] is blocked["RestrictPublicBuckets"] is not public
         assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
         expected = {"TlsOnly"} | ({"PublicRead"} if public else set())
+        expected |= set() if "Emulated" in on else {"PutOnce", "ChangeKnown"}
         expected |= {"OrganizationRead"} if "Organization" in on else set()
         expected |= {"PublishGetObject", "PublishListBucket"} if "Other" in on else set()
         assert statements.keys() == expected
@@ -98,6 +102,49 @@ def test_who_reads_is_what_the_parameter_says() -> None:
         assert (tls["Effect"], tls["Principal"], tls["Action"]) == ("Deny", "*", ["s3:*"])
         assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         assert tls["Resource"] == [{"Fn::GetAtt": ["Artifacts", "Arn"]}, *objects]
+
+
+PUT, NEW, KNOWN = "s3:PutObject", {"s3:if-none-match": "*"}, {"s3:if-match": '"0123"'}
+
+
+@shows("REQ-D4", how="static")
+@pytest.mark.parametrize("key", ["todo/1.0.0/todo.template.json", "p/todo/1.0.0/UPGRADE.md", "layers/dax-0.zip", "a"])
+def test_nobody_puts_anything_over_what_is_published(key: str) -> None:
+    """Whatever the caller may do otherwise: the policy of the bucket denies it."""
+    assert may_put(key, NEW)
+    for stolen in ({}, KNOWN):
+        assert not may_put(key, stolen)
+        assert may_put(key, stolen, "Emulated")
+
+
+@shows("REQ-D4", how="static")
+@pytest.mark.parametrize(
+    "key", ["index.json", "p/q/index.json", "launch.md", "p/launch.md", "todo/latest.json", "p/todo/latest.json"]
+)
+def test_what_changes_is_changed_by_who_has_seen_it(key: str) -> None:
+    assert may_put(key, NEW)
+    assert may_put(key, KNOWN)
+    assert not may_put(key, {})
+    assert may_put(key, {}, "Emulated")
+
+
+def may_put(key: str, headers: dict[str, str], *options: str) -> bool:
+    """Whether somebody who may do everything puts an object into the bucket, for all that its policy says."""
+    arn = "arn:aws:s3:::artifacts"
+    denials = [s for s in policy(deployed(*options)["Resources"]).values() if s["Effect"] == "Deny"]
+    denials = worked_out([s for s in denials if s["Sid"] != "TlsOnly"], {"Artifacts.Arn": arn})
+    assert all(s["Principal"] == "*" for s in denials)
+    everything = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
+    return allowed([everything, *denials], PUT, f"{arn}/{key}", headers)
+
+
+@shows("REQ-D4", how="static")
+def test_what_changes_is_called_by_no_name_of_what_does_not() -> None:
+    changing = [re.compile(pattern.replace(".", r"\.").replace("*", ".*")) for pattern in grants.CHANGING]
+    index = json.loads((BODY_PATH.parents[2] / "index.json").read_text(encoding="utf-8"))
+    files = [file for entry in index["templates"] for file in entry["files"]]
+    assert len(files) > 5
+    assert not [file for file in files if any(pattern.fullmatch(file) for pattern in changing)]
 
 
 @shows("REQ-D4", "REQ-D2", how="static")

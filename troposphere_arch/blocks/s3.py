@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Ref, Sub, s3
 
 from .. import grants, outputs, parameters
-from ..conditions import choose, equals, given, optional
+from ..conditions import choose, equals, given, optional, switched_on
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 
@@ -120,8 +120,9 @@ def artifact_bucket(t: ScenarioTemplate, title: str) -> ArtifactBucket:
     """A bucket to publish to: TLS only, encrypted, versioned, retained; closed until an arrow lets readers in.
 
     Makes `<title>`, `<title>Policy` and the outputs `<title>Bucket`, `CatalogueUrl` and `PublishCommand`. With
-    `ObjectLockDays` what is published cannot be deleted for that time (governance mode). Encrypted under S3's own keys:
-    readers from outside could not use a key of the account's.
+    `ObjectLockDays` what is published cannot be deleted for that time (governance mode), with `OverwriteProtection`
+    nobody puts anything over it. Encrypted under S3's own keys: readers from outside could not use a key of the
+    account's.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucket.html
     """
     locked, named = given(t, parameters.OBJECT_LOCK), given(t, parameters.BUCKET_NAME_PREFIX)
@@ -153,9 +154,10 @@ def artifact_bucket(t: ScenarioTemplate, title: str) -> ArtifactBucket:
         **_kept(t),
     )
     t.put(resource)
+    kept = [optional(switched_on(t, parameters.OVERWRITE_PROTECTION), one) for one in grants.keep_published(resource)]
     policy = t.put(
         s3.BucketPolicy(
-            f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.with_optional(grants.tls_only(resource), [])
+            f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.with_optional(grants.tls_only(resource), kept)
         )
     )
     outputs.output(t, f"{title}Bucket", Ref(resource), "The bucket to publish to: publish --bucket.")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from troposphere_arch.local.patches import (
+    conditional_writes,
     dax,
     policy_variables,
     properties,
@@ -33,6 +34,11 @@ PATCHES = (
         "policy-variables",
         "IAM policy variables are filled in, and identity pool credentials carry sub, aud and amr",
         policy_variables.install,
+    ),
+    Patch(
+        "conditional-writes",
+        "IAM knows s3:if-match and s3:if-none-match of a PutObject",
+        conditional_writes.install,
     ),
     Patch(
         "request-validator",
