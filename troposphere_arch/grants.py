@@ -331,15 +331,24 @@ def _action(name: str) -> Action:
 def launch_stacks() -> list[Statement]:
     """What Service Catalog does itself when it launches a product: handle its stack, and read the template's copy.
 
-    Service Catalog keeps the copy in a bucket of its own, and marks it. To validate has no resource.
+    Service Catalog keeps the copy in a bucket of its own, and marks it. Anybody can mark an object, so a mark opens no
+    layer: those have rights of their own (`read_layers`). To validate has no resource.
     https://docs.aws.amazon.com/servicecatalog/latest/adminguide/constraints-launch.html
     """
-    stacks = Sub("arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/SC-*/*")
+    stacks = Sub(
+        "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/SC-${AWS::AccountId}-pp-*/*"
+    )
     marked = Condition(StringEquals("s3:ExistingObjectTag/servicecatalog:provisioning", "true"))
     return [
         _allow(HANDLE_STACKS, [stacks]),
         _allow([cloudformation.GetTemplateSummary, cloudformation.ValidateTemplate], ["*"]),
         _allow([s3.GetObject], [Sub("arn:${AWS::Partition}:s3:::*/*")], Condition=marked),
+        Statement(
+            Effect=Deny,
+            Action=[s3.GetObject],
+            Resource=[Sub("arn:${AWS::Partition}:s3:::*/layers/*")],
+            Condition=marked,
+        ),
     ]
 
 

@@ -3,9 +3,9 @@
     resource types of a template ──RIGHTS──▶ actions by resource ──grants.launch──▶ policies of a launch role
 
 From the permissions that the handlers of each type name in its schema, without those that only properties need which no
-template of ours has; a test holds the two together, with a reason for whatever is left out. Service Catalog names
-its stacks SC-..., and CloudFormation begins a name that it makes with the stack's: where a service has such names,
-they limit what a launch can touch. What AWS names otherwise (a REST API, a VPC) is limited to its kind.
+template of ours has; a test holds the two together, with a reason for whatever is left out. Service Catalog names its
+stacks SC-<account>-pp-..., and CloudFormation begins a name that it makes with the stack's: where a service has such
+names, they limit what a launch can touch. What AWS names otherwise (a REST API, a VPC) is limited to its kind.
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html#schema-properties-handlers
 https://docs.aws.amazon.com/servicecatalog/latest/adminguide/constraints-launch.html
 """
@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Patterns are ARNs without `arn:<partition>:`. `@` is the region and the account of the stack.
+# Patterns are ARNs without `arn:<partition>:`. `@` is the region and the account of the stack, `~` how the names of
+# stacks begin that Service Catalog makes.
+LAUNCHED = "SC-${AWS::AccountId}-pp-"
 API = "apigateway:${AWS::Region}::/restapis/*"
 APIS = "apigateway:${AWS::Region}::/restapis"
 DOMAIN = "apigateway:${AWS::Region}::/domainnames/*"
 DOMAINS = "apigateway:${AWS::Region}::/domainnames"
 TAGS = "apigateway:${AWS::Region}::/tags/*"
-FUNCTION = "lambda:@:function:SC-*"
+FUNCTION = "lambda:@:function:~*"
+BUCKET = "s3:::sc-${AWS::AccountId}-pp-*"
 # Nothing of these services has an ARN for such an action, or only a look around is meant.
 EVERYTHING = "*"
 # Filled in from the template that the rights are for.
@@ -37,9 +40,12 @@ RIGHTS: dict[str, dict[str, str]] = {
     "AWS::ApiGateway::Deployment": {
         API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST apigateway:PUT"
     },
+    # The first custom domain name of an account makes API Gateway's role, which the schema does not say:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/using-service-linked-roles.html
     "AWS::ApiGateway::DomainName": {
         DOMAINS: "apigateway:POST",
         DOMAIN: "apigateway:DELETE apigateway:GET apigateway:PATCH",
+        "iam::${AWS::AccountId}:role/aws-service-role/ops.apigateway.amazonaws.com/*": "iam:CreateServiceLinkedRole",
         TAGS: "apigateway:DELETE apigateway:GET apigateway:PUT",
     },
     "AWS::ApiGateway::GatewayResponse": {API: "apigateway:DELETE apigateway:GET apigateway:PUT"},
@@ -61,7 +67,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         "budgets:UntagResource budgets:ViewBudget",
     },
     "AWS::CloudWatch::Alarm": {
-        "cloudwatch:@:alarm:SC-*": "cloudwatch:DeleteAlarms cloudwatch:ListTagsForResource cloudwatch:PutMetricAlarm "
+        "cloudwatch:@:alarm:~*": "cloudwatch:DeleteAlarms cloudwatch:ListTagsForResource cloudwatch:PutMetricAlarm "
         "cloudwatch:TagResource cloudwatch:UntagResource",
         "cloudwatch:@:alarm:*": "cloudwatch:DescribeAlarms",
     },
@@ -113,7 +119,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         "iam::${AWS::AccountId}:role/aws-service-role/dax.amazonaws.com/*": "iam:CreateServiceLinkedRole",
     },
     "AWS::DynamoDB::Table": {
-        "dynamodb:@:table/SC-*": "dynamodb:CreateTable dynamodb:DeleteTable dynamodb:DescribeContinuousBackups "
+        "dynamodb:@:table/~*": "dynamodb:CreateTable dynamodb:DeleteTable dynamodb:DescribeContinuousBackups "
         "dynamodb:DescribeContributorInsights dynamodb:DescribeKinesisStreamingDestination dynamodb:DescribeTable "
         "dynamodb:DescribeTimeToLive dynamodb:GetResourcePolicy dynamodb:ListTagsOfResource dynamodb:TagResource "
         "dynamodb:UntagResource dynamodb:UpdateContinuousBackups dynamodb:UpdateTable dynamodb:UpdateTimeToLive",
@@ -184,7 +190,7 @@ RIGHTS: dict[str, dict[str, str]] = {
     },
     "AWS::Lambda::Permission": {FUNCTION: "lambda:AddPermission lambda:GetPolicy lambda:RemovePermission"},
     "AWS::Logs::LogGroup": {
-        "logs:@:log-group:SC-*": "logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteRetentionPolicy "
+        "logs:@:log-group:~*": "logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteRetentionPolicy "
         "logs:GetDataProtectionPolicy logs:ListTagsForResource logs:PutRetentionPolicy logs:TagResource "
         "logs:UntagResource",
         EVERYTHING: "logs:DescribeIndexPolicies logs:DescribeLogGroups logs:DescribeResourcePolicies",
@@ -196,7 +202,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         EVERYTHING: "route53:ListHostedZones",
     },
     "AWS::S3::Bucket": {
-        "s3:::sc-*": "s3:CreateBucket s3:DeleteBucket s3:GetAccelerateConfiguration s3:GetAnalyticsConfiguration "
+        BUCKET: "s3:CreateBucket s3:DeleteBucket s3:GetAccelerateConfiguration s3:GetAnalyticsConfiguration "
         "s3:GetBucketAbac s3:GetBucketAcl s3:GetBucketCORS s3:GetBucketLogging "
         "s3:GetBucketMetadataTableConfiguration s3:GetBucketNotification s3:GetBucketObjectLockConfiguration "
         "s3:GetBucketOwnershipControls s3:GetBucketPublicAccessBlock s3:GetBucketTagging s3:GetBucketVersioning "
@@ -206,7 +212,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         "s3:PutBucketOwnershipControls s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutBucketVersioning "
         "s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration s3:TagResource s3:UntagResource",
     },
-    "AWS::S3::BucketPolicy": {"s3:::sc-*": "s3:DeleteBucketPolicy s3:GetBucketPolicy s3:PutBucketPolicy"},
+    "AWS::S3::BucketPolicy": {BUCKET: "s3:DeleteBucketPolicy s3:GetBucketPolicy s3:PutBucketPolicy"},
     "AWS::WAFv2::WebACLAssociation": {
         "wafv2:@:regional/webacl/*/*": "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource",
         "apigateway:${AWS::Region}::/restapis/*/stages/*": "apigateway:SetWebACL wafv2:AssociateWebACL "
@@ -219,9 +225,9 @@ RIGHTS: dict[str, dict[str, str]] = {
 ARNS: dict[str, str] = {
     "AWS::Cognito::UserPool": "cognito-idp:@:userpool/*",
     "AWS::DAX::Cluster": "dax:@:cache/*",
-    "AWS::DynamoDB::Table": "dynamodb:@:table/SC-*",
-    "AWS::Logs::LogGroup": "logs:@:log-group:SC-*:*",
-    "AWS::S3::Bucket": "s3:::sc-*",
+    "AWS::DynamoDB::Table": "dynamodb:@:table/~*",
+    "AWS::Logs::LogGroup": "logs:@:log-group:~*:*",
+    "AWS::S3::Bucket": BUCKET,
 }
 # The same for what a parameter names: the pattern by the service of the actions.
 GIVEN: dict[str, str] = {"kms": "kms:@:key/*"}
@@ -242,4 +248,4 @@ def arn(pattern: str) -> str:
     """The ARN of a pattern, for an `Fn::Sub`."""
     if pattern == EVERYTHING:
         return pattern
-    return "arn:${AWS::Partition}:" + pattern.replace("@", "${AWS::Region}:${AWS::AccountId}")
+    return "arn:${AWS::Partition}:" + pattern.replace("@", "${AWS::Region}:${AWS::AccountId}").replace("~", LAUNCHED)

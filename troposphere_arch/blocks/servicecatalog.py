@@ -63,6 +63,7 @@ class Product(Node):
     role: iam.Role
     boundary: iam.ManagedPolicy
     scenario: str
+    takes_layers: bool
 
 
 def portfolio(t: ScenarioTemplate, title: str) -> Portfolio:
@@ -107,6 +108,7 @@ def _product(t: ScenarioTemplate, scenario: str, releases: Sequence[Release]) ->
             )
     templates = [release.template for release in releases]
     offered = [release for release in releases if not release.deprecated] or releases[-1:]
+    takes_layers = _take_layers(scenario, offered)
     resource = t.put(
         servicecatalog.CloudFormationProduct(
             f"{title}Product",
@@ -138,7 +140,19 @@ def _product(t: ScenarioTemplate, scenario: str, releases: Sequence[Release]) ->
     outputs.output(
         t, f"{title}RolePath", Sub(_path(scenario)), f"RolePath of every launch of {scenario}; no other is let."
     )
-    return Product(t, title, resource, made, boundary, scenario)
+    return Product(t, title, resource, made, boundary, scenario, takes_layers)
+
+
+def _take_layers(scenario: str, offered: Sequence[Release]) -> bool:
+    """Whether a launch says which bucket its layers come from: a rule about that is for all versions, or for none."""
+    name = parameters.ARTIFACT_BUCKET.name
+    lacking = [release.version for release in offered if name not in release.template["Parameters"]]
+    if lacking and len(lacking) < len(offered):
+        raise ValueError(
+            f"{scenario} {', '.join(lacking)} has no parameter {name} and other versions have: a portfolio cannot hold "
+            f"those to its own bucket; deprecate the ones without"
+        )
+    return not lacking
 
 
 def _version(t: ScenarioTemplate, release: Release) -> servicecatalog.ProvisioningArtifactProperties:
@@ -161,7 +175,7 @@ def offer(shown: Portfolio, product: Product) -> None:
     """Put the product into the portfolio, launched by its role, and only with its boundary and its path of roles.
 
     The second is said where a launch is asked for, in words; that no role is made without the boundary is in the rights
-    of the launch role.
+    of the launch role. Layers, which are code, come from the portfolio's bucket or from none.
     https://docs.aws.amazon.com/servicecatalog/latest/adminguide/catalogs_constraints_template-constraints.html
     """
     t, title = product.t, product.title
@@ -177,7 +191,7 @@ def offer(shown: Portfolio, product: Product) -> None:
         )
     )
     wanted = {"PermissionsBoundaryArn": f"${{{product.boundary.title}}}", "RolePath": _path(product.scenario)}
-    rules = {
+    rules: dict[str, Any] = {
         f"{name}IsGiven": {
             "Assertions": [
                 {
@@ -188,11 +202,24 @@ def offer(shown: Portfolio, product: Product) -> None:
         }
         for name, value in wanted.items()
     }
+    description = "With the boundary for roles, and under the path for roles, of this portfolio"
+    if product.takes_layers:
+        bucket = parameter(t, parameters.ARTIFACT_BUCKET).title
+        ours = ["none", f"${{{bucket}}}"]
+        rules[f"{bucket}IsOurs"] = {
+            "Assertions": [
+                {
+                    "Assert": {"Fn::Contains": [ours, {"Ref": bucket}]},
+                    "AssertDescription": f"{bucket} must be {' or '.join(ours)}: layers come from nowhere else.",
+                }
+            ]
+        }
+        description += ", with layers from its bucket"
     t.put(
         servicecatalog.LaunchTemplateConstraint(
             f"{title}LaunchedInBounds",
             **both,
-            Description="With the boundary for roles, and under the path for roles, of this portfolio",
+            Description=description,
             Rules=Sub(json.dumps(rules)),
             DependsOn=[offered.title],
         )
