@@ -17,8 +17,10 @@ from . import nested as below
 from . import outputs, permissions, renames, sections, standing
 from .known import Known
 from .model import Bump, Change, Effect, Nested, Section, Template
-from .resources import Finding, findings, settled
+from .resources import Finding, findings
+from .settling import settled
 from .spreading import Moved, change_of, spread
+from .taken import taken
 from .worlds import Side
 
 _NOTHING: Template = {"Resources": {}}
@@ -44,6 +46,7 @@ def compare(old: Template, new: Template, known: Known, nested: Mapping[str, Nes
     stacks.refused()
     moves = spread(found, old_side, new_side, known.moved, stacks)
     stacks.unknown_inside()
+    taken(found, old_side, new_side, moves)
     changes = list(_resources([finding for several in found.values() for finding in several]))
     changes += permissions.permissions(old, new, *known.told)
     changes += sections.sections(old, new, *known.told, moves=moves)

@@ -22,9 +22,11 @@ from ..errors import UserError
 from ..stores import HOLDS_DATA
 from . import supplement
 from .model import Path
+from .supplement import Unique
 
 __all__ = [
     "Fact",
+    "Unique",
     "Update",
     "attribute",
     "between",
@@ -35,6 +37,7 @@ __all__ = [
     "name_properties",
     "renewed_by_design",
     "together",
+    "uniques",
 ]
 
 _BEHAVIOURS = (
@@ -131,6 +134,15 @@ def name_properties(kind: str) -> tuple[str, ...]:
     if schema is None:
         return ()
     return supplement.NAMES.get(kind) or _identifier(schema)
+
+
+@cache
+def uniques(kind: str) -> tuple[Unique, ...]:
+    """What only one resource of a type has at a time: its name, if a template may fix it, and what is no name."""
+    names, more = name_properties(kind), supplement.UNIQUE.get(kind)
+    within = names[1:] + supplement.NAMED_WITHIN.get(kind, ())
+    named = (Unique(names[:1], supplement.NAMES_PAGE, within, is_name=True),) if names else ()
+    return named + ((more,) if more else ())
 
 
 def deletes_first(kind: str) -> bool:

@@ -52,7 +52,7 @@ class Parts:
     _worlds: dict[tuple[Names, int], tuple[list[World], bool]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._same_mappings = same(self.old.mappings(), self.new.mappings())
+        self.same_mappings = same(self.old.mappings(), self.new.mappings())
         before, after = self.old.values, self.new.values
         self._moved = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
@@ -66,7 +66,7 @@ class Parts:
             return False
         if self._moved and any(reference.target in self._moved for reference in references(one)):
             return False
-        return self._same_mappings or not _has_mapping(one)
+        return self.same_mappings or not has_mapping(one)
 
     def is_same_condition(self, name: str) -> bool:
         """Whether a condition is the same before and after, in any world."""
@@ -161,10 +161,11 @@ def _may_vanish(value: Any) -> bool:
     return is_function(value) and ("Fn::If" in value or value == {"Ref": "AWS::NoValue"})
 
 
-def _has_mapping(value: Any) -> bool:
+def has_mapping(value: Any) -> bool:
+    """Whether anything in a value is looked for in a mapping."""
     if isinstance(value, Mapping):
-        return "Fn::FindInMap" in value or any(map(_has_mapping, value.values()))
-    return isinstance(value, list) and any(map(_has_mapping, value))
+        return "Fn::FindInMap" in value or any(map(has_mapping, value.values()))
+    return isinstance(value, list) and any(map(has_mapping, value))
 
 
 def size(value: Any) -> int:

@@ -1,18 +1,17 @@
 """Resources: what an update does to each of them, by itself, in every world; consequences come in `spreading`.
 
-old body, new body ──parts, in each world──▶ there or not, differences ──facts──▶ Finding ──settle──▶ Change
+old body, new body ──parts, in each world──▶ there or not, differences ──facts──▶ Finding
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import facts
+from . import facts, keeping
 from .facts import Update
-from .model import NEW, Bump, Change, Effect, Path, Reason, Section
+from .model import NEW, Bump, Effect, Path, Reason
 from .normal import lost
 from .parts import Part, Parts, differing, most_worlds, worked_out
 from .values import same
@@ -29,27 +28,7 @@ FELT = {
     Update.NOT_ALLOWED: (Effect.FAILURE, True),
     Update.UNKNOWN: (Effect.UNKNOWN, True),
 }
-_BUMPS = {
-    Effect.NONE: Bump.PATCH,
-    Effect.IN_PLACE: Bump.PATCH,
-    Effect.INTERRUPTION: Bump.MINOR,
-    Effect.UNKNOWN: Bump.MINOR,
-    Effect.REPLACEMENT: Bump.MINOR,
-    Effect.REMOVAL: Bump.MINOR,
-    Effect.FAILURE: Bump.MAJOR,
-    Effect.DATA_LOSS: Bump.MAJOR,
-}
-_KEPT = {"Retain": "retained", "RetainExceptOnCreate": "retained", "Snapshot": "snapshot"}
-# CloudFormation takes a snapshot of these unless it is told otherwise.
-_SNAPSHOT_BY_DEFAULT = {"AWS::RDS::DBCluster", "AWS::RDS::DBInstance"}
-_DELETION_POLICY_PAGE = (
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html"
-)
-_REPLACE_POLICY_PAGE = (
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatereplacepolicy.html"
-)
 _UPDATE_POLICY_PAGE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html"
-_NAME_PAGE = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"
 _MAPPINGS_PAGE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-findinmap.html"
 )
@@ -72,6 +51,21 @@ class Cause:
     while_kept: bool = False  # it does not come about when the resource is replaced
 
 
+@dataclass(frozen=True)
+class Blocked:
+    """Why a resource can't be made: what only one can have is taken, by another one or by itself as it was.
+
+    `always` says that it is so whenever it would be made; `when` tells in words when it is so, and `unless` when not.
+    """
+
+    reason: Reason
+    always: bool
+    when: str = ""
+    unless: str = ""
+    is_name: bool = True
+    by: str = ""
+
+
 @dataclass
 class Finding:
     """What happens to one resource; causes are added until all consequences are known."""
@@ -84,6 +78,7 @@ class Finding:
     causes: list[Cause] = field(default_factory=list)
     when: str = ""  # when the action as a whole takes place only sometimes
     bump: Bump = Bump.NONE  # what is demanded whatever is felt
+    blocked: list[Blocked] = field(default_factory=list)
 
     @property
     def effect(self) -> Effect:
@@ -136,7 +131,7 @@ class _Looking:
             return False
         # What stands beside the properties hangs on no parameter.
         return all(self.parts.is_same(one[key], other[key]) for key in one) and all(
-            map(self.parts.is_same_condition, _condition(one))
+            map(self.parts.is_same_condition, own_condition(one))
         )
 
     def parts_of(self, one: Body | None, other: Body | None) -> list[Part]:
@@ -153,21 +148,21 @@ class _Looking:
             says = f"its type is {after} and was {before}: CloudFormation refuses that; give the new one another id"
             yield Finding(name, after, "change", old, new, [Cause(Reason(says), Effect.FAILURE, True)])
             return
-        every, _ = self.parts.worlds((_condition(one), _condition(other)))
+        every, _ = self.parts.worlds((own_condition(one), own_condition(other)))
         comes, goes, stays = ([world for world in every if is_there(one, other, world) == there] for there in _THERE)
         if goes:
             causes = [self._gone(kind, whole=other is None)]
-            yield Finding(name, kind, "remove", old, new, causes, _when(goes, every))
+            yield Finding(name, kind, "remove", old, new, causes, in_words(goes, every))
         if comes:
             causes = [Cause(Reason(NEW if one is None else "its condition holds now"), Effect.IN_PLACE, True)]
-            yield Finding(name, kind, "add", old, new, causes, _when(comes, every))
+            yield Finding(name, kind, "add", old, new, causes, in_words(comes, every))
         if stays and one is not None and other is not None:
             finding = Finding(name, kind, "change", old, new)
             for part in parts:
                 finding.causes += self._causes(kind, one, other, part)
             _beside(finding)
             if finding.causes or finding.bump:
-                finding.when = "" if not finding.causes else _when(stays, [*stays, *goes])
+                finding.when = "" if not finding.causes else in_words(stays, [*stays, *goes])
                 yield finding
 
     def _gone(self, kind: str, *, whole: bool) -> Cause:
@@ -180,7 +175,7 @@ class _Looking:
 
     def _causes(self, kind: str, one: Body, other: Body, part: Part) -> Iterator[Cause]:
         """What a part of a resource that is there before and after brings about."""
-        every, complete = self._staying(_condition(one), _condition(other), part.names)
+        every, complete = self._staying(own_condition(one), own_condition(other), part.names)
         before = [worked_out(part.old, self.parts.old, world.old) for world in every]
         after = [worked_out(part.new, self.parts.new, world.new) for world in every]
         known: dict[Path, facts.Fact] = {}
@@ -188,14 +183,14 @@ class _Looking:
             for path, fact in facts.between(kind, was, will).items():
                 known[path] = max(fact, known.get(path, fact), key=lambda said: said.update.gravity)
         for differs in differing(part, before, after, every, complete=complete, resources=self.resources):
-            path, when = differs.path, _when(differs.worlds, every)
+            path, when = differs.path, in_words(differs.worlds, every)
             together = known.get(path[:1])
             fact = together or facts.fact(kind, path)
             made = _cause(fact, path, certain=differs.certain, when=when)
-            yield replace(made, worlds=tuple(differs.worlds), while_kept=together is not None)
+            yield replace(made, worlds=tuple(differs.worlds), while_kept=True)
         refused = [(world, says) for world, will in zip(every, after, strict=True) if (says := lost(will))]
         if refused:
-            when = _when([world for world, _ in refused], every)
+            when = in_words([world for world, _ in refused], every)
             says = f"{refused[0][1]}, so the template is refused"
             yield Cause(Reason(says, part.path, _MAPPINGS_PAGE), Effect.FAILURE, not when, when)
 
@@ -222,7 +217,8 @@ def is_there(one: Body | None, other: Body | None, world: World) -> tuple[bool, 
     return before, after
 
 
-def _condition(body: Body | None) -> frozenset[str]:
+def own_condition(body: Body | None) -> frozenset[str]:
+    """The condition under which a resource is there at all, if there is one."""
     own = body.get("Condition") if body is not None else None
     return frozenset({own} if isinstance(own, str) else ())
 
@@ -272,113 +268,22 @@ def roll(finding: Finding) -> None:
 
 def _policies(finding: Finding) -> None:
     """A resource with data that loses its retention; any other change of the two policies touches nothing that runs."""
-    for attribute, page in (("DeletionPolicy", _DELETION_POLICY_PAGE), ("UpdateReplacePolicy", _REPLACE_POLICY_PAGE)):
-        was, will = (_policy(body, attribute, finding.kind) for body in (finding.old, finding.new))
+    for attribute, page in keeping.PAGES.items():
+        was, will = (keeping.policy(body, attribute, finding.kind) for body in (finding.old, finding.new))
         if was == will:
             continue
-        loses = _holds_data(finding) and was in _KEPT and (will not in _KEPT or _KEPT[was] == "retained" != _KEPT[will])
+        before, after = (keeping.kept(body, attribute, finding.kind) for body in (finding.old, finding.new))
         says = f"{attribute} is {will} and was {was}"
-        if loses:
+        if keeping.holds_data(finding.kind, finding.old) and before and after not in (before, "retained"):
             says += ": what it holds is not kept any more as it was"
             finding.bump = Bump.MAJOR
         finding.causes.append(Cause(Reason(says, source=page), Effect.NONE, True))
+        if will == "Snapshot" and not facts.can_snapshot(finding.kind) and finding.kind.startswith("AWS::"):
+            says = f"{attribute} is {will}, and CloudFormation refuses that: it takes no snapshot of such a resource"
+            finding.causes.append(Cause(Reason(says, source=page), Effect.FAILURE, True))
 
 
-def _policy(body: Mapping[str, Any], attribute: str, kind: str) -> str:
-    default = "Snapshot" if attribute == "DeletionPolicy" and kind in _SNAPSHOT_BY_DEFAULT else "Delete"
-    if kind == "AWS::RDS::DBInstance" and "DBClusterIdentifier" in (body.get("Properties") or {}):
-        default = "Delete"
-    return str(body.get(attribute, default))
-
-
-def settled(finding: Finding) -> Change:
-    """The change that a finding amounts to: its data, the name that stands in the way, the step of the version."""
-    effect, bump, data, advice = finding.effect, finding.bump, "", ""
-    reasons = [cause.reason for cause in sorted(finding.causes, key=lambda c: (-c.effect, str(c.reason.path)))]
-    certain = finding.certain
-    holds = _holds_data(finding)
-    fixed = _fixed_name(finding) if finding.action == "change" and effect == Effect.REPLACEMENT else ""
-    if fixed:
-        effect, advice = Effect.FAILURE, f"give {finding.name} another {fixed} with the same update, or let AWS name it"
-        says = f"{fixed} fixes its name: CloudFormation can't make the new one while the old one has that name"
-        reasons.insert(0, Reason(says, (fixed,), _NAME_PAGE))
-    elif effect in (Effect.REPLACEMENT, Effect.REMOVAL) and holds:
-        data = _data(finding)
-        effect = Effect.DATA_LOSS if data == "lost" else effect
-        bump, advice = Bump.MAJOR, _ADVICE[data]
-    elif effect == Effect.UNKNOWN and holds:
-        bump = Bump.MAJOR
-    elif effect == Effect.REPLACEMENT and any(_is_name(finding.kind, path) for path in finding.paths()):
-        bump = Bump.MAJOR  # a name that users may know
-    if facts.renewed_by_design(finding.kind) and effect <= Effect.REPLACEMENT:
-        bump = max(bump, Bump.PATCH)
-    else:
-        bump = max(bump, _BUMPS[effect], Bump.MINOR if finding.action == "add" else Bump.NONE)
-    worst = finding.effect
-    whens = {cause.when for cause in finding.causes if cause.effect == worst}
-    when = finding.when or (next(iter(whens)) if len(whens) == 1 else "")
-    return Change(
-        Section.RESOURCES,
-        finding.name,
-        finding.action,
-        effect,
-        bump,
-        finding.kind,
-        certain,
-        tuple(reasons),
-        when,
-        data,
-        advice,
-    )
-
-
-_ADVICE = {
-    "lost": "set DeletionPolicy and UpdateReplacePolicy to Retain in an update before this one, and move the data",
-    "retained": "the old one stays in the account, out of the stack; import it, or move its data into the new one",
-    "snapshot": "a snapshot is taken; the new one is empty unless it is made from that",
-}
-
-
-def _holds_data(finding: Finding) -> bool:
-    """Whether it is what holds the data; of an instance that is surely in a cluster, that is the cluster.
-
-    https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.StorageReliability.html
-    """
-    cluster = (finding.old.get("Properties") or {}).get("DBClusterIdentifier")
-    alone = cluster is None or "AWS::NoValue" in json.dumps(cluster, default=str)
-    return facts.holds_data(finding.kind) and (alone or finding.kind != "AWS::RDS::DBInstance")
-
-
-def _data(finding: Finding) -> str:
-    """What becomes of the data of a resource that is removed or replaced.
-
-    Removal goes by the old template, which is all that CloudFormation has of the resource. For a replacement both must
-    say that it is kept.
-    """
-    if finding.action == "remove":
-        return _KEPT.get(_policy(finding.old, "DeletionPolicy", finding.kind), "lost")
-    kept = {
-        _KEPT.get(_policy(body, "UpdateReplacePolicy", finding.kind), "lost") for body in (finding.old, finding.new)
-    }
-    return next(word for word in ("lost", "snapshot", "retained") if word in kept)
-
-
-def _is_name(kind: str, path: Path) -> bool:
-    return bool(path) and path[0] in facts.name_properties(kind)
-
-
-def _fixed_name(finding: Finding) -> str:
-    """The property that fixes the name of a resource which is to be replaced, and does not change with it."""
-    if facts.deletes_first(finding.kind):
-        return ""
-    changed = {path[0] for path in finding.paths()}
-    properties = finding.new.get("Properties") or {}
-    names = [name for name in facts.name_properties(finding.kind) if name in properties]
-    # All parts of the name must stay: one that changes makes another name.
-    return names[0] if names and not changed & set(facts.name_properties(finding.kind)) else ""
-
-
-def _when(some: list[World], every: list[World]) -> str:
+def in_words(some: list[World], every: list[World]) -> str:
     """In words, when it is one of `some` out of `every`; empty when it always is."""
     if len(some) == len(every):
         return ""

@@ -565,6 +565,90 @@ NAMES: dict[str, tuple[str, ...]] = {
     "AWS::StepFunctions::StateMachine": ("StateMachineName",),
     **{f"AWS::WAFv2::{kind}": ("Name", "Scope") for kind in ("IPSet", "RegexPatternSet", "RuleGroup", "WebACL")},
 }
+# Where such a name is taken, of types that may have the same name elsewhere: another network, another bus.
+NAMED_WITHIN: dict[str, tuple[str, ...]] = {
+    "AWS::EC2::SecurityGroup": ("VpcId",),  # https://docs.aws.amazon.com/vpc/latest/userguide/security-groups.html
+    "AWS::ECS::Service": (
+        "Cluster",
+    ),  # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html
+    "AWS::Events::Rule": (
+        "EventBusName",
+    ),  # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+}
+
+
+@dataclass(frozen=True)
+class Unique:
+    """What only one resource of a type has at a time: these properties, if all are there.
+
+    `within` is where it has it, and may be left out: in another subnet, another one may have the same. Of a list, each
+    item counts; of items with properties, the first of `item` that is there.
+    """
+
+    properties: tuple[str, ...]
+    page: str
+    within: tuple[str, ...] = ()
+    item: tuple[str, ...] = ()
+    is_name: bool = False
+
+
+_EC2_ERRORS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
+_BALANCERS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference"
+UNIQUE: dict[str, Unique] = {
+    "AWS::ApiGateway::Resource": Unique(
+        ("RestApiId", "ParentId", "PathPart"), f"{REFERENCE}/aws-resource-apigateway-resource.html"
+    ),
+    "AWS::CloudFront::Distribution": Unique(
+        ("DistributionConfig/Aliases",),
+        "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CNAMEs.html",
+    ),
+    "AWS::EC2::Instance": Unique(
+        ("PrivateIpAddress",), f"{REFERENCE}/aws-resource-ec2-instance.html", within=("SubnetId",)
+    ),
+    "AWS::EC2::NatGateway": Unique(
+        ("AllocationId",), "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html"
+    ),
+    "AWS::EC2::NetworkInterface": Unique(("PrivateIpAddress",), _EC2_ERRORS, within=("SubnetId",)),
+    "AWS::EC2::Route": Unique(("RouteTableId", "DestinationCidrBlock"), _EC2_ERRORS),
+    "AWS::EC2::Subnet": Unique(
+        ("CidrBlock",), "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html", within=("VpcId",)
+    ),
+    "AWS::EC2::VolumeAttachment": Unique(
+        ("VolumeId",), "https://docs.aws.amazon.com/ebs/latest/userguide/ebs-attaching-volume.html"
+    ),
+    "AWS::ECS::Service": Unique(
+        ("ServiceConnectConfiguration/Services",),
+        f"{REFERENCE}/aws-resource-ecs-service.html",
+        within=("ServiceConnectConfiguration/Namespace",),
+        item=("DiscoveryName", "PortName"),
+    ),
+    "AWS::EFS::MountTarget": Unique(
+        ("FileSystemId", "SubnetId"), "https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html"
+    ),
+    "AWS::ElasticLoadBalancingV2::Listener": Unique(
+        ("LoadBalancerArn", "Port"), f"{_BALANCERS}/API_CreateListener.html"
+    ),
+    "AWS::ElasticLoadBalancingV2::ListenerRule": Unique(
+        ("ListenerArn", "Priority"), f"{_BALANCERS}/API_CreateRule.html"
+    ),
+    "AWS::Lambda::Alias": Unique(
+        ("FunctionName", "Name"), "https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html"
+    ),
+    "AWS::Lambda::EventSourceMapping": Unique(
+        ("EventSourceArn", "FunctionName"),
+        "https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html",
+        within=("Queues", "Topics"),
+    ),
+    "AWS::Route53::RecordSet": Unique(
+        ("Name", "Type"),
+        "https://docs.aws.amazon.com/Route53/latest/APIReference/API_Change.html",
+        within=("HostedZoneId", "HostedZoneName", "SetIdentifier"),
+    ),
+}
+# What stays in its network: subnets of another one are refused.
+IN_ONE_NETWORK: dict[str, str] = {
+    "AWS::RDS::DBSubnetGroup": "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html",
+}
 
 
 @dataclass(frozen=True)
