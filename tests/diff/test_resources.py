@@ -80,6 +80,89 @@ def test_a_replacement_names_the_property_and_where_that_is_said() -> None:
 
 def test_true_and_the_text_true_are_the_same() -> None:
     assert of_one(queue(FifoQueue="true", DelaySeconds="5"), queue(FifoQueue=True, DelaySeconds=5)) == Diff()
+    assert of_one(queue(FifoQueue="True"), queue(FifoQueue=True)) == Diff()
+    files = (resource("AWS::EFS::FileSystem", Encrypted=value) for value in ("True", True))
+    assert of_one(*files) == Diff()
+    assert names(of_one(queue(KmsMasterKeyId="True"), queue(KmsMasterKeyId="true"))) == {"It"}, "two texts"
+
+
+def index(name: str, key: str = "id") -> dict[str, Any]:
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+
+
+@shows("REQ-D4", how="static")
+def test_what_can_not_be_done_in_place_hides_no_replacement() -> None:
+    two = [index("a"), index("b")]
+    assert change_of(of_one(table(), table(GlobalSecondaryIndexes=two)), "It").effect == Effect.FAILURE
+    for old, new in (
+        (table(), table("other", GlobalSecondaryIndexes=[index("a", "other"), index("b", "other")])),
+        (table(TableName="a"), table(TableName="b", GlobalSecondaryIndexes=two)),
+    ):
+        change = change_of(of_one(old, new), "It")
+        assert (change.effect, change.certain, change.data) == (Effect.DATA_LOSS, True, "lost")
+        assert not any("only 1 may come" in reason.says for reason in change.reasons), "it is made with both"
+    kept = change_of(of_one(table(attributes=RETAINED), table("x", RETAINED, GlobalSecondaryIndexes=two)), "It")
+    assert (kept.effect, kept.data) == (Effect.REPLACEMENT, "retained")
+
+
+def test_what_may_be_replaced_and_else_fails_is_the_worse_of_both() -> None:
+    old, new = (
+        with_mode(
+            {
+                "It": table(
+                    TableName={"Fn::If": ["On", name, {"Ref": "AWS::NoValue"}]},
+                    GlobalSecondaryIndexes=indexes,
+                )
+            }
+        )
+        for name, indexes in (("a", []), ("b", [index("a"), index("b")]))
+    )
+    change = change_of(diff(old, new), "It")
+    assert (change.effect, change.certain) == (Effect.DATA_LOSS, False)
+
+
+def test_a_snapshot_is_taken_only_of_what_there_are_snapshots_of() -> None:
+    snapshot = {"DeletionPolicy": "Snapshot", "UpdateReplacePolicy": "Snapshot"}
+    gone = diff(template({"It": table(attributes=snapshot), "Q": queue()}), template({"Q": queue()}))
+    assert (change_of(gone, "It").data, change_of(gone, "It").effect) == ("lost", Effect.DATA_LOSS)
+    assert change_of(of_one(table(attributes=snapshot), table("x", snapshot)), "It").data == "lost"
+    change = change_of(of_one(table(attributes=RETAINED), table(attributes=snapshot)), "It")
+    assert (change.effect, change.bump) == (Effect.FAILURE, Bump.MAJOR)
+    volume = resource("AWS::EC2::Volume", snapshot, Size=1, AvailabilityZone="a")
+    gone = diff(template({"It": volume, "Q": queue()}), template({"Q": queue()}))
+    assert change_of(gone, "It").data == "snapshot"
+
+
+def test_a_frozen_copy_without_a_next_one_is_told_to_have_none() -> None:
+    layer = resource("AWS::Lambda::LayerVersion", Content={"S3Bucket": "b", "S3Key": "k"})
+    alone = change_of(diff(template({"A": layer, "Q": queue()}), template({"Q": queue()})), "A")
+    assert "none of its type comes" in alone.reasons[0].says
+    renewed = change_of(diff(template({"A": layer}), template({"B": layer})), "A")
+    assert "takes the place" in renewed.reasons[0].says
+    assert alone.effect == renewed.effect, "what comes as well makes nothing less grave"
+
+
+def test_a_row_of_a_mapping_that_is_not_there_any_more() -> None:
+    def stack(*sizes: str, default: bool = False) -> dict[str, Any]:
+        found = ["Sizes", {"Ref": "Size"}, "Memory", *([{"DefaultValue": 128}] if default else [])]
+        return template(
+            {"It": function(MemorySize={"Fn::FindInMap": found})},
+            Parameters={"Size": {"Type": "String", "Default": "large"}},
+            Mappings={"Sizes": {size: {"Memory": 512} for size in sizes}},
+        )
+
+    old, new = stack("small", "large"), stack("small")
+    change = change_of(diff(old, new, old_parameters={}), "It")
+    assert (change.effect, change.certain, change.bump) == (Effect.FAILURE, True, Bump.MAJOR)
+    assert "Sizes has nothing at large.Memory" in change.reasons[0].says
+    assert not names(diff(old, new, old_parameters={"Size": "small"}))
+    assert change_of(diff(old, new), "It").effect == Effect.IN_PLACE
+    old, new = stack("small", "large", default=True), stack("small", default=True)
+    assert change_of(diff(old, new, old_parameters={}), "It").effect == Effect.IN_PLACE
 
 
 def test_tags_have_no_order() -> None:
