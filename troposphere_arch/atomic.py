@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from .errors import UserError
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside `path`, then rename it. Raises `UserError` when the place is not writable."""
+    """Write to a temporary file beside `path`, then rename it. Raises `UserError` when the place is not writable.
+
+    The bytes are on the disk before the name is: after a power cut the file is the old one or the new one.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as f:
@@ -17,6 +21,7 @@ def write(path: Path, data: bytes) -> None:
             try:
                 f.write(data)
                 f.flush()
+                os.fsync(f.fileno())
                 temporary.chmod(0o644)
                 temporary.replace(path)
             except BaseException:

@@ -54,7 +54,10 @@ def draft(name: str, releases: Sequence[Release] = ()) -> Draft:
     if name in scenarios.FROM_RELEASES:
         if not _offered(releases):
             raise UserError(f"{name} is made from releases, and there is none yet: `{places.command()} release` first")
-        t = page.build(releases)
+        try:
+            t = page.build(releases)
+        except ValueError as error:
+            raise UserError(f"{name} can't be made from these releases: {error}") from None
     else:
         t = page.build()
     folder = f"{name}/{page.VERSION}"

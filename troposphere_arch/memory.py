@@ -6,13 +6,15 @@ nothing that takes long (no pathlib, no json), and yet it compares contents: a c
 The file lists what was made, a hash and a path on each line. Above them stands a seal: a hash of that list and of all
 that it was made from. When anything of either has changed, there is no memory.
 """
-# ruff: noqa: PTH113, PTH118, PTH123, PTH208
+# ruff: noqa: PTH113, PTH116, PTH118, PTH123, PTH208
 
 from __future__ import annotations
 
 import os
 import sys
+from errno import ENOENT
 from hashlib import sha256
+from stat import S_ISREG
 
 from . import places
 from .errors import UserError
@@ -111,6 +113,8 @@ def _files(folder: str, but: str = "") -> Iterator[str]:
 
 
 def _read(path: str) -> bytes:
+    if not S_ISREG(os.stat(path).st_mode):  # whoever opens a pipe waits for somebody at its other end
+        raise FileNotFoundError(ENOENT, "it is no file")
     with open(path, "rb") as f:
         return f.read()
 

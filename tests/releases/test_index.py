@@ -78,6 +78,7 @@ def sealed(entries: Any) -> bytes:
 
 GOOD = json.loads(index_of([entry()]).text())["templates"][0]
 PATHS = ("/etc/passwd", "../x", "todo/1.0.0/../../x", "todo/1.0.1/x", "todo/1.0.0/..\\..\\x", "blog/1.0.0/x")
+PATHS += ("todo/1.0.0/\0x", "todo/1.0.0/\ud800x", "todo/1.0.0/a b", "todo/1.0.0//x", "todo/1.0.0/" + "x" * 5000)
 
 
 @shows("REQ-D4", how="real")
@@ -93,10 +94,16 @@ PATHS = ("/etc/passwd", "../x", "todo/1.0.0/../../x", "todo/1.0.1/x", "todo/1.0.
         [{}],
         *([{**GOOD, key: value}] for key in GOOD for value in (None, 7.5, [7], {"x": 7}, True)),
         *([{**GOOD, "scenario": name}] for name in ("", "..", "/", "To do", "todo/1.0.0")),
-        *([{**GOOD, "version": number}] for number in ("", "1", "1.0", "01.0.0", "1.0.0-a", "٣.0.0", "1.0.0\n")),
+        *(
+            [{**GOOD, "version": number}]
+            for number in ("", "1", "1.0", "01.0.0", "1.0.0-a", "٣.0.0", "1.0.0\n", "1" * 5000 + ".0.0")
+        ),
         *([{**GOOD, "files": {path: "a" * 64}}] for path in PATHS),
         *([{**GOOD, "template": path}] for path in PATHS),
         *([{**GOOD, "layers": [{**GOOD["layers"][0], "pins": path}]}] for path in PATHS),
+        [{**GOOD, "url": 5}],
+        [{**GOOD, "launch": 5}],
+        [{**GOOD, "launch": {"defaults": 5}}],
         [{**GOOD, "unheard": "of"}],
     ],
 )

@@ -1,16 +1,21 @@
-"""Whether all releases are as they were released, and no version is lower than it may be: the gate of CI."""
+"""Whether all releases are as they were released, and no version is lower than it may be: the gate of CI.
+
+files ──SHA-256──▶ index ──against REF──▶ what was released: there, and the same
+                               └────────▶ what is new: as `release` makes it from these sources
+"""
 
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from .. import catalogue, places
+from .. import catalogue, memory, places, scenarios
 from ..errors import UserError
-from . import frozen, git, index
+from . import freeze, frozen, git, index
 from .contract import judge
 from .index import Entry, Index
 
@@ -38,10 +43,15 @@ def check(against: str | None = None) -> list[Off]:
     found = [Off(path, f"{what}: {frozen.RESTORE}") for path, what in frozen.wrong(templates, now.entries).items()]
     found += [off for entry in now.releases() for off in _incomplete(entry)]
     found += _out_of_order(now)
-    if not found:  # else there is nothing true to hold the pages against
+    found += _strangers(now, templates)
+    before = None if against is None else _before(against)
+    found = found or _unreadable(now, templates)
+    true = not found  # else there is nothing to hold the pages against
+    if true:
         found += _too_low(now, templates)
-    if against is not None:
-        found += _lost(now, against)
+    if before is not None:
+        found += _lost(now, before, str(against))
+        found += _new(now, before, templates, str(against)) if true else ()
     return found
 
 
@@ -56,10 +66,40 @@ def _incomplete(entry: Entry) -> Iterator[Off]:
             yield Off(entry.name, f"the index lists no {path}")
     if entry.files.get(entry.template) != entry.sha256:
         yield Off(entry.name, "the index has two hashes of its template")
-    try:
-        datetime.date.fromisoformat(entry.released)
-    except ValueError:
+    if not _is_past(entry.released):
         yield Off(entry.name, f"the index says that it was released on {entry.released or 'no day'}")
+
+
+def _is_past(day: str) -> bool:
+    """Whether this is a day, as 2026-11-25, and has begun somewhere on earth."""
+    try:
+        date = datetime.date.fromisoformat(day)
+    except ValueError:
+        return False
+    latest = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=14)
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", day) is not None and date <= latest.date()
+
+
+def _strangers(now: Index, templates: Path) -> Iterator[Off]:
+    """Files in the folder of a release that its entry does not list."""
+    folders = tuple(f"{entry.scenario}/{entry.version}/" for entry in now.releases())
+    listed = {path for entry in now.entries for path in entry.files}
+    for path in memory.strangers(str(templates), listed):
+        if path.startswith(folders):
+            yield Off(path, "no release has this file: a release never changes; remove it")
+
+
+def _unreadable(now: Index, templates: Path) -> list[Off]:
+    """Releases whose files are as listed, and yet not what a release has."""
+    found = []
+    for entry in now.releases():
+        try:
+            frozen.template(templates, entry)
+            frozen.presets(templates, entry)
+            frozen.layers(templates, entry)
+        except UserError as error:
+            found.append(Off(entry.name, str(error)))
+    return found
 
 
 def _out_of_order(now: Index) -> Iterator[Off]:
@@ -74,14 +114,20 @@ def _out_of_order(now: Index) -> Iterator[Off]:
                 yield Off(entry.name, f"a draft that is lower than {releases[-1].version}, which is released")
 
 
-def _too_low(now: Index, templates: Path) -> Iterator[Off]:
-    for draft in catalogue.drafts(frozen.offered(templates, now)):
-        if refusal := judge(draft, now, templates).refusal:
-            yield Off(f"{draft.scenario}@{draft.version}", refusal)
+def _too_low(now: Index, templates: Path) -> list[Off]:
+    try:
+        drafts = catalogue.drafts(frozen.offered(templates, now))
+        return [
+            Off(f"{draft.scenario}@{draft.version}", refusal)
+            for draft in drafts
+            if (refusal := judge(draft, now, templates).refusal)
+        ]
+    except UserError as error:
+        return [Off(index.FILE, str(error))]
 
 
-def _lost(now: Index, ref: str) -> Iterator[Off]:
-    """Releases of the index at `ref` that are gone or altered since; only the mark `deprecated` may change."""
+def _before(ref: str) -> Index:
+    """The index at `ref`."""
     root = places.checkout()
     if root is None:
         raise UserError("--against is for a checkout, whose history git knows")
@@ -89,7 +135,11 @@ def _lost(now: Index, ref: str) -> Iterator[Off]:
     data = git.committed(root, path, ref)
     # Before indexes had a seal, nothing was released.
     is_old = data is not None and b'"seal"' not in data and b'"released"' not in data
-    before = Index() if data is None or is_old else index.parse(data, f"{ref}:{path}")
+    return Index() if data is None or is_old else index.parse(data, f"{ref}:{path}")
+
+
+def _lost(now: Index, before: Index, ref: str) -> Iterator[Off]:
+    """Releases of the index at `ref` that are gone or altered since; only the mark `deprecated` may change."""
     entries = {entry.name: entry for entry in now.releases()}
     for old in before.releases():
         new = entries.get(old.name)
@@ -97,3 +147,34 @@ def _lost(now: Index, ref: str) -> Iterator[Off]:
             yield Off(old.name, f"released at {ref}, and gone: a release stays")
         elif replace(new, deprecated="") != replace(old, deprecated=""):
             yield Off(old.name, f"not as it was released at {ref}: a release never changes")
+
+
+def _new(now: Index, before: Index, templates: Path, ref: str) -> Iterator[Off]:
+    """Releases that are not as the sources here make them, of those that `ref` lacks.
+
+    Only the latest of a scenario can be made again: later sources make other bytes. So each comes by itself.
+    """
+    known = {entry.name for entry in before.releases()}
+    for entry in now.releases():
+        last = before.latest(entry.scenario)
+        if entry.name in known:
+            continue
+        if entry.scenario not in (*scenarios.NAMES, *scenarios.FROM_RELEASES):
+            yield Off(entry.name, f"new since {ref}, and no page makes {entry.scenario}")
+        elif last is not None and entry.number < last.number:
+            yield Off(entry.name, f"new since {ref}, and lower than {last.version}, which was released there")
+        elif entry != now.latest(entry.scenario):
+            yield Off(
+                entry.name,
+                f"new since {ref}, and not the latest: only that can be made again from these sources, "
+                "so let one release of a scenario pass at a time",
+            )
+        elif wrong := _differs(entry, now, templates):
+            yield Off(entry.name, f"new since {ref}, and {wrong}")
+
+
+def _differs(entry: Entry, now: Index, templates: Path) -> str:
+    try:
+        return freeze.differs(entry, now, templates)
+    except UserError as error:
+        return str(error)

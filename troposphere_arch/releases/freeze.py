@@ -20,7 +20,7 @@ from ..diff import diff
 from ..errors import UserError
 from . import frozen, git, index, notes
 from .contract import judge
-from .index import Entry, index_of
+from .index import Entry, Index, index_of
 from .notes import Update
 
 CHANGELOG = "CHANGELOG.md"
@@ -67,6 +67,25 @@ def freeze(name: str, day: str) -> Release:
     for path, data in files.items():
         atomic.write(path, data)
     return Release(entry, updates, tuple(path.relative_to(root).as_posix() for path in files))
+
+
+def differs(entry: Entry, now: Index, templates: Path) -> str:
+    """How a release that is the latest of its scenario differs from what `freeze` makes of the sources as they are.
+
+    Empty when it does not. Raises `UserError` when another release is not as released.
+    """
+    draft = catalogue.draft(entry.scenario, frozen.offered(templates, now))
+    if draft.version != entry.version:
+        return f"the sources make {draft.version}: make a release from what is there, and change it afterwards"
+    earlier = [one for one in now.releases(entry.scenario) if one.number < entry.number]
+    updates = tuple(_update(draft, one, templates) for one in earlier)
+    made = _entry(draft, _added(draft, updates), entry.released)
+    for path in sorted({*made.files, *entry.files}):
+        if made.files.get(path) != entry.files.get(path):
+            return f"{path} is not as the sources make it: undo the release, and make it again"
+    if made != replace(entry, deprecated=""):
+        return "its entry in the index is not as the sources make it: undo the release, and make it again"
+    return ""
 
 
 def _built(templates: Path, folder: str) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import catalogue
 from ..errors import UserError
-from ..layers import Pinned
-from .index import FILE, RELEASED, Entry, Index, LayerFile
+from ..layers import Pinned, key_of, requirements
+from .index import FILE, RELEASED, Entry, Index, LayerFile, regular
 
 if TYPE_CHECKING:
     from ..scenarios.service_catalog import Release
@@ -40,7 +40,7 @@ def wrong(templates: Path, entries: Iterable[Entry]) -> dict[str, str]:
             continue
         for path, sha in entry.files.items():
             try:
-                there = sha256((templates / path).read_bytes()).hexdigest()
+                there = sha256(regular(templates / path)).hexdigest()
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 found[path] = "missing"
             except OSError as error:
@@ -67,7 +67,7 @@ def verify(templates: Path, entries: Iterable[Entry]) -> None:
 def read(templates: Path, entry: Entry, path: str) -> bytes:
     """A file of a version. Raises `UserError` when it is not the one that the index lists."""
     try:
-        data = (templates / path).read_bytes()
+        data = regular(templates / path)
     except OSError as error:
         raise UserError(f"cannot read {templates / path}: {error.strerror}; {RESTORE}") from None
     if sha256(data).hexdigest() != entry.files.get(path):
@@ -77,22 +77,60 @@ def read(templates: Path, entry: Entry, path: str) -> bytes:
 
 def template(templates: Path, entry: Entry) -> dict[str, Any]:
     """The template of a version. Raises as `read` does."""
-    value: dict[str, Any] = json.loads(read(templates, entry, entry.template))
-    return value
+    value = _parsed(entry, entry.template, read(templates, entry, entry.template))
+    if not _is_template(value):
+        raise _wrong_shape(entry, entry.template)
+    found: dict[str, Any] = value
+    return found
 
 
 def presets(templates: Path, entry: Entry) -> dict[str, dict[str, str]]:
     """What each parameter file of a version chooses. Raises as `read` does."""
     folder = f"{entry.scenario}/{entry.version}/"
-    return {
-        name: chosen(read(templates, entry, folder + path))
-        for path, name in catalogue.presets_of(folder, entry.files).items()
-    }
+    found = {}
+    for path, name in catalogue.presets_of(folder, entry.files).items():
+        try:
+            found[name] = chosen(read(templates, entry, folder + path))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise _wrong_shape(entry, folder + path) from None
+    return found
+
+
+def _is_template(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    optional = [value.get(section, {}) for section in ("Conditions", "Mappings", "Metadata", "Outputs", "Parameters")]
+    resources = value.get("Resources")
+    return (
+        all(isinstance(one, dict) for one in (*optional, resources))
+        and all(map(_is_resource, value["Resources"].values()))
+        and all(isinstance(one, dict) for name in ("Outputs", "Parameters") for one in value.get(name, {}).values())
+    )
+
+
+def _is_resource(value: Any) -> bool:
+    return (
+        isinstance(value, dict) and isinstance(value.get("Type"), str) and isinstance(value.get("Properties", {}), dict)
+    )
+
+
+def _parsed(entry: Entry, path: str, data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise _wrong_shape(entry, path) from None
+
+
+def _wrong_shape(entry: Entry, path: str) -> UserError:
+    return UserError(f"{path} is not what a release of {entry.scenario} has at that place: {RESTORE}")
 
 
 def chosen(parameter_file: bytes) -> dict[str, str]:
-    """The values in a parameter file of ours."""
-    return {one["ParameterKey"]: one["ParameterValue"] for one in json.loads(parameter_file)}
+    """The values in a parameter file of ours. Raises ValueError, KeyError or TypeError for what is none."""
+    found = {one["ParameterKey"]: one["ParameterValue"] for one in json.loads(parameter_file)}
+    if not all(isinstance(text, str) for one in found.items() for text in one):
+        raise TypeError(found)
+    return found
 
 
 def offered(templates: Path, index: Index) -> tuple[Release, ...]:
@@ -116,28 +154,45 @@ def offered(templates: Path, index: Index) -> tuple[Release, ...]:
 def _upgrade(templates: Path, entry: Entry) -> str:
     """What the update from the release before does, in a few words."""
     path = f"{entry.scenario}/{entry.version}/{UPGRADE_JSON}"
-    updates = json.loads(read(templates, entry, path))["from"]
-    return f"{updates[-1]['version']}: {updates[-1]['effect']}" if updates else "the first release"
+    told = _parsed(entry, path, read(templates, entry, path))
+    try:
+        return f"{told['from'][-1]['version']}: {told['from'][-1]['effect']}" if told["from"] else "the first release"
+    except (KeyError, TypeError, IndexError):
+        raise _wrong_shape(entry, path) from None
 
 
 def layers(templates: Path, entry: Entry) -> tuple[Pinned, ...]:
     """The layers that a release names, with the pins that it froze, so that they can be built at any time.
 
-    None of a draft: its layers are those of the sources. Raises as `read` does.
+    None of a draft: its layers are those of the sources. Raises as `read` does, also for pins that pip would take for
+    something else, and for a key that is not of these pins, this hash and this platform.
     """
     frozen = [layer for layer in entry.layers if layer.pins]
     if not frozen:
         return ()
     resources = template(templates, entry)["Resources"]
-    return tuple(_pinned(layer, resources, read(templates, entry, layer.pins).decode()) for layer in frozen)
+    return tuple(_pinned(entry, layer, resources, read(templates, entry, layer.pins)) for layer in frozen)
 
 
-def _pinned(layer: LayerFile, resources: Mapping[str, Any], pins: str) -> Pinned:
+def _pinned(entry: Entry, layer: LayerFile, resources: Mapping[str, Any], pins: bytes) -> Pinned:
     """What the layer is for stands in the template, beside its key."""
-    properties = next(
-        resource["Properties"]
-        for resource in resources.values()
-        if resource["Type"] == "AWS::Lambda::LayerVersion" and resource["Properties"]["Content"]["S3Key"] == layer.key
-    )
-    [runtime], [architecture] = properties["CompatibleRuntimes"], properties["CompatibleArchitectures"]
-    return Pinned(layer.name, layer.key, layer.sha256, pins, runtime, architecture)
+    try:
+        properties = next(
+            resource["Properties"]
+            for resource in resources.values()
+            if resource["Type"] == "AWS::Lambda::LayerVersion"
+            and resource["Properties"]["Content"]["S3Key"] == layer.key
+        )
+        [runtime], [architecture] = properties["CompatibleRuntimes"], properties["CompatibleArchitectures"]
+        text = pins.decode()
+    except (KeyError, TypeError, ValueError, StopIteration):
+        raise UserError(
+            f"{entry.name} does not say what its layer {layer.name} is made of and for: {RESTORE}"
+        ) from None
+    requirements(layer.name, text)
+    if key_of(layer.name, text, layer.sha256, f"{runtime} {architecture}") != layer.key:
+        raise UserError(
+            f"the layer {layer.key} of {entry.name} is not named after {layer.pins}, its SHA-256 and its platform: "
+            f"{RESTORE}"
+        )
+    return Pinned(layer.name, layer.key, layer.sha256, text, runtime, architecture)

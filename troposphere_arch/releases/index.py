@@ -6,6 +6,7 @@ slip of an editor is noticed before anything is built on it, or published.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -20,6 +21,8 @@ from ..render import text
 
 FILE = "index.json"
 DRAFT, RELEASED = "draft", "released"
+
+_PATH = re.compile(r"[A-Za-z0-9._/-]{1,900}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Entry:
 def version_number(version: str) -> tuple[int, int, int]:
     """`1.10.0` -> (1, 10, 0). Raises `UserError` for what is no version."""
     parts = version.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and part == str(int(part)) for part in parts):
+    if len(parts) != 3 or not all(re.fullmatch(r"0|[1-9][0-9]{0,8}", part) for part in parts):
         raise UserError(f"{version!r} is no version: write MAJOR.MINOR.PATCH, such as 1.0.0")
     major, minor, patch = map(int, parts)
     return major, minor, patch
@@ -147,11 +150,23 @@ def read(templates: Path) -> Index:
     """The index below `templates`; an empty one when there is none yet. Raises as `parse` does."""
     file = templates / FILE
     try:
-        return parse(file.read_bytes(), str(file))
+        return parse(regular(file), str(file))
     except FileNotFoundError:
         return Index()
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
+
+
+def regular(file: Path) -> bytes:
+    """The bytes of a file. Raises OSError as reading does, and for what is no file: nobody waits for a pipe."""
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise OSError(errno.EINVAL, "it is no file")
+    return file.read_bytes()
+
+
+def is_path(path: str) -> bool:
+    """Whether this could be the path of a file below the catalogue, as a key and in a URL, too."""
+    return bool(_PATH.fullmatch(path)) and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _seal(entries: list[Any]) -> str:
@@ -174,7 +189,7 @@ def _entry(value: Mapping[str, Any]) -> Entry:
     entry = Entry(**{**value, "layers": layers})
     texts = [
         *(getattr(entry, one) for one in ("scenario", "version", "template", "sha256", "description")),
-        *(entry.released, entry.deprecated, *entry.files.values()),
+        *(entry.released, entry.deprecated, entry.url, *entry.files.values(), *entry.launch.values()),
         *(text for layer in layers for text in (layer.name, layer.key, layer.sha256, layer.pins)),
     ]
     if (
@@ -188,6 +203,6 @@ def _entry(value: Mapping[str, Any]) -> Entry:
         raise ValueError(entry)
     # They are read, written and removed by these paths: none may lead out of the version's own folder.
     for path in (entry.template, *entry.files, *(layer.pins for layer in layers if layer.pins)):
-        if not path.startswith(f"{entry.scenario}/{entry.version}/") or ".." in path.split("/") or "\\" in path:
+        if not (path.startswith(f"{entry.scenario}/{entry.version}/") and is_path(path)):
             raise ValueError(path)
     return entry
