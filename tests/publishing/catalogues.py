@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from troposphere_arch.layers import key_of
 from troposphere_arch.releases.index import RELEASED, Entry, LayerFile, index_of
 from troposphere_arch.render import text
 
@@ -35,8 +36,8 @@ def layer(name: str, size: int = 0) -> Layer:
         archive.writestr(zipfile.ZipInfo(f"python/{name}.py"), f"NAME = {name!r}\n")
         archive.writestr(zipfile.ZipInfo("python/more"), hashlib.sha256(name.encode()).digest() * (size // 32))
     data = made.getvalue()
-    key = f"layers/{name}-{hashlib.sha256(data).hexdigest()[:16]}.zip"
-    return Layer(name, key, data, f"{name}==1.0 --hash=sha256:{'0' * 64}\n")
+    pins = f"{name}==1.0 --hash=sha256:{'0' * 64}\n"
+    return Layer(name, key_of(name, pins, hashlib.sha256(data).hexdigest(), "python3.13 arm64"), data, pins)
 
 
 @dataclass(frozen=True)

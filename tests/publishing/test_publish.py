@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ from tests.publishing.conftest import Publisher
 from tests.publishing.faults import Request, error_answer, proxy
 from troposphere_arch import layers, local
 from troposphere_arch.local import Emulator
+from troposphere_arch.publishing import Place
+from troposphere_arch.publishing.shared import changing
+from troposphere_arch.releases import index
+from troposphere_arch.releases.index import Entry
 
 LAYER = layer("dax", 3_000)
 
@@ -287,9 +292,36 @@ def test_an_index_there_that_has_lost_releases(publisher: Publisher) -> None:
     before = publisher.state()
     refused(
         publisher(publisher.catalogue([release()], "b")),
-        "latest.json points to topics@1.1.0, which is not in index.json: that has lost releases, so nothing was",
+        "nothing was changed: ",
+        "latest.json points to topics@1.1.0, which is not in index.json: either that has lost releases",
     )
     assert publisher.state() == before
+
+
+@shows("REQ-D4", how="stock")
+def test_a_pointer_that_somebody_put_ahead(publisher: Publisher) -> None:
+    """`--verify` and `publish` say the same of it, and what they say to do helps."""
+    templates = publisher.catalogue([release()])
+    publisher.json(templates)
+    publisher.s3.put_object(Bucket=publisher.bucket, Key="topics/latest.json", Body=b'{"version": "9.0.0"}')
+    said = "latest.json points to topics@9.0.0, which is not in index.json: either"
+    done = publisher(templates, "--verify")
+    assert (done.code, said in done.out, "or the pointer is wrong, then remove it" in done.out) == (1, True, True)
+    refused(publisher(templates), said, "or the pointer is wrong, then remove it")
+    publisher.s3.delete_object(Bucket=publisher.bucket, Key="topics/latest.json")
+    publisher.json(templates)
+    assert publisher(templates, "--verify").code == 0
+
+
+@shows("REQ-D4", how="stock")
+def test_a_pointer_that_is_none(publisher: Publisher) -> None:
+    templates = publisher.catalogue([release()])
+    publisher.json(templates)
+    for data in (b"[" * 200_000, b"[]", b"", b'{"version": ["1.0.0"]}', b'{"version": "' + b"9" * 5000 + b'.0.0"}'):
+        publisher.s3.put_object(Bucket=publisher.bucket, Key="topics/latest.json", Body=data)
+        done = publisher(templates, "--verify")
+        assert (done.code, "Traceback" in done.err) == (1, False), done.err
+        assert publisher.json(templates)[0]["written"] == ["topics/latest.json"]
 
 
 @shows("REQ-D4", how="stock")
@@ -318,7 +350,18 @@ def test_a_catalogue_here_that_is_not_as_released(publisher: Publisher, tmp_path
     value["templates"][1]["files"]["topics/1.0.0/a b"] = hashlib.sha256(b"").hexdigest()
     file.write_text(json.dumps(value))
     seal_again(file)
-    refused(publisher(templates), "'topics/1.0.0/a b' of topics@1.0.0 can't be published")
+    refused(publisher(templates), "index.json is damaged")
+    templates = changed("deep")
+    (templates / "topics/1.0.0/topics.template.json").write_bytes(b"[" * 200_000)
+    file = templates / "index.json"
+    old = release().entry.sha256
+    file.write_text(file.read_text().replace(old, hashlib.sha256(b"[" * 200_000).hexdigest()))
+    seal_again(file)
+    refused(publisher(templates), "the template of topics@1.0.0 is none")
+    templates = changed("pipe")
+    (templates / "topics/1.0.0/UPGRADE.md").unlink()
+    os.mkfifo(templates / "topics/1.0.0/UPGRADE.md")
+    refused(publisher(templates), "cannot read", "UPGRADE.md")
     refused(publisher(tmp_path / "nowhere"), "nothing is released below")
     assert publisher.state() == {}
 
@@ -355,11 +398,28 @@ def test_a_prefix_that_cannot_be(publisher: Publisher, prefix: str, said: str) -
         (("--region", "us-east-1", "--region", "eu-west-1"), "is one bucket, and Lambda takes layers from"),
         (("--endpoint-url", "localhost:1"), "is no address"),
         (("--bucket-owner", "me"), "is no account"),
+        (("--strict",), "--strict goes with --verify only"),
         (("--profile", "nobody"), "profile (nobody) could not be found"),
     ],
 )
 def test_options_that_cannot_be(publisher: Publisher, arguments: tuple[str, ...], said: str) -> None:
     refused(publisher(publisher.catalogue([release()]), *arguments), said)
+
+
+@pytest.mark.parametrize("url", ["http://user:s3cret@127.0.0.1:1", "user:s3cret@host", "https://s3cret@host/"])
+def test_an_address_with_a_password_is_neither_taken_nor_told(publisher: Publisher, url: str) -> None:
+    templates = publisher.catalogue([release()])
+    done = publisher(templates, "--endpoint-url", url)
+    others = [
+        publisher.shell(*given, "--endpoint-url", url, **publisher.environment)
+        for given in (("status",), ("diff", "a.json", "s3://b/c.json"))
+    ]
+    for one in (done, *others):
+        refused(one, "--endpoint-url", "leave it out")
+        assert "s3cret" not in one.out + one.err
+    done = publisher(templates, AWS_ENDPOINT_URL_S3="http://user:s3cret@127.0.0.1:1")
+    refused(done, "the endpoint of S3 has a user in its address")
+    assert "s3cret" not in done.out + done.err
 
 
 def test_without_a_bucket_credentials_or_a_region(publisher: Publisher) -> None:
@@ -499,6 +559,20 @@ def test_the_policy_names_the_partition_and_each_regions_bucket(tmp_path: Path) 
     assert '"*"' not in text
 
 
+def test_the_policy_is_for_the_region_of_the_configuration(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    given = ("publish", "--print-policy", "--bucket", "b-{region}")
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        done = shell(*given, **{variable: "cn-north-1"})
+        assert '"arn:aws-cn:s3:::b-cn-north-1/*"' in done.out, (done.out, done.err)
+    config = tmp_path / "config"
+    config.write_text("[profile china]\nregion = cn-north-1\n")
+    assert "aws-cn" in shell(*given, "--profile", "china", AWS_CONFIG_FILE=str(config)).out
+    refused(shell(*given), "no AWS region: set AWS_REGION")
+    refused(shell(*given, "--profile", "nobody"), "profile (nobody) could not be found")
+    assert '"arn:aws:s3:::bucket"' in shell(*given[:3], "bucket").out
+
+
 # --- verify
 
 
@@ -555,6 +629,57 @@ def test_verify_says_how_there_and_here_differ(publisher: Publisher) -> None:
     assert (nobody.code, "note: other@1.0.0 is published there and not here" in nobody.out) == (0, True), nobody.out
     empty = publisher(here, "--verify", "--prefix", "nothing")
     assert (empty.code, "there is no index, so readers find nothing" in empty.out) == (1, True)
+
+
+@shows("REQ-D4", how="stock")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("description", "Take the other one."), ("released", "1999-01-01"), ("bytes", -5), ("resources", 99)],
+)
+def test_what_somebody_else_wrote_into_the_index_there(publisher: Publisher, field: str, value: Any) -> None:
+    templates = publisher.catalogue([release()])
+    publisher.json(templates)
+    forge(publisher, [replace(release().entry, **{field: value})])
+    done = publisher(templates, "--verify")
+    assert (done.code, f"topics@1.0.0 is here with another {field}" in done.out) == (1, True), done.out
+    before = publisher.state()
+    refused(publisher(templates), f"with another {field}", "never changes")
+    assert publisher.state() == before
+
+
+@shows("REQ-D4", how="stock")
+def test_a_mark_that_is_only_there_is_told(publisher: Publisher) -> None:
+    templates = publisher.catalogue([release()])
+    publisher.json(publisher.catalogue([release(deprecated="use the other one")], "marked"))
+    done = publisher(templates, "--verify")
+    note = "note: topics@1.0.0 is marked as deprecated there and not here: 'use the other one'"
+    assert (done.code, note in done.out) == (0, True), done.out
+
+
+@shows("REQ-D4", how="stock")
+def test_a_release_that_nobody_here_made(publisher: Publisher) -> None:
+    """Whole, as somebody would who may write to the bucket: only whoever knows what is released can tell."""
+    templates = publisher.catalogue([release()])
+    publisher.json(publisher.catalogue([release(), release(version="1.0.1", says="a back door")], "theirs"))
+    done = publisher(templates, "--verify")
+    assert (done.code, "note: topics@1.0.1 is published there and not here" in done.out) == (0, True), done.out
+    strict = publisher(templates, "--verify", "--strict")
+    assert (strict.code, "topics@1.0.1 is published there and not here" in strict.out) == (1, True), strict.out
+    assert "foreign" in strict.out
+    publisher.json(publisher.catalogue([release()], "same"), "--prefix", "p")
+    assert publisher(templates, "--verify", "--strict", "--prefix", "p").code == 0
+
+
+def forge(publisher: Publisher, entries: list[Entry]) -> None:
+    """Write an index for these entries, and all that is made from it, as `publish` would."""
+    place = Place(
+        publisher.s3, publisher.bucket, "us-east-1", "aws", "0", "", publisher.environment["AWS_ENDPOINT_URL"]
+    )
+    there = {entry.name: entry for entry in index.parse(publisher.get("index.json"), "x").entries}
+    made = index.index_of(replace(one, url=there[one.name].url, launch=there[one.name].launch) for one in entries)
+    publisher.s3.put_object(Bucket=publisher.bucket, Key="index.json", Body=made.text())
+    for path, data in changing(place, made).items():
+        publisher.s3.put_object(Bucket=publisher.bucket, Key=path, Body=data)
 
 
 @shows("REQ-D4", how="stock")

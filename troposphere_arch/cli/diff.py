@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from .parameters import given_parameters, update_parameters
+from .parser import endpoint
 from .table import as_json
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--region", metavar="R", help="the region of the stack; also where s3:// is read")
     parser.add_argument("--profile", metavar="P", help="for s3://: this profile of your AWS configuration")
-    parser.add_argument("--endpoint-url", metavar="U", help="for s3://: at this endpoint in place of AWS's own")
+    parser.add_argument(
+        "--endpoint-url", metavar="U", type=endpoint, help="for s3://: at this endpoint in place of AWS's own"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the diff as JSON")
     form.add_argument("--markdown", action="store_true", help="print the diff as Markdown")

@@ -17,6 +17,13 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+def endpoint(text: str) -> str:
+    """The address of a server, without a user: addresses are printed and published. What is refused is not repeated."""
+    if "@" in text:
+        raise argparse.ArgumentTypeError("has a user or an @ in the address, which would be printed: leave it out")
+    return text
+
+
 def directory(text: str) -> Path:
     """A directory as typed; nothing typed is none."""
     if not text.strip():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import places
 from ..errors import Stopped, UserError
-from .parser import directory
+from .parser import directory, endpoint
 from .table import as_json, table
 
 if TYPE_CHECKING:
@@ -38,13 +38,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="write nothing: read all that is published; 1 if it is off"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="with --verify: a release that is only there makes it 1, too"
+    )
     parser.add_argument("--print-policy", action="store_true", help="print the least IAM policy for a publisher")
     parser.add_argument("--local", action="store_true", help="into the emulator that `up` started")
     parser.add_argument("--templates", metavar="DIR", type=directory, help="publish from DIR instead of templates/")
     parser.add_argument("--layers", metavar="DIR", type=directory, help="finished layers, instead of building them")
     parser.add_argument("--bucket-owner", metavar="ID", help="the account whose the bucket is, when not yours")
     parser.add_argument("--profile", metavar="P", help="this profile of your AWS configuration")
-    parser.add_argument("--endpoint-url", metavar="U", help="at this endpoint in place of AWS's own")
+    parser.add_argument("--endpoint-url", metavar="U", type=endpoint, help="at this endpoint in place of AWS's own")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -52,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Publish. With --verify gives 1 when anything is missing, altered or foreign."""
     if args.bucket_owner is not None and not re.fullmatch(r"[0-9]{12}", args.bucket_owner):
         raise UserError(f"--bucket-owner {args.bucket_owner!r} is no account: it has twelve digits")
+    if args.strict and not args.verify:
+        raise UserError("--strict goes with --verify only")
     if args.print_policy:
         return _policy(args)
     from .. import publishing
@@ -81,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 def _policy(args: argparse.Namespace) -> int:
     from .. import publishing
 
-    print(as_json(publishing.policy(_bucket(args), args.region, args.prefix)))
+    print(as_json(publishing.policy(_bucket(args), args.region, args.prefix, profile=args.profile)))
     return 0
 
 
@@ -253,7 +258,7 @@ def _verify(args: argparse.Namespace, where: list[Place], ours: tuple[Release, .
     from .. import publishing
 
     with _reading() as tick:
-        reports = [publishing.verify(place, ours, tick) for place in where]
+        reports = [publishing.verify(place, ours, tick, strict=args.strict) for place in where]
     if args.json:
         print(as_json([_plain_report(report) for report in reports]))
     for report in [] if args.json else reports:

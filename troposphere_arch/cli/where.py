@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .. import places
 from ..errors import UserError
+from .parser import endpoint
 
 if TYPE_CHECKING:
     from ..deploy import Event, Target
@@ -21,7 +22,9 @@ def account_options(parser: argparse.ArgumentParser, *, regions: bool = False) -
         parser.add_argument("--region", metavar="R", action="append", help="an AWS account: this region (repeatable)")
     else:
         parser.add_argument("--region", metavar="R", help="an AWS account: this region")
-    parser.add_argument("--endpoint-url", metavar="U", help="an AWS account: at this endpoint in place of AWS's own")
+    parser.add_argument(
+        "--endpoint-url", metavar="U", type=endpoint, help="an AWS account: at this endpoint in place of AWS's own"
+    )
 
 
 def in_account(args: argparse.Namespace) -> bool:

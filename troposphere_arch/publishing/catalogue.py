@@ -26,7 +26,6 @@ CLAIM = "release.json"
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PATH = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,13 @@ def template_of(entry: Entry, data: bytes) -> dict[str, Any]:
     """The template of a release, parsed. Raises `UserError` when it is none."""
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
-        raise UserError(f"the template of {entry.name} is no JSON object: it can't be published")
-    return value
+    parameters = value.get("Parameters", {}) if isinstance(value, dict) else None
+    if not (isinstance(parameters, dict) and all(isinstance(one, dict) for one in parameters.values())):
+        raise UserError(f"the template of {entry.name} is none: it can't be published")
+    found: dict[str, Any] = value
+    return found
 
 
 def presets_of(entry: Entry, files: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
@@ -89,7 +90,7 @@ def presets_of(entry: Entry, files: Mapping[str, bytes]) -> dict[str, dict[str, 
             continue
         try:
             found[path.removeprefix(folder).removesuffix(".json")] = frozen.chosen(files[path])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{path} of {entry.name} is no parameter file") from None
     return found
 
@@ -126,8 +127,8 @@ def check(entry: Entry) -> None:
     folder = f"{entry.scenario}/{entry.version}/"
     paths = [*files_of(entry), *(layer.key for layer in entry.layers)]
     for path in paths:
-        inside = path.startswith((folder, "layers/")) and not {"", ".", ".."} & set(path.split("/"))
-        if not (_NAME.fullmatch(entry.scenario) and inside and _PATH.fullmatch(path)):
+        inside = path.startswith((folder, "layers/")) and index.is_path(path)
+        if not (_NAME.fullmatch(entry.scenario) and inside):
             raise UserError(f"{path!r} of {entry.name} can't be published: it is no path below {folder} or layers/")
     if claim_path(entry) in paths:
         raise UserError(f"{claim_path(entry)} is a name that publishing keeps for itself: {entry.name} can't have it")
@@ -163,10 +164,4 @@ def _release(templates: Path, entry: Entry) -> Release:
     # A template that `files` does not list is still one of the release's files.
     listed = Entry(**{**vars(entry), "files": files_of(entry)})
     files = {path: frozen.read(templates, listed, path) for path in listed.files}
-    try:
-        layers = frozen.layers(templates, listed)
-    except (KeyError, TypeError, ValueError, StopIteration):
-        raise UserError(
-            f"the template of {entry.name} does not say what its layers are for: it can't be published"
-        ) from None
-    return Release(entry, files, layers)
+    return Release(entry, files, frozen.layers(templates, listed))

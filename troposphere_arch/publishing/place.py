@@ -28,6 +28,8 @@ SECONDS = 20
 ATTEMPTS = 5
 """Of each request, by botocore."""
 
+NO_REGION = "no AWS region: set AWS_REGION, or name one with --region"
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
 _CONSOLES = {
@@ -138,11 +140,9 @@ def connect(
 
     check_prefix(prefix)
     session = boto3.Session(profile_name=profile)
-    # boto3 knows AWS_DEFAULT_REGION only; the other SDKs, and we in what we say, AWS_REGION.
-    usual = os.environ.get("AWS_REGION") or session.region_name
-    named = list(regions) or ([usual] if usual else [])
+    named = list(regions) or usual_region(session)
     if not named:
-        raise UserError("no AWS region: set AWS_REGION, or name one with --region")
+        raise UserError(NO_REGION)
     buckets = buckets_of(bucket, named)
     _check_endpoint(endpoint_url)
 
@@ -156,6 +156,8 @@ def connect(
     made = []
     for region, name in buckets.items():
         s3 = client("s3", region)
+        if "@" in s3.meta.endpoint_url:
+            raise UserError("the endpoint of S3 has a user in its address, which would be published: leave it out")
         # What the user's configuration or environment says of the endpoint counts as well as the option.
         if endpoint := _foreign(s3.meta.endpoint_url):
             s3 = client("s3", region, s3={"addressing_style": "path"})
@@ -170,6 +172,13 @@ def places_of(clients: Mapping[str, Any], bucket: str, *, owner: str, prefix: st
     stopped = threading.Event()
     buckets = buckets_of(bucket, clients)
     return [Place(clients[r], name, r, "aws", owner, prefix, url, stopped) for r, name in buckets.items()]
+
+
+def usual_region(session: Any) -> list[str]:
+    """The region of the user's configuration; none when there is none."""
+    # boto3 knows AWS_DEFAULT_REGION only; the other SDKs, and we in what we say, AWS_REGION.
+    usual = os.environ.get("AWS_REGION") or session.region_name
+    return [usual] if usual else []
 
 
 def account_of(sts: Any) -> str:
@@ -201,9 +210,11 @@ def _check_endpoint(url: str | None) -> None:
         return
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in url
     except ValueError:
         good = False
+    if not good and "@" in url:
+        raise UserError("--endpoint-url has a user in its address, which would be published: leave it out")
     if not good:
         raise UserError(f"--endpoint-url {url!r} is no address: write it as https://host")
 

@@ -73,7 +73,8 @@ def merge(place: Place, there: Index | None, ours: Iterable[Entry]) -> Index:
         if differs := difference(known, entry):
             raise UserError(
                 f"{entry.name} is published at {place.name} with another {differs}: what is published never changes; "
-                "release what you have under a new version"
+                f"look at it with --verify, then release what you have under a new version, or bring back the {FILE} "
+                "that was there before"
             )
         mark = entry.deprecated or known.deprecated
         found[entry.name] = replace(known, url=entry.url, launch=entry.launch, deprecated=mark)
@@ -81,14 +82,22 @@ def merge(place: Place, there: Index | None, ours: Iterable[Entry]) -> Index:
 
 
 def difference(one: Entry, other: Entry) -> str:
-    """In which of its bytes an entry differs from another of the same release: the first that does; empty for none."""
+    """In what an entry differs from another of the same release: the first that does; empty for none.
+
+    The mark `deprecated` may differ, and so may the addresses, which are made anew for each place.
+    """
     a, b = content(one), content(other)
     if a["sha256"] != b["sha256"]:
         return f"template (SHA-256 {a['sha256'][:12]}..., not {b['sha256'][:12]}...)"
     for path in sorted({*a["files"], *b["files"]}):
         if a["files"].get(path) != b["files"].get(path):
             return str(path).removeprefix(f"{one.scenario}/{one.version}/")
-    return "" if a == b else "set of layers"
+    if a != b:
+        return "set of layers"
+    for told in ("description", "released", "bytes", "resources"):
+        if getattr(one, told) != getattr(other, told):
+            return f"{told} ({getattr(one, told)!r:.60}, not {getattr(other, told)!r:.60})"
+    return ""
 
 
 def pointer_path(scenario: str) -> str:
@@ -116,15 +125,24 @@ def changing(place: Place, index: Index) -> dict[str, bytes]:
     return {LAUNCH: links.page(place, index), **pointers} if pointers else {}
 
 
-def check_pointer(place: Place, scenario: str, data: bytes, latest: Entry | None) -> None:
-    """Raises UserError when a pointer is ahead of the index: then the index has lost what it held."""
+def ahead(place: Place, scenario: str, data: bytes, latest: Entry | None) -> str:
+    """What is to be told of a pointer that is ahead of the index; empty for one that is not."""
     try:
         version = version_number(str(json.loads(data)["version"]))
-    except (UserError, ValueError, KeyError, TypeError):
-        return  # no pointer of ours, and nothing is lost when it is made anew
-    if latest is None or version > latest.number:
-        named = ".".join(map(str, version))
-        raise UserError(
-            f"s3://{place.bucket}/{place.key(pointer_path(scenario))} points to {scenario}@{named}, which is not in "
-            f"{FILE}: that has lost releases, so nothing was changed; bring back an earlier version of {FILE}"
-        )
+    except (UserError, ValueError, KeyError, TypeError, RecursionError):
+        return ""  # no pointer of ours, and nothing is lost when it is made anew
+    if latest is not None and version <= latest.number:
+        return ""
+    named = ".".join(map(str, version))
+    key = place.key(pointer_path(scenario))
+    return (
+        f"s3://{place.bucket}/{key} points to {scenario}@{named}, which is not in {FILE}: either that has lost "
+        f"releases, then bring back an earlier version of {FILE}; or the pointer is wrong, then remove it, and "
+        "publishing makes it anew"
+    )
+
+
+def check_pointer(place: Place, scenario: str, data: bytes, latest: Entry | None) -> None:
+    """Raises UserError when a pointer is ahead of the index: nothing says which of the two is right."""
+    if said := ahead(place, scenario, data, latest):
+        raise UserError(f"nothing was changed: {said}")

@@ -9,11 +9,10 @@ Nothing is believed: neither sizes nor the checksums that S3 keeps, only bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any
 
 from ..deploy.failures import aws_errors, error_code
 from ..deploy.objects import hash_of
@@ -25,7 +24,7 @@ from .attempts import again, get, listed
 from .catalogue import CLAIM, Release, claim_bytes, claim_path, files_of, presets_of, template_of
 from .place import LAYERS, Place
 from .plan import check_bucket, side_by_side
-from .shared import changing, difference, parse_index
+from .shared import LATEST, ahead, changing, difference, parse_index
 
 MISSING, ALTERED, FOREIGN, UNFINISHED = "missing", "altered", "foreign", "unfinished"
 
@@ -52,10 +51,16 @@ class Report:
 
 
 @aws_errors()
-def verify(place: Place, ours: Sequence[Release] = (), tick: Callable[[int], None] = lambda bytes_: None) -> Report:
+def verify(
+    place: Place,
+    ours: Sequence[Release] = (),
+    tick: Callable[[int], None] = lambda bytes_: None,
+    *,
+    strict: bool = False,
+) -> Report:
     """Read everything that is published in a place. `ours` are the releases here; `tick` hears of each object's bytes.
 
-    Raises UserError only when one cannot look.
+    With `strict`, a release that is there and not here is foreign. Raises UserError only when one cannot look.
     """
     check_bucket(place)
     findings: list[Finding] = []
@@ -78,7 +83,7 @@ def verify(place: Place, ours: Sequence[Release] = (), tick: Callable[[int], Non
     published = {entry.name for entry in index.entries}
     waiting = [release.entry for release in ours if release.entry.name not in published]
     notes = _strangers(place, sorted(sizes.keys() - known), waiting, findings)
-    notes += _compare(place, index, ours, findings)
+    notes += _compare(place, index, ours, findings, strict)
     order = {MISSING: 0, ALTERED: 1, FOREIGN: 2, UNFINISHED: 3}
     return Report(
         place,
@@ -130,8 +135,13 @@ def _addresses(place: Place, index: Index, whole: set[str], findings: list[Findi
         if not {place.key(path) for path in paths} <= whole:
             continue  # that is told already
         files = {path: there[0] for path in paths if (there := get(place, place.key(path)))}
-        made: Any = template_of(entry, files[entry.template])
-        launch = links.launch_links(place, entry, made, presets_of(entry, files))
+        try:
+            launch = links.launch_links(
+                place, entry, template_of(entry, files[entry.template]), presets_of(entry, files)
+            )
+        except UserError as error:
+            findings.append(Finding(ALTERED, place.key(entry.template), str(error)))
+            continue
         if (entry.url, dict(entry.launch)) != (links.template_url(place, entry), launch):
             findings.append(Finding(ALTERED, place.key(FILE), f"its addresses of {entry.name} lead elsewhere"))
 
@@ -144,14 +154,17 @@ def _changing(place: Place, index: Index, findings: list[Finding]) -> set[str]:
         if there is None:
             findings.append(Finding(MISSING, place.key(path), "publish again, it is made from the index"))
         elif there[0] != data:
-            findings.append(Finding(ALTERED, place.key(path), _pointer_says(there[0], data)))
+            findings.append(Finding(ALTERED, place.key(path), _why(place, index, path, there[0], data)))
     return {place.key(path) for path in made}
 
 
-def _pointer_says(there: bytes, expected: bytes) -> str:
+def _why(place: Place, index: Index, path: str, there: bytes, expected: bytes) -> str:
+    scenario = path.removesuffix(f"/{LATEST}")
+    if scenario != path and (said := ahead(place, scenario, there, index.latest(scenario))):
+        return said
     try:
         has, needs = json.loads(there)["version"], json.loads(expected)["version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         has = needs = ""
     said = f"it points to {has}, and the latest release is {needs}" if has != needs else "it is not as the index says"
     return f"{said}: publish again"
@@ -177,19 +190,26 @@ def _strangers(place: Place, keys: Sequence[str], waiting: Sequence[Entry], find
     return notes
 
 
-def _compare(place: Place, index: Index, ours: Sequence[Release], findings: list[Finding]) -> list[str]:
-    """How the index there differs from the one here; a release with other bytes is a finding."""
-    notes = []
+def _compare(
+    place: Place, index: Index, ours: Sequence[Release], findings: list[Finding], strict: bool
+) -> Iterator[str]:
+    """How the index there differs from the one here; a release that both have and that is not the same is a finding."""
     there = {entry.name: entry for entry in index.entries}
     here = {release.entry.name: release.entry for release in ours}
     for name, entry in here.items():
         if name not in there:
-            notes.append(f"{name} is released here and not published there: publish it")
-        elif differs := difference(there[name], entry):
+            yield f"{name} is released here and not published there: publish it"
+            continue
+        if differs := difference(there[name], entry):
             why = f"{name} is here with another {differs}; what is published counts, look which is right"
             findings.append(Finding(ALTERED, place.key(entry.template), why))
-        elif entry.deprecated and not there[name].deprecated:
-            notes.append(f"{name} is marked as deprecated here and not there: publish carries the mark")
-    if ours:
-        notes += [f"{name} is published there and not here" for name in there if name not in here]
-    return notes
+        mark = there[name].deprecated
+        if entry.deprecated and entry.deprecated != mark:
+            yield f"{name} is marked as deprecated here and not there, or otherwise: publish carries the mark"
+        elif mark and not entry.deprecated:
+            yield f"{name} is marked as deprecated there and not here: {mark!r:.200}"
+    for name, entry in there.items():
+        if name not in here and strict:
+            findings.append(Finding(FOREIGN, place.key(entry.template), f"{name} is published there and not here"))
+        elif name not in here and ours:
+            yield f"{name} is published there and not here"
