@@ -56,7 +56,23 @@ def test_in_a_list_of_which_items_come_and_go_each_item_is_seen(number: int) -> 
         return template({"It": body}, **switches(number))
 
     assert not names(diff(group(9), group(9)))
-    assert names(diff(group(9), group(8))) == {"It"}
+    change = change_of(diff(group(9), group(8)), "It")
+    assert [reason.path for reason in change.reasons] == [("SecurityGroupIngress", number - 1, "ToPort")]
+    assert change.when == f"when C{number - 1}"
+
+
+def test_in_a_list_an_item_that_vanishes_moves_those_behind_it() -> None:
+    def layers(*items: Any) -> dict[str, Any]:
+        return template({"It": resource("AWS::Lambda::Function", Layers=list(items))}, **switches(2))
+
+    assert not names(diff(layers(when(0, "a"), "b"), layers({"Fn::If": ["C0", "a", NO_VALUE]}, "b")))
+    swapped = diff(layers(when(0, "a"), when(1, "b")), layers(when(1, "b"), when(0, "a")))
+    assert names(swapped) == {"It"}
+    same = diff(layers(when(0, "a"), when(1, "b")), layers({"Fn::If": ["C0", "a", when(1, "b")]}, NO_VALUE))
+    assert change_of(same, "It").certain is False, "other than before where both hold"
+    apart = {"Fn::If": ["C0", when(1, "a"), NO_VALUE]}, {"Fn::If": ["C0", when(1, NO_VALUE, "a"), NO_VALUE]}
+    assert not names(diff(layers(when(0, "a")), layers(*apart)))
+    assert change_of(diff(layers(when(0, "a"), "b"), layers(NO_VALUE, "b")), "It").certain is False
 
 
 def test_a_text_of_many_conditions_is_another_text() -> None:

@@ -90,13 +90,18 @@ class Parts:
         if _are_mappings(old, new):
             old, new = ({} if one is ABSENT else one for one in (old, new))
             keys = dict.fromkeys([*old, *new])
-        elif isinstance(old, list) and isinstance(new, list) and not is_tags(path) and not _shift(old, new):
+        elif isinstance(old, list) and isinstance(new, list) and not is_tags(path) and self._in_step(old, new):
             old, new = dict(enumerate(old)), dict(enumerate(new))
             keys = old if len(old) > len(new) else new
         if not keys:
             yield _part(path, old, new)
         for key in keys:
             yield from self._apart(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
+
+    def _in_step(self, old: list[Any], new: list[Any]) -> bool:
+        """Whether items of one number are at one place in any world, because all before them vanish together."""
+        both = [(_presence(one), _presence(other)) for one, other in zip(old, new, strict=False)]
+        return all(one == other and all(map(self.is_same_condition, _asked(one))) for one, other in both)
 
     def worlds(self, names: Names, most: int = MOST) -> tuple[list[World], bool]:
         """The worlds of some conditions, and whether these are all."""
@@ -152,9 +157,20 @@ def _are_mappings(old: Any, new: Any) -> bool:
     return len(there) == 2 or any(not _may_vanish(one) for one in there[0].values())
 
 
-def _shift(old: list[Any], new: list[Any]) -> bool:
-    """Whether it hangs on conditions where in its list an item is."""
-    return any(map(_may_vanish, old)) or any(map(_may_vanish, new))
+def _presence(value: Any) -> Any:
+    """Whether an item is there; or the condition on which that hangs, with what it is if that holds and if not."""
+    match value:
+        case {"Ref": "AWS::NoValue"}:
+            return False
+        case {"Fn::If": [str() as condition, so, otherwise]}:
+            there = (_presence(so), _presence(otherwise))
+            return there[0] if there[0] == there[1] else (condition, *there)
+    return True
+
+
+def _asked(presence: Any) -> set[str]:
+    """The conditions on which a presence hangs."""
+    return {presence[0], *_asked(presence[1]), *_asked(presence[2])} if isinstance(presence, tuple) else set()
 
 
 def _may_vanish(value: Any) -> bool:

@@ -78,7 +78,7 @@ class _Taken:
         return any(path[0] in _tops(unique) for path in finding.paths())
 
     def _by_itself(self, finding: Finding, unique: Unique) -> Iterator[Blocked]:
-        """What is replaced has it, and is to have it: in those worlds in which it is replaced, and not because of it."""
+        """What is replaced has it, and is to have it; in those worlds in which something else replaces it."""
         tops = _tops(unique)
         causes = [c for c in finding.causes if c.effect == Effect.REPLACEMENT and not tops & {*c.reason.path[:1]}]
         names = _names(finding.old, finding.new, unique)
