@@ -80,7 +80,7 @@ def _drafts(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     root = home / "checkout"
     for name in ("troposphere_arch", "templates"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("build.py", "setup.cfg", "CHANGELOG.md", ".gitignore"):
+    for name in ("build.py", "setup.cfg", "CHANGELOG.md", ".gitattributes", ".gitignore"):
         shutil.copy(ROOT / name, root)
     made = Repository(Shell(home, root=root))
     # The scenarios of these tests are those that are made from nothing but their page, and nothing of them is released.

@@ -212,7 +212,8 @@ def test_a_catalogue_that_is_off(released: Repository, case: str) -> None:
     done = released("release", "--check", "--json")
     assert done.code == 1, (done.out, done.err)
     assert any(said in off["wrong"] for off in json.loads(done.out)), done.out
-    for arguments in (["build", "--check"], ["build"], ["audit"], ["publish", "--bucket", "some-bucket"]):
+    commands = ("build --check", "build", "audit", "list", "show todo@1.0.0", "publish --bucket some-bucket")
+    for arguments in (command.split() for command in commands):
         other = released(*arguments)
         assert "Traceback" not in other.err, other.err
         assert other.code in (0, 1, 2)
@@ -230,6 +231,15 @@ def test_a_release_that_cannot_be_offered(released: Repository) -> None:
     done = released("release", "--check")
     assert (done.code, "AWS::Unheard::Of" in done.out) == (1, True), (done.out, done.err)
     refused(released("build"), "service-catalog can't be made from these releases", "AWS::Unheard::Of")
+
+
+@needs("git")
+@shows("REQ-D4", how="real")
+def test_a_checkout_that_would_have_other_line_ends(released: Repository, tmp_path: Path) -> None:
+    released.git("clone", "--quiet", "--config", "core.autocrlf=true", str(released.root), str(tmp_path / "clone"))
+    clone = Repository(replace(released.shell, root=tmp_path / "clone"))
+    assert b"\r\n" in (clone.root / "CHANGELOG.md").read_bytes()
+    assert clone("release", "--check").code == 0
 
 
 @needs("git")
