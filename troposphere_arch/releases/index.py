@@ -72,7 +72,7 @@ def version_number(version: str) -> tuple[int, int, int]:
     """`1.10.0` -> (1, 10, 0). Raises `UserError` for what is no version."""
     parts = version.split(".")
     if len(parts) != 3 or not all(re.fullmatch(r"0|[1-9][0-9]{0,8}", part) for part in parts):
-        raise UserError(f"{version!r} is no version: write MAJOR.MINOR.PATCH, such as 1.0.0")
+        raise UserError(f"{version!r:.100} is no version: write MAJOR.MINOR.PATCH, such as 1.0.0")
     major, minor, patch = map(int, parts)
     return major, minor, patch
 
