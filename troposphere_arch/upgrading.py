@@ -8,6 +8,7 @@ Nothing is changed: the stack is asked for its template, and the release is read
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,22 @@ def upgrade(target: Target, stack: StackInfo, known: Index) -> Upgrade:
         return Upgrade(latest.version, latest.status, None, "its template cannot be read", deprecated)
     found = diff(running, new, old_parameters=stack.parameters, new_parameters={}, region=target.region)
     return Upgrade(latest.version, latest.status, found, "", deprecated)
+
+
+def preview(target: Target, name: str, body: bytes, given: Mapping[str, str]) -> Diff | None:
+    """What the update of the stack `name` to the template `body` would do, with these parameters over those it has.
+
+    None when there is no such stack, or nothing in it, or its template cannot be read.
+    """
+    with deploy.aws_errors():
+        stack = deploy.describe(target, name)
+        if stack is None or stack["StackStatus"] in ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"):
+            return None
+        running = _template(deploy.template_of(target, name))
+    if running is None:
+        return None
+    has = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+    return diff(running, json.loads(body), old_parameters=has, new_parameters=given, region=target.region)
 
 
 def _is_newer(version: str, latest: Entry) -> bool:

@@ -63,6 +63,21 @@ def test_a_template_of_the_catalogue_and_one_from_standard_input(build: Shell, f
     refused(build("diff", "no-such", files[0]), "no-such")
 
 
+def test_what_the_sources_make_now(build: Shell) -> None:
+    done = build("diff", "todo", "sources:todo", "--fail-on", "patch")
+    assert (done.code, done.out) == (0, "no change: the two templates make the same stack\n")
+    refused(build("diff", "todo", "sources:nope"), "nope", "todo")
+
+
+def test_parameters_given_with_the_update_on_the_command_line(build: Shell, tmp_path: Path) -> None:
+    template_ = template({"It": queue(DelaySeconds={"Ref": "Delay"})}, Parameters={"Delay": {"Type": "Number"}})
+    file = tmp_path / "t.json"
+    file.write_text(json.dumps(template_))
+    done = build("diff", file, file, "--parameter", "Delay=1", "--new-parameter", "Delay=2", "--json")
+    assert [c["name"] for c in json.loads(done.out)["changes"]] == ["It"]
+    refused(build("diff", file, file, "--new-parameter", "Delay"), "Name=value")
+
+
 def test_parameters_of_the_stack_decide_conditions(build: Shell, tmp_path: Path) -> None:
     production = ROOT / "templates/todo/1.0.0/parameters/production.json"
     todo = json.loads((ROOT / "templates/todo/1.0.0/todo.template.json").read_text())

@@ -81,7 +81,10 @@ def test_up_demo_status_down(local: Shell) -> None:
 
     again = local("up", "todo")
     assert (again.code, "nothing changed" in again.out) == (0, True), again.err
-    changed = json.loads(local("up", "todo", "--parameter", "FunctionMemory=1024", "--json").out)
+    assert "no change: the two templates make the same stack" in again.err
+    update = local("up", "todo", "--parameter", "FunctionMemory=1024", "--json")
+    assert "MemorySize: changed in place" in update.err  # told before it is done
+    changed = json.loads(update.out)
     assert {"ReadTodos", "WriteTodos"} <= {c["logical_id"] for c in changed["changes"]}
 
     second = local("up", "todo", "--stack-name", "second")

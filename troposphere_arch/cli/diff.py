@@ -1,6 +1,7 @@
 """What an update from one template to another does to a running stack, and which version it must carry.
 
-OLD and NEW are any two CloudFormation templates, JSON or YAML: todo@1.0.0 of the catalogue (todo: the newest), a file,
+OLD and NEW are any two CloudFormation templates, JSON or YAML: todo@1.0.0 of the catalogue (todo: the newest;
+sources:todo: what the sources make now), a file,
 s3://BUCKET/KEY, https://..., or - for standard input. Nothing is changed, and no stack is asked.
 """
 
@@ -16,6 +17,8 @@ from ..errors import UserError
 from .parameters import given_parameters, update_parameters
 from .parser import endpoint
 from .table import as_json
+
+SOURCES = "sources:"
 
 if TYPE_CHECKING:
     from ..diff import Bump, Effect, Nested
@@ -38,6 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameter", metavar="K=V", action="append", default=[], help="as --parameters, one (repeatable)"
     )
+    parser.add_argument(
+        "--new-parameter", metavar="K=V", action="append", default=[], help="as --new-parameters, one (repeatable)"
+    )
     parser.add_argument("--region", metavar="R", help="the region of the stack; also where s3:// is read")
     parser.add_argument("--profile", metavar="P", help="for s3://: this profile of your AWS configuration")
     parser.add_argument(
@@ -59,14 +65,17 @@ def run(args: argparse.Namespace) -> int:
     if args.old == args.new == "-":
         raise UserError("only one of the two templates can come from standard input (-)")
     access = {"profile": args.profile, "region": args.region, "endpoint_url": args.endpoint_url}
-    old, new = (read(source, resolve=_in_catalogue, **access) for source in (args.old, args.new))
+    old, new = (
+        _of_sources(source) if source.startswith(SOURCES) else read(source, resolve=_in_catalogue, **access)
+        for source in (args.old, args.new)
+    )
     before = given_parameters(args.parameters, args.parameter) if args.parameters or args.parameter else None
-    after = update_parameters(args.new_parameters, old.template) if args.new_parameters else None
+    after = update_parameters(args.new_parameters, args.new_parameter, old.template)
     found = diff(
         old.template,
         new.template,
         old_parameters=None if before is None else _checked(before, old),
-        new_parameters=None if after is None else _checked(after, new),
+        new_parameters=_checked(after, new) or None,
         region=args.region,
         nested=_nested(old, new),
     )
@@ -92,6 +101,19 @@ def _levels() -> tuple[str, ...]:
     from ..diff import report
 
     return report.LEVELS
+
+
+def _of_sources(name: str) -> Source:
+    """The template of `sources:todo`: what the sources make now, whatever the catalogue holds."""
+    from .. import catalogue, places
+    from ..diff.checking import check
+    from ..diff.parsing import parse
+    from ..diff.reading import Source
+    from ..releases import frozen, index
+
+    templates = places.templates()
+    made = catalogue.draft(name.removeprefix(SOURCES), frozen.offered(templates, index.read(templates)))
+    return Source(name, check(parse(made.files[made.template], name), name))
 
 
 def _in_catalogue(name: str) -> Path | None:

@@ -17,28 +17,32 @@ def given_parameters(file: Path | None, given: list[str]) -> dict[str, str]:
         if value is None:
             raise UserError(f"{file} says that {name} keeps its previous value: write down which value it has")
         values[name] = value
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not (key and equals):
-            raise UserError(f"--parameter {item!r}: write it as Name=value")
-        values[key] = value
-    return values
+    return values | dict(map(_pair, given))
 
 
-def update_parameters(file: Path, template: Mapping[str, Any]) -> dict[str, str]:
+def update_parameters(file: Path | None, given: list[str], template: Mapping[str, Any]) -> dict[str, str]:
     """The parameters that a file gives with the update of a stack of this template, as `update-stack` takes it.
+
+    Over them those of the command line.
 
     Those with `"UsePreviousValue": true` keep their value, and are left out. Raises `UserError` for what is no such
     file, and for one that keeps a value and had none.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Parameter.html
     """
     values: dict[str, str] = {}
-    for name, value in _entries(file):
+    for name, value in _entries(file) if file is not None else ():
         if value is not None:
             values[name] = value
         elif name not in template.get("Parameters", {}):
             raise UserError(f"{file} says that {name} keeps its previous value, and the old template has no such one")
-    return values
+    return values | dict(map(_pair, given))
+
+
+def _pair(item: str) -> tuple[str, str]:
+    key, equals, value = item.partition("=")
+    if not (key and equals):
+        raise UserError(f"parameter {item!r}: write it as Name=value")
+    return key, value
 
 
 def _entries(file: Path) -> Iterator[tuple[str, str | None]]:

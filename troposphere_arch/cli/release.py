@@ -88,7 +88,7 @@ def _next(made: Release) -> list[str]:
     )
     return [
         *follow,
-        "git add templates CHANGELOG.md",
+        f"git add templates CHANGELOG.md{' troposphere_arch/scenarios' if follow else ''}",
         f'git commit -m "Release {entry.scenario} {entry.version}"',
         f'git tag -a {tag} -m "{entry.scenario} {entry.version}"',
         f"git push origin HEAD {tag}",

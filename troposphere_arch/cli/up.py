@@ -79,6 +79,7 @@ def _up_here(args: argparse.Namespace, name: str, chosen: Chosen, parameters: di
         missing = _missing(target, needs, "host")
         deploy.ensure_bucket(target)
         _put(target, missing)
+        _foretell(target, name, chosen.template, needs.parameters)
         plan = deploy.plan(target, name, chosen.template, needs.parameters)
         outputs = deploy.execute(plan, say)
     except BaseException as error:
@@ -114,6 +115,7 @@ def _up_in_account(args: argparse.Namespace, name: str, chosen: Chosen, paramete
         how = "made when missing: private, TLS only"
         print(f"The template goes through the bucket {target.bucket}, {how}.", file=sys.stderr)
         deploy.ensure_bucket(target)
+    _foretell(target, name, chosen.template, needs.parameters)
     plan = deploy.plan(target, name, chosen.template, needs.parameters)
     try:
         go = _may_deploy(plan, args.yes)
@@ -176,6 +178,16 @@ def _put(target: Target, layers: list[tuple[Artifact, bytes]]) -> None:
     for artifact, data in layers:
         deploy.put(target, artifact, data)
         print(f"  {len(data):,} bytes to s3://{artifact.bucket}/{artifact.key}", file=sys.stderr)
+
+
+def _foretell(target: Target, stack: str, template: bytes, parameters: dict[str, str]) -> None:
+    """Say what the update of a stack that runs does to it: in more detail than a change set."""
+    from ..diff import report
+    from ..upgrading import preview
+
+    found = preview(target, stack, template, parameters)
+    if found is not None:
+        print(f"{report.table(found)}\n", file=sys.stderr)
 
 
 def _may_deploy(plan: Plan, yes: bool) -> bool:

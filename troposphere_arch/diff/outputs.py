@@ -25,6 +25,7 @@ from .worlds import Side, affordable, conditions_in, some_worlds
 _OUTPUTS = f"{USER_GUIDE}/outputs-section-structure.html"
 _EXPORTS = f"{USER_GUIDE}/using-cfn-stack-exports.html"
 
+_SHORT = 60  # characters of two values that are shown
 _REFUSED = "CloudFormation refuses that while another stack imports it"
 
 # What becomes of anything that a value refers to: None where it stays.
@@ -162,7 +163,7 @@ def _changed_value(
         says = (
             _other_value(changed, old.template, new.template)
             if elsewhere
-            else "its value is another text of the same parts"
+            else _other_text(before.get("Value"), after.get("Value"))
         )
         certain = len(changed) == len(both)
         if exported:
@@ -226,6 +227,13 @@ def _other_value(changed: list[tuple[Any, Any]], old: Template, new: Template) -
     return (
         f"whoever uses it gets something else: of {will or 'nothing in the stack'}, and not of {was or 'nothing in it'}"
     )
+
+
+def _other_text(before: Any, after: Any) -> str:
+    """What is written down is shown; what parameters make of it is not, since it may be secret."""
+    if isinstance(before, str) and isinstance(after, str) and len(before) + len(after) < _SHORT:
+        return f"its value is {after!r}, and was {before!r}"
+    return "its value is another text of the same parts"
 
 
 def _dotted(leads: Iterable[tuple[str, str]]) -> list[str]:

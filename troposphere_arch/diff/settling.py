@@ -21,7 +21,8 @@ _BUMPS = {
 }
 _ADVICE = {
     "lost": "set DeletionPolicy and UpdateReplacePolicy to Retain in an update before this one, and move the data",
-    "retained": "the old one stays in the account, out of the stack; import it, or move its data into the new one",
+    "retained": "the old one stays in the account with its data, out of the stack, and a new one begins empty: import "
+    "the old one, or move its data",
     "snapshot": "a snapshot is taken; the new one is empty unless it is made from that",
 }
 

@@ -82,7 +82,8 @@ def _sentence(holder: Holder, group: _Group, actions: tuple[str, ...], resources
         verb = f"{'are' if plural else 'is'} {'now' if added else 'no longer'} denied"
         return f"{subject} {verb} {what}{where}{tests}{under}"
     if added:
-        before = f" (before only {group.only})" if group.only else ""
+        told = group.only and group.only != conditions_in_words(group.when)  # the condition held not, and holds now
+        before = f" (before only {group.only})" if told else ""
         return f"{subject} may now {what}{where}{tests}{under}{before}"
     if not group.only:
         return f"{subject} may no longer {what}{where}{tests}{under}"

@@ -52,7 +52,10 @@ class Verdict:
         if last is None or self.is_released or version_number(version) >= version_number(self.smallest):
             return ""
         name = self.draft.scenario
-        way = f"`{places.command()} build --bump` writes {self.smallest} into the page"
+        way = (
+            f"`{places.command()} diff {name}@{last.version} sources:{name}` tells all, and `{places.command()} build "
+            f"--bump` writes {self.smallest} into the page"
+        )
         if version_number(version) < last.number:
             return (
                 f"{name} {version} is lower than {last.version}, which is released: its VERSION must be "
