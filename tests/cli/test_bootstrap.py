@@ -75,4 +75,7 @@ def test_the_installed_command_needs_no_checkout(build: Shell, tmp_path: Path) -
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out/index.json").read_bytes() == (ROOT / "templates/index.json").read_bytes()
+    made = list((tmp_path / "out").rglob("*.template.json"))
+    assert {path.parent.parent.name for path in made} >= {"artifact-bucket", "todo"}
+    for path in made:
+        assert path.read_bytes() == (ROOT / "templates" / path.relative_to(tmp_path / "out")).read_bytes()

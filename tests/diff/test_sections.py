@@ -355,7 +355,12 @@ FILES = {"Ref": "Files"}
             (Effect.IN_PLACE, True, Bump.MAJOR),
             "whoever uses it gets something else: of Files.Arn, and not of Files",
         ),
-        (put_out("1.0.0"), put_out("1.1.0"), (Effect.IN_PLACE, True, Bump.PATCH), "its value is another text"),
+        (
+            put_out("1.0.0"),
+            put_out("1.1.0"),
+            (Effect.IN_PLACE, True, Bump.PATCH),
+            "its value is '1.1.0', and was '1.0.0'",
+        ),
         (
             put_out({"Ref": "VersionA"}),
             put_out({"Ref": "VersionB"}),
@@ -403,7 +408,7 @@ FILES = {"Ref": "Files"}
             put_out("a", **NAME),
             put_out("b", **NAME),
             LESS,
-            "its value is another text of the same parts; CloudFormation refuses that",
+            "its value is 'b', and was 'a'; CloudFormation refuses that",
         ),
         (
             put_out(FILES, **NAME),

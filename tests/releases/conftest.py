@@ -80,7 +80,7 @@ def _drafts(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     root = home / "checkout"
     for name in ("troposphere_arch", "templates"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("build.py", "setup.cfg", "CHANGELOG.md", ".gitattributes", ".gitignore"):
+    for name in ("build.py", "setup.cfg", ".gitattributes", ".gitignore"):
         shutil.copy(ROOT / name, root)
     made = Repository(Shell(home, root=root))
     # The scenarios of these tests are those that are made from nothing but their page, and nothing of them is released.
@@ -88,6 +88,7 @@ def _drafts(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     [line] = [line for line in names.read_text().splitlines() if line.startswith("FROM_RELEASES")]
     names.write_text(names.read_text().replace(line, "FROM_RELEASES: tuple[str, ...] = ()"))
     shutil.rmtree(root / "templates")
+    (root / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n### Added\n- Something.\n")
     for page in ("todo", "artifact_bucket", "service_catalog"):
         path = root / f"troposphere_arch/scenarios/{page}.py"
         [version] = [line for line in path.read_text().splitlines() if line.startswith("VERSION = ")]
