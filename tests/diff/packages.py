@@ -16,7 +16,6 @@ import fnmatch
 import hashlib
 import io
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -193,7 +192,7 @@ def _keep(one: Package, files: Iterator[tuple[str, bytes]]) -> None:
     one.kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=one.kept.parent, delete=False) as file:
         file.write(packed.getvalue())
-    os.replace(file.name, one.kept)  # noqa: PTH105
+    Path(file.name).replace(one.kept)
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ SMALL: dict[str, tuple[Template, Template]] = {
         {"A": resource("AWS::KMS::Alias", AliasName="alias/a", TargetKeyId={"Ref": "K"}), "K": key()},
         {"A": resource("AWS::KMS::Alias", AliasName="alias/b", TargetKeyId={"Ref": "K"}), "K": key()},
     ),
-    "an alarm of another threshold": tuple(  # type: ignore[dict-item]
+    "an alarm of another threshold": tuple(
         {
             "A": resource(
                 "AWS::CloudWatch::Alarm",
@@ -122,7 +122,7 @@ SMALL: dict[str, tuple[Template, Template]] = {
         {"Net": resource("AWS::EC2::VPC", CidrBlock="10.0.0.0/16"), "A": subnet()},
         {"Net": resource("AWS::EC2::VPC", CidrBlock="10.0.0.0/20"), "A": subnet()},
     ),
-    "a subscription to a topic that is another": tuple(  # type: ignore[dict-item]
+    "a subscription to a topic that is another": tuple(
         {
             "T": resource(TOPIC, TopicName=name),
             "Q": resource(QUEUE),
@@ -135,7 +135,7 @@ SMALL: dict[str, tuple[Template, Template]] = {
         }
         for name in ("a", "b")
     ),
-    "a function whose role is another": tuple(  # type: ignore[dict-item]
+    "a function whose role is another": tuple(
         {"R": role(Path=path), "A": function(Role={"Fn::GetAtt": ["R", "Arn"]})} for path in ("/", "/other/")
     ),
 }
@@ -251,8 +251,9 @@ def _said(change: Mapping[str, Any]) -> Said:
 
 def disagreements(update: Update, theirs: Mapping[str, Said]) -> Iterator[str]:
     """What must hold of our diff and the change set, and does not."""
-    known = {"old_parameters": update.values, "new_parameters": update.new_values, "region": "us-east-1"}
-    found = diff(update.old, update.new, **known)  # type: ignore[arg-type]
+    found = diff(
+        update.old, update.new, old_parameters=update.values, new_parameters=update.new_values, region="us-east-1"
+    )
     ours: dict[str, list[Change]] = {}
     for change in found.changes:
         if change.section == Section.RESOURCES:
@@ -292,5 +293,5 @@ def _wait(status: Any) -> str:
     end = time.monotonic() + 10
     while (said := str(status())).endswith(("PENDING", "IN_PROGRESS")):
         assert time.monotonic() < end, said
-        time.sleep(0.02)
+        time.sleep(0.02)  # the emulator works out a change set in the background
     return said

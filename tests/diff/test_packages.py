@@ -18,7 +18,7 @@ FROM_PYPI = package("aws-codeseeder", "0.7.0")
 @pytest.mark.parametrize("one", [FROM_NPM, FROM_PYPI], ids=str)
 @pytest.mark.parametrize("other", [{"sha256": "0" * 64}, {"version": "0.0.0.dev0", "sha256": "1" * 64}], ids=str)
 def test_a_package_that_is_not_the_pinned_one(one: Package, other: dict[str, str]) -> None:
-    wanted = replace(one, **other)  # type: ignore[arg-type]
+    wanted = replace(one, **other)
     with pytest.raises(NotFetched) as refused:
         fetch([wanted])
     said = str(refused.value)

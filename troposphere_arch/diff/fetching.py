@@ -123,7 +123,8 @@ def _from_web(address: str) -> bytes:
         opener.add_handler(handler)
     ends = time.monotonic() + DEADLINE
     chunks, size = [], 0
-    request = urllib.request.Request(address, headers={"User-Agent": "troposphere-arch", "Accept": "*/*"})  # noqa: S310
+    headers = {"User-Agent": "troposphere-arch", "Accept": "*/*"}
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310 - the opener above knows no other scheme
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:
             while size <= LIMIT and (chunk := answer.read1(65_536)):

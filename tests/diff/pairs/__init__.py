@@ -143,8 +143,8 @@ class Pair:
 
     def compare(self, old: Template, new: Template) -> Diff:
         """What the update from one of these templates to the other does."""
-        known = {f"{side}_parameters": self.parameters(side, one) for side, one in zip(SIDES, (old, new), strict=True)}
-        return diff(old, new, **known)  # type: ignore[arg-type]
+        before, after = (self.parameters(side, one) for side, one in zip(SIDES, (old, new), strict=True))
+        return diff(old, new, old_parameters=before, new_parameters=after)
 
 
 @cache
