@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from troposphere import Ref, Template
 
 from . import outputs
 from .conditions import all_of
+from .parameters import Spec
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ class Arrow:
 class ScenarioTemplate(Template):  # type: ignore[misc]  # troposphere is untyped
     """A CloudFormation template that knows its scenario, its version and the arrows drawn on it."""
 
-    def __init__(self, scenario: str, version: str, description: str) -> None:
+    def __init__(self, scenario: str, version: str, description: str, words: Mapping[str, Spec]) -> None:
         super().__init__(Description=description)
         self.set_version("2010-09-09")
         self.scenario = scenario
         self.scenario_version = version
+        self.words = words
         self.arrows: list[Arrow] = []
 
     def put(self, resource: Any, *, when: str | None = None) -> Any:
@@ -57,12 +60,15 @@ class ScenarioTemplate(Template):  # type: ignore[misc]  # troposphere is untype
         self.arrows.append(Arrow(source.title, verb, destination.title, label, whole))
 
 
-def scenario_template(scenario: str, version: str, description: str) -> ScenarioTemplate:
+def scenario_template(
+    scenario: str, version: str, description: str, *, words: Mapping[str, Spec] | None = None
+) -> ScenarioTemplate:
     """An empty template for `scenario`, with the two outputs by which every stack tells what it is.
 
+    `words` are parameters, by name, as this scenario describes them when the shared description does not fit.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
     """
-    t = ScenarioTemplate(scenario, version, f"{description} ({scenario} {version})")
+    t = ScenarioTemplate(scenario, version, f"{description} ({scenario} {version})", words or {})
     outputs.output(t, "TemplateId", scenario, "Which template this stack was made from.")
     outputs.output(t, "TemplateVersion", version, "The version of that template.")
     outputs.output(t, "Region", Ref("AWS::Region"), "The region of this stack, which clients of its services need.")

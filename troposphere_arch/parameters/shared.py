@@ -1,46 +1,8 @@
-"""Parameters: what a user of a template may choose, with the words that the console shows.
-
-One table for all scenarios, in the order of the console; a block takes what it needs from it, so that the same choice
-has the same name, the same limits and the same words in every template. Names are public API.
-
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
-"""
+"""The parameters that several scenarios have, or may have: names are public API."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from troposphere import Parameter, Template
-
-# What a parameter says when nothing is chosen. Not the empty string: cfn-lint and several AWS properties refuse that.
-NONE = "none"
-
-
-@dataclass(frozen=True)
-class Spec:
-    """One parameter: its place in the console, its limits, and what a user is told when a value is outside them."""
-
-    name: str
-    group: str
-    label: str
-    description: str
-    default: str
-    type: str = "String"
-    allowed: tuple[str, ...] = ()
-    pattern: str = ""
-    minimum: int | None = None
-    maximum: int | None = None
-    constraint: str = ""
-
-
-def _switch(name: str, group: str, label: str, description: str) -> Spec:
-    return Spec(name, group, label, description, "off", allowed=("off", "on"), constraint=f"{name} is on or off.")
-
-
-_ARN = r"arn:aws[a-z-]*:{service}:[a-z0-9-]*:[0-9]*:.+"
-_EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
+from .spec import ARN, EMAIL, NONE, Spec, switch
 
 BUCKET_NAME_PREFIX = Spec(
     "BucketNamePrefix",
@@ -190,7 +152,7 @@ DOMAIN_CERTIFICATE = Spec(
     "Certificate of the domain name",
     "ARN of an ACM certificate of this region that covers DomainName, or none.",
     NONE,
-    pattern=f"none|{_ARN.format(service='acm')}",
+    pattern=f"none|{ARN.format(service='acm')}",
     constraint="DomainCertificateArn is none or the ARN of an ACM certificate.",
 )
 HOSTED_ZONE = Spec(
@@ -208,8 +170,28 @@ WEB_ACL = Spec(
     "WAF web ACL",
     "ARN of a regional WAF web ACL to put before the API, or none. WAF bills from about 5 USD a month.",
     NONE,
-    pattern=f"none|{_ARN.format(service='wafv2')}",
+    pattern=f"none|{ARN.format(service='wafv2')}",
     constraint="WebAclArn is none or the ARN of a regional WAFv2 web ACL.",
+)
+PRICE_CLASS = Spec(
+    "PriceClass",
+    "Address",
+    "Edge locations",
+    "Which of CloudFront's edge locations serve: PriceClass_All is every one; PriceClass_100 is North America, Europe "
+    "and Israel, and bills the lowest price a GB; PriceClass_200 leaves out South America, Australia and New Zealand.",
+    "PriceClass_All",
+    allowed=("PriceClass_All", "PriceClass_200", "PriceClass_100"),
+    constraint="PriceClass is PriceClass_All, PriceClass_200 or PriceClass_100.",
+)
+ORIGIN_KEY_ROTATION = Spec(
+    "OriginKeyRotation",
+    "Address",
+    "Rotation of the origin key",
+    "The API answers only requests with a key that CloudFront adds. Go from 1 to 2, 3, 4 and 1 again, a step an "
+    "update: each makes a new key, and the one before stays valid until the next step.",
+    "1",
+    allowed=("1", "2", "3", "4"),
+    constraint="OriginKeyRotation is 1, 2, 3 or 4: the number after the one that the stack has, and 1 after 4.",
 )
 THROTTLE_RATE = Spec(
     "ThrottleRate",
@@ -264,7 +246,7 @@ MAIL_FROM = Spec(
     "the whole account: enough to try, not for production. Needs MailIdentity. While SES is in its sandbox only "
     "verified addresses get mail.",
     NONE,
-    pattern=f"none|{_EMAIL}",
+    pattern=f"none|{EMAIL}",
     constraint="MailFrom is none or an e-mail address.",
 )
 MAIL_IDENTITY = Spec(
@@ -276,7 +258,7 @@ MAIL_IDENTITY = Spec(
     pattern=r"none|([^@\s]+@)?[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
     constraint="MailIdentity is none, a domain or an e-mail address verified in SES.",
 )
-FILE_STORAGE = _switch(
+FILE_STORAGE = switch(
     "FileStorage",
     "Data",
     "File storage for users",
@@ -294,7 +276,7 @@ OLD_FILE_VERSIONS = Spec(
     maximum=3650,
     constraint="OldFileVersionDays is a number of days from 1 to 3650.",
 )
-DELETION_PROTECTION = _switch(
+DELETION_PROTECTION = switch(
     "DeletionProtection",
     "Data",
     "Deletion protection",
@@ -430,15 +412,29 @@ ALARM_TOPIC = Spec(
     "ARN of an SNS topic that alarms are sent to, or none. The alarms exist in any case and bill about 0.10 USD a "
     "month each.",
     NONE,
-    pattern=f"none|{_ARN.format(service='sns')}",
+    pattern=f"none|{ARN.format(service='sns')}",
     constraint="AlarmTopicArn is none or the ARN of an SNS topic.",
 )
-ACCESS_LOGS = _switch(
+ACCESS_LOGS = switch(
     "AccessLogs",
     "Watching",
     "API access log",
     "on writes a line for each API request. It needs a role for API Gateway that is set once for the whole account and "
     "region (API Gateway console, Settings); without it the update fails. Therefore off.",
+)
+EDGE_LOGS = switch(
+    "EdgeLogs",
+    "Watching",
+    "CloudFront access log",
+    "on makes CloudFront write a line for each request into a bucket of the stack's. Lines hold the addresses of "
+    "readers; they are deleted after LogRetentionDays.",
+)
+EDGE_METRICS = switch(
+    "EdgeMetrics",
+    "Watching",
+    "CloudFront's additional metrics",
+    "on switches on the cache hit rate and the alarm on it. CloudFront bills about 1 USD a month for a distribution's "
+    "additional metrics.",
 )
 LOG_RETENTION = Spec(
     "LogRetentionDays",
@@ -488,7 +484,7 @@ BUDGET_EMAIL = Spec(
     "Address for the budget",
     "Address that is told about the budget, or none.",
     NONE,
-    pattern=f"none|{_EMAIL}",
+    pattern=f"none|{EMAIL}",
     constraint="BudgetEmail is none or an e-mail address.",
 )
 PERMISSIONS_BOUNDARY = Spec(
@@ -509,107 +505,3 @@ ROLE_PATH = Spec(
     pattern=r"/([\w+=,.@-]+/)*",
     constraint="RolePath begins and ends with /, such as /apps/.",
 )
-
-# The order of the console.
-ALL: tuple[Spec, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Spec))
-
-
-def parameter(t: Template, spec: Spec) -> Parameter:
-    """The parameter of `spec` in `t`, added if it is not there yet."""
-    if spec.name in t.parameters:
-        return t.parameters[spec.name]
-    limits: Mapping[str, Any] = {
-        "Default": spec.default,  # without one the user must say
-        "AllowedValues": list(spec.allowed),
-        "AllowedPattern": spec.pattern and f"^({spec.pattern})$",
-        "MinValue": spec.minimum,
-        "MaxValue": spec.maximum,
-        "ConstraintDescription": spec.constraint,
-    }
-    return t.add_parameter(
-        Parameter(
-            spec.name,
-            Type=spec.type,
-            Description=spec.description,
-            **{k: v for k, v in limits.items() if v not in ("", [], None)},
-        )
-    )
-
-
-def interface(t: Template) -> dict[str, Any]:
-    """The console's groups and labels for the parameters that `t` has, in the order of this module.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudformation-interface.html
-    """
-    used = [s for s in ALL if s.name in t.parameters]
-    groups = dict.fromkeys(s.group for s in used)
-    return {
-        "ParameterGroups": [
-            {"Label": {"default": g}, "Parameters": [s.name for s in used if s.group == g]} for g in groups
-        ],
-        "ParameterLabels": {s.name: {"default": s.label} for s in used},
-    }
-
-
-def needs(t: Template, one: Spec, other: Spec) -> None:
-    """Refuse, before anything is created, a stack that has `one` parameter without the `other` that it needs.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
-    """
-    parameter(t, one)
-    parameter(t, other)
-    name = f"{one.name}Needs{other.name}"
-    if name in t.rules:
-        return
-    t.add_rule(
-        name,
-        {
-            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": one.name}, one.default]}]},
-            "Assertions": [
-                {
-                    "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": other.name}, other.default]}]},
-                    "AssertDescription": f"{one.name} needs {other.name}: give both, or leave {one.name} at "
-                    f"{one.default}.",
-                }
-            ],
-        },
-    )
-
-
-def only_for(t: Template, spec: Spec, one: Spec, value: str) -> None:
-    """Refuse a stack in which `one` is `value` without `spec`, or `spec` is given while `one` is something else."""
-    chosen = {"Fn::Equals": [{"Ref": parameter(t, one).title}, value]}
-    missing = {"Fn::Equals": [{"Ref": parameter(t, spec).title}, spec.default]}
-    for name, when, then, told in (
-        (f"{one.name}Needs{spec.name}", chosen, {"Fn::Not": [missing]}, f"{one.name} {value} needs {spec.name}"),
-        (f"{spec.name}Needs{one.name}", {"Fn::Not": [missing]}, chosen, f"{spec.name} needs {one.name} {value}"),
-    ):
-        message = f"{told}: give both, or leave both at {one.default} and {spec.default}."
-        t.add_rule(name, {"RuleCondition": when, "Assertions": [{"Assert": then, "AssertDescription": message}]})
-
-
-def both_or_neither(t: Template, one: Spec, other: Spec) -> None:
-    """Refuse a stack that has only one of two parameters that belong together."""
-    needs(t, one, other)
-    needs(t, other, one)
-
-
-def only_elsewhere(t: Template, spec: Spec, what: str, regions: tuple[str, ...]) -> None:
-    """Refuse the parameter, in plain words, in the regions that lack what it asks for."""
-    parameter(t, spec)
-    name = f"{spec.name}Region"
-    if name in t.rules:
-        return
-    t.add_rule(
-        name,
-        {
-            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]},
-            "Assertions": [
-                {
-                    "Assert": {"Fn::Not": [{"Fn::Contains": [list(regions), {"Ref": "AWS::Region"}]}]},
-                    "AssertDescription": f"CloudFormation has no {what} in this region: leave {spec.name} at "
-                    f"{spec.default}.",
-                }
-            ],
-        },
-    )

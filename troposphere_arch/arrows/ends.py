@@ -1,0 +1,38 @@
+"""The ends of arrows: what may be there, and what an arrow tells a function about the other end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import Ref
+
+from .. import grants, parameters
+from ..blocks.awslambda import Function
+from ..blocks.iam import grant
+from ..conditions import all_of, given, optional
+from ..parameters import parameter
+from ..template import Node, ScenarioTemplate
+
+
+def expect_end(node: Node, kind: type[Node], arrow: str) -> None:
+    """Say which end of an arrow is wrong, before it fails somewhere inside."""
+    if not isinstance(node, kind):
+        raise TypeError(f"{arrow}: {node.title} is a {type(node).__name__}, where a {kind.__name__} belongs")
+
+
+def tell(function: Function, variable: str, value: Any, when: str | None) -> None:
+    """Give a function the address of what it may use."""
+    function.resource.Environment.Variables[variable] = optional(when, value)
+
+
+def variable(node: Node, what: str) -> str:
+    """`Todos`, `TABLE` -> `TODOS_TABLE`; `ReadTodos` -> `READ_TODOS_...`."""
+    words = "".join(f"_{c}" if c.isupper() else c.upper() for c in node.title).strip("_")
+    return f"{words}_{what}"
+
+
+def uses_key(t: ScenarioTemplate, role: Any, name: str, service: str, *, write: bool, when: str | None) -> None:
+    """When data is under the user's own key, whoever uses the data uses the key too, through that service only."""
+    key = Ref(parameter(t, parameters.KMS_KEY))
+    own_key = all_of(t, when, given(t, parameters.KMS_KEY))
+    grant(role, name, grants.use_key(key, service, write=write), when=own_key)

@@ -1,0 +1,72 @@
+"""Arrows from and to functions: what invokes them, whose tokens they take, and what else than data they use."""
+
+from __future__ import annotations
+
+import re
+
+from troposphere import Ref, Sub, awslambda
+
+from .. import grants
+from ..blocks import apigateway
+from ..blocks.apigateway import RestApi
+from ..blocks.awslambda import Function
+from ..blocks.cognito import AppClient, UserPool
+from ..blocks.iam import grant
+from .ends import expect_end, tell, variable
+
+
+def route(
+    api: RestApi, route: str, function: Function, *, query: tuple[str, ...] = (), body: str | None = None
+) -> None:
+    """`GET /todos`: this method of this path invokes the function, for signed-in users only.
+
+    `query` are the query parameters that the method takes, `body` the JSON Schema under `handlers/` of its body.
+    The permission names this API, stage, method and path.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
+    """
+    verb, _, path = route.partition(" ")
+    if not re.fullmatch(r"(GET|HEAD|POST|PUT|PATCH|DELETE) (/([A-Za-z0-9._-]+|\{[A-Za-z0-9_]+\}))+", route):
+        raise ValueError(f"{route!r} is no route: write a verb and a path, such as GET /todos/{{id}}")
+    expect_end(api, RestApi, route)
+    expect_end(function, Function, route)
+    if function.when:
+        raise ValueError(
+            f"{route} -> {function.title}: the function is there only when {function.when}, but a deployment of "
+            f"{api.title} freezes its routes, whatever a parameter says; give the function no condition"
+        )
+    method = apigateway.route(api, verb, path, function, query=query, body=body)
+    pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
+    source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/${%s}/%s%s"
+    api.t.put(
+        awslambda.Permission(
+            f"{method.title}Permission",
+            Action="lambda:InvokeFunction",
+            FunctionName=Ref(function.resource),
+            Principal="apigateway.amazonaws.com",
+            SourceArn=Sub(source % (api.title, api.stage.title, verb, pattern)),
+        )
+    )
+    api.t.record(api, "invokes", function, route)
+
+
+def accepts(function: Function, app: AppClient) -> None:
+    """The function accepts id tokens of this app only: it compares their audience with the app's id."""
+    expect_end(function, Function, "accepts tokens of")
+    expect_end(app, AppClient, "accepts tokens of")
+    tell(function, variable(app, "CLIENT_ID"), Ref(app.resource), app.when)
+    function.t.record(function, "accepts tokens of", app)
+
+
+def deletes_users(function: Function, users: UserPool) -> None:
+    """The function deletes users of the pool, at their own request. It must be outside of any network of ours."""
+    expect_end(function, Function, "deletes user")
+    expect_end(users, UserPool, "deletes user")
+    if function.places:
+        raise ValueError(
+            f"{function.title} cannot reach {users.title} from inside a network: no arrow makes an endpoint for "
+            "Cognito; give the work to a function outside"
+        )
+    function.outside.append(users.title)
+    grant(function.role, f"Delete{users.title}", grants.delete_users(users.resource), when=users.when)
+    tell(function, variable(users, "POOL_ID"), Ref(users.resource), users.when)
+    function.t.record(function, "deletes user", users)

@@ -1,0 +1,85 @@
+"""Arrows from functions to tables, with or without a read cache between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from troposphere import GetAtt, Ref
+
+from .. import grants
+from ..blocks.awslambda import Function, put_into, uses
+from ..blocks.dax import ReadCache
+from ..blocks.dynamodb import Table
+from ..blocks.iam import grant, grant_apart
+from ..conditions import all_of
+from .ends import expect_end, tell, uses_key, variable
+
+
+def reads(function: Function, table: Table, *, through: ReadCache | None = None) -> None:
+    """The function gets items and queries partitions of the table. It cannot write.
+
+    `through` a read cache it does both by way of that when it is on; it keeps the right to read the table itself, so
+    that switching the cache on or off leaves no moment without a way to the data.
+    """
+    _uses_table(function, table, through, "reads", grants.read_items, grants.read_through)
+
+
+def writes(function: Function, table: Table, *, through: ReadCache | None = None) -> None:
+    """The function creates, changes and deletes items of the table, and looks before it does.
+
+    `through` a read cache it changes and deletes by way of that when it is on, so that the cache has items as they are.
+    """
+    _uses_table(function, table, through, "writes", grants.write_items, grants.write_through)
+
+
+def clears(function: Function, table: Table) -> None:
+    """The function empties whole partitions of the table, and marks them as closed."""
+    _uses_table(function, table, None, "clears", grants.clear_partitions)
+
+
+_Allows = Callable[[Any], list[Any]]
+
+
+def _uses_table(
+    function: Function,
+    table: Table,
+    through: ReadCache | None,
+    verb: str,
+    allows: _Allows,
+    allows_through: _Allows | None = None,
+) -> None:
+    expect_end(function, Function, verb)
+    expect_end(table, Table, verb)
+    if through is not None and allows_through:
+        expect_end(through, ReadCache, f"{verb} through")
+        _goes_through(function, table, through, verb, allows_through)
+    name = f"{verb.removesuffix('s').title()}{table.title}"
+    grant(function.role, name, allows(table.resource), when=table.when)
+    if table not in function.tables:
+        uses_key(function.t, function.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
+    uses(function, table)
+    tell(function, variable(table, "TABLE"), Ref(table.resource), table.when)
+    function.t.record(function, verb, table)
+
+
+def _goes_through(function: Function, table: Table, cache: ReadCache, verb: str, allows: _Allows) -> None:
+    """Put the function into the cache's network, with its client, its address and the right to use it.
+
+    And let the cache serve the table, with its own role, which it does once for all its users.
+    """
+    t, when = function.t, all_of(function.t, function.when, cache.when)
+    put_into(function, cache.network, [cache.client], when=cache.when)
+    right = f"{cache.title}{verb.title()}By{function.title}"
+    if right not in t.resources:
+        grant_apart(t, function.role, right, allows(cache.resource), when=when)
+        # The function waits for the layer, and so for its right: else it would be sent there before it may go. (It
+        # cannot wait for the right itself, which is not always there.)
+        cache.client.resource.setdefault("DependsOn", []).append(right)
+    tell(function, variable(table, "CACHE"), GetAtt(cache.resource, "ClusterDiscoveryEndpointURL"), cache.when)
+    t.record(function, f"{verb} through", cache)
+    if table not in cache.tables:
+        cache.tables.append(table)
+        grant(cache.role, f"Serve{table.title}", grants.serve_items(table.resource), when=table.when)
+        uses_key(t, cache.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
+        t.record(cache, "caches", table)

@@ -1,0 +1,154 @@
+"""Parameters: what a user of a template may choose, with the words that the console shows.
+
+One table for all scenarios; a block takes what it needs from it, so that the same choice has the same name and the same
+limits in every template. Names are public API. `spec` says what a parameter is, `shared` has those of all scenarios,
+and a module for each scenario those of its own, with its words for the shared ones.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from troposphere import Parameter, Template
+
+from . import blog, shared
+from .shared import *  # noqa: F403  # the table is what this package is for: parameters.KMS_KEY
+from .spec import NONE as NONE
+from .spec import Spec as Spec
+
+# The order of the console.
+GROUPS = (
+    "Bucket",
+    "GitHub Actions",
+    "Catalogue",
+    "Blog",
+    "Address",
+    "Web app",
+    "Limits",
+    "Mail",
+    "Mail to users",
+    "Pictures",
+    "Data",
+    "Other regions",
+    "Caches",
+    "Network",
+    "Watching",
+    "Company rules",
+)
+ALL: tuple[Spec, ...] = tuple(
+    sorted(
+        (value for table in (shared, blog) for value in vars(table).values() if isinstance(value, Spec)),
+        key=lambda spec: GROUPS.index(spec.group),
+    )
+)
+
+
+def parameter(t: Template, spec: Spec) -> Parameter:
+    """The parameter of `spec` in `t`, in the words that the scenario has for it, added if it is not there yet."""
+    if spec.name in t.parameters:
+        return t.parameters[spec.name]
+    spec = _worded(t, spec)
+    limits: Mapping[str, Any] = {
+        "Default": spec.default,  # without one the user must say
+        "AllowedValues": list(spec.allowed),
+        "AllowedPattern": spec.pattern and f"^({spec.pattern})$",
+        "MinValue": spec.minimum,
+        "MaxValue": spec.maximum,
+        "ConstraintDescription": spec.constraint,
+    }
+    return t.add_parameter(
+        Parameter(
+            spec.name,
+            Type=spec.type,
+            Description=spec.description,
+            **{k: v for k, v in limits.items() if v not in ("", [], None)},
+        )
+    )
+
+
+def _worded(t: Template, spec: Spec) -> Spec:
+    """The spec as the scenario of `t` words it: the same choice means another thing to a blog than to a to-do list."""
+    words: Mapping[str, Spec] = getattr(t, "words", {})
+    return words.get(spec.name, spec)
+
+
+def interface(t: Template) -> dict[str, Any]:
+    """The console's groups and labels for the parameters that `t` has, in the order of `GROUPS`.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudformation-interface.html
+    """
+    used = sorted((_worded(t, s) for s in ALL if s.name in t.parameters), key=lambda s: GROUPS.index(s.group))
+    groups = dict.fromkeys(s.group for s in used)
+    return {
+        "ParameterGroups": [
+            {"Label": {"default": g}, "Parameters": [s.name for s in used if s.group == g]} for g in groups
+        ],
+        "ParameterLabels": {s.name: {"default": s.label} for s in used},
+    }
+
+
+def needs(t: Template, one: Spec, other: Spec) -> None:
+    """Refuse, before anything is created, a stack that has `one` parameter without the `other` that it needs.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+    """
+    parameter(t, one)
+    parameter(t, other)
+    name = f"{one.name}Needs{other.name}"
+    if name in t.rules:
+        return
+    t.add_rule(
+        name,
+        {
+            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": one.name}, one.default]}]},
+            "Assertions": [
+                {
+                    "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": other.name}, other.default]}]},
+                    "AssertDescription": f"{one.name} needs {other.name}: give both, or leave {one.name} at "
+                    f"{one.default}.",
+                }
+            ],
+        },
+    )
+
+
+def only_for(t: Template, spec: Spec, one: Spec, value: str) -> None:
+    """Refuse a stack in which `one` is `value` without `spec`, or `spec` is given while `one` is something else."""
+    chosen = {"Fn::Equals": [{"Ref": parameter(t, one).title}, value]}
+    missing = {"Fn::Equals": [{"Ref": parameter(t, spec).title}, spec.default]}
+    for name, when, then, told in (
+        (f"{one.name}Needs{spec.name}", chosen, {"Fn::Not": [missing]}, f"{one.name} {value} needs {spec.name}"),
+        (f"{spec.name}Needs{one.name}", {"Fn::Not": [missing]}, chosen, f"{spec.name} needs {one.name} {value}"),
+    ):
+        message = f"{told}: give both, or leave both at {one.default} and {spec.default}."
+        t.add_rule(name, {"RuleCondition": when, "Assertions": [{"Assert": then, "AssertDescription": message}]})
+
+
+def both_or_neither(t: Template, one: Spec, other: Spec) -> None:
+    """Refuse a stack that has only one of two parameters that belong together."""
+    needs(t, one, other)
+    needs(t, other, one)
+
+
+def only_elsewhere(t: Template, spec: Spec, what: str, regions: tuple[str, ...]) -> None:
+    """Refuse the parameter, in plain words, in the regions that lack what it asks for."""
+    parameter(t, spec)
+    name = f"{spec.name}Region"
+    if name in t.rules:
+        return
+    t.add_rule(
+        name,
+        {
+            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]},
+            "Assertions": [
+                {
+                    "Assert": {"Fn::Not": [{"Fn::Contains": [list(regions), {"Ref": "AWS::Region"}]}]},
+                    "AssertDescription": f"CloudFormation has no {what} in this region: leave {spec.name} at "
+                    f"{spec.default}.",
+                }
+            ],
+        },
+    )
