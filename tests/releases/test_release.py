@@ -83,7 +83,7 @@ def preset(repository: Repository) -> None:
 
 
 def default(repository: Repository) -> None:
-    path = "troposphere_arch/parameters.py"
+    path = "troposphere_arch/parameters/shared.py"
     repository.edit(
         path,
         '"Days to keep logs",\n    "After so many days log lines are deleted.",\n    "30",',

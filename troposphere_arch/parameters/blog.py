@@ -117,8 +117,8 @@ def _replica(number: int) -> tuple[Spec, Spec]:
             "Other regions",
             f"Region of copy {number}",
             "Region that keeps a copy of the posts (a replica of the global table), or none. Each bills its own "
-            "storage and every write once more. Add or take away one in an update, not more. A copy alone answers nobody: it "
-            "is there for a stack with PostsTableName in its region.",
+            "storage and every write once more. Add or take away one in an update, not more. A copy alone answers "
+            "nobody: it is there for a stack with PostsTableName in its region.",
             NONE,
             pattern=f"none|{REGION}",
             constraint=f"ReplicaRegion{number} is none or the name of a region such as eu-west-1.",
