@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
 
-NAMES = ("dax",)
+NAMES = ("dax", "pillow")
 SDISTS = ("amazon-dax-client", "antlr4-python3-runtime")
 """What may come as an sdist: pip asks its build tool for metadata, and an sdist may bring one of its own. Of all else
 only wheels, of which nothing is run."""
