@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from troposphere_arch.local.patches import (
+    api_origin,
     conditional_writes,
     dax,
     policy_variables,
@@ -119,6 +120,11 @@ PATCHES = (
         "user-pool-protection",
         "Cognito's DeleteUserPool refuses a pool whose deletion protection is active",
         user_pool_protection.install,
+    ),
+    Patch(
+        "api-origin",
+        "CloudFront reaches REST APIs of this emulator as origins",
+        api_origin.install,
     ),
 )
 
