@@ -233,11 +233,13 @@ def _diff(templates: Path, changed: dict[str, bytes]) -> str:
     lines: list[str] = []
     for path, data in changed.items():
         on_disk = templates / path
-        old = on_disk.read_text(errors="replace").splitlines() if on_disk.is_file() else []
         name = f"templates/{path}"
-        lines += difflib.unified_diff(
-            old, data.decode().splitlines(), name, name + " (as the sources make it)", lineterm=""
-        )
+        if b"\0" in data:
+            lines.append(f"{name}: {len(data):,} bytes of no text")
+            continue
+        old = on_disk.read_text(errors="replace").splitlines() if on_disk.is_file() else []
+        new = data.decode(errors="replace").splitlines()
+        lines += difflib.unified_diff(old, new, name, name + " (as the sources make it)", lineterm="")
     return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in lines)
 
 

@@ -3,6 +3,7 @@
 templates/<scenario>/<version>/<scenario>.template.json
 templates/<scenario>/<version>/<scenario>.retained.json     what outlives a stack, to import into a new one
 templates/<scenario>/<version>/parameters/<preset>.json
+templates/<scenario>/<version>/site/...                     of a page with SITE, the static site that it names
 
 A release adds `UPGRADE.md`, `upgrade.json` and `layers/<name>.txt`; `templates/index.json` lists all of it: both are
 made by what is in `releases/`.
@@ -12,14 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import layers, places, scenarios
+from . import layers, places, scenarios, site_files
 from .errors import UserError
 from .render import render, retained, text
 
 if TYPE_CHECKING:
     from .scenarios.service_catalog import Release
+
+T = TypeVar("T")
+
+SITE = "site/"
+"""Where the static site of a version is, below the folder of that version."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ def draft(name: str, releases: Sequence[Release] = ()) -> Draft:
     whole = t.to_dict()
     for preset, chosen in sorted(page.PRESETS.items()):
         files[f"{folder}/parameters/{preset}.json"] = _preset(whole.get("Parameters", {}), chosen)
+    if site := getattr(page, "SITE", ""):
+        files |= {f"{folder}/{SITE}{path}": data for path, data in site_files.built(site).items()}
     return Draft(name, page.VERSION, page.DESCRIPTION, len(t.resources), _layers(whole), files)
 
 
@@ -98,14 +106,24 @@ def presets_of(folder: str, paths: Iterable[str]) -> dict[str, str]:
     }
 
 
+def site_of(scenario: str, version: str, files: Mapping[str, T]) -> dict[str, T]:
+    """The files of a version's static site, by their paths below it; of a version without one, none."""
+    start = f"{scenario}/{version}/{SITE}"
+    return {path.removeprefix(start): value for path, value in files.items() if path.startswith(start)}
+
+
 def is_template(path: str) -> bool:
     """Whether a file of the catalogue is a whole template."""
-    return path.endswith(".template.json")
+    return path.endswith(".template.json") and not _is_of_site(path)
 
 
 def is_part(path: str) -> bool:
     """Whether a file of the catalogue is the part of a template that outlives its stacks."""
-    return path.endswith(".retained.json")
+    return path.endswith(".retained.json") and not _is_of_site(path)
+
+
+def _is_of_site(path: str) -> bool:
+    return path.split("/")[2:3] == [SITE.rstrip("/")]
 
 
 def _layers(template: dict[str, Any]) -> tuple[str, ...]:

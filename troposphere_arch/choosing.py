@@ -30,6 +30,11 @@ class Chosen:
         """The bytes of its template."""
         return self.files[catalogue.template_path(self.scenario, self.version)]
 
+    @property
+    def site(self) -> dict[str, bytes]:
+        """The files of its static site, by their paths below it; empty when it has none."""
+        return catalogue.site_of(self.scenario, self.version, self.files)
+
 
 def choose(name: str) -> Chosen:
     """The version of `todo@1.0.0`; of `todo` the one that its sources make, draft or released.
@@ -72,9 +77,10 @@ def _of_sources(scenario: str, version: str) -> Chosen:
         raise UserError(result.refused[0])
     if result.findings:
         raise UserError(f"the template has {len(result.findings)} lint findings: see `{places.command()} build`")
-    if there and path in result.changed:
+    deployed = (path, f"{scenario}/{version}/{catalogue.SITE}")
+    if off := [one for one in result.changed if there and one.startswith(deployed)]:
         raise UserError(
-            f"{templates / path} is not what the sources make: run `{places.command()}` first, or undo the change"
+            f"{templates / off[0]} is not what the sources make: run `{places.command()}` first, or undo the change"
         )
     entry = index.read(templates).find(f"{scenario}@{version}")
     if entry.status == RELEASED:

@@ -93,8 +93,10 @@ def _up_here(args: argparse.Namespace, name: str, chosen: Chosen, parameters: di
         print("ReadCache: a stand-in of ours, not a cluster of AWS's; see docs/todo.md", file=sys.stderr)
     if needs.values.get("ResponseCache", "off") != "off":
         print("ResponseCache: the emulator keeps no answers, each is new", file=sys.stderr)
+    _put_site(target, chosen, outputs)
     here = here_of(outputs.get("ApiUrl", ""), emulator)
-    _report(args, plan, outputs, _local(emulator, name, args.scenario, here, outputs["Region"]), here)
+    edge = here_of(f"https://{outputs['EdgeDomain']}/", emulator) if "EdgeDomain" in outputs else ""
+    _report(args, plan, outputs, _local(emulator, name, args.scenario, outputs, here, edge), here, edge)
     return 0
 
 
@@ -129,6 +131,7 @@ def _up_in_account(args: argparse.Namespace, name: str, chosen: Chosen, paramete
         print("nothing was deployed", file=sys.stderr)
         return 1
     outputs = deploy.execute(plan, say)
+    _put_site(target, chosen, outputs)
     _report(args, plan, outputs, _in_account(target, outputs))
     return 0
 
@@ -180,6 +183,29 @@ def _put(target: Target, layers: list[tuple[Artifact, bytes]]) -> None:
         print(f"  {len(data):,} bytes to s3://{artifact.bucket}/{artifact.key}", file=sys.stderr)
 
 
+def _put_site(target: Target, chosen: Chosen, outputs: dict[str, str]) -> None:
+    """Put the static site of the version into the stack's bucket for it, unless there is another."""
+    bucket, files = outputs.get("SiteBucket"), chosen.site
+    if not (bucket and files):
+        return
+    from .. import catalogue, deploy
+    from ..releases import index
+
+    known = index.read(places.templates()).of(chosen.scenario)
+    pages = {sha for entry in known for sha in catalogue.site_of(entry.scenario, entry.version, entry.files).values()}
+
+    def told(path: str, size: int) -> None:
+        print(f"  {size:,} bytes to s3://{bucket}/{path}", file=sys.stderr)
+
+    done = deploy.put_site(target, bucket, files, pages, told)
+    if done.is_left_alone:
+        print(f"s3://{bucket} has a site of its own: nothing was put there", file=sys.stderr)
+        return
+    if done.own:
+        print(f"left as they are, since they are none of ours: {', '.join(done.own)}", file=sys.stderr)
+    print(f"site: {len(done.put)} files put, {len(done.there)} were there", file=sys.stderr)
+
+
 def _foretell(target: Target, stack: str, template: bytes, parameters: dict[str, str]) -> None:
     """Say what the update of a stack that runs does to it: in more detail than a change set."""
     from ..diff import report
@@ -204,7 +230,14 @@ def _may_deploy(plan: Plan, yes: bool) -> bool:
     return not rows or yes or agreed(question, otherwise="--yes to deploy these changes")
 
 
-def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries: list[str], here: str = "") -> None:
+def _report(
+    args: argparse.Namespace,
+    plan: Plan,
+    outputs: dict[str, str],
+    tries: list[str],
+    here: str = "",
+    edge: str = "",
+) -> None:
     if args.json:
         from dataclasses import asdict
 
@@ -213,23 +246,29 @@ def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries
         return
     print(f"stack {plan.stack_name}: {len(plan.changes)} changes" if plan.changes else "nothing changed")
     print(table(["output", "value"], sorted(outputs.items())))
-    if here:
+    if edge:
+        print(f"\non this machine the {args.scenario} is at {edge} (open it in a browser)")
+    elif here:
         print(f"\non this machine the API is at {here}")
     print("\nto try:")
     for line in tries:
         print(f"  {line}")
 
 
-def _local(emulator: Emulator, name: str, scenario: str, here: str, region: str) -> list[str]:
-    keys = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={region}"
+def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str], here: str, edge: str) -> list[str]:
+    keys = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={outputs['Region']}"
+    aws = f"AWS_ENDPOINT_URL={emulator.url} {keys} aws"
     named = "" if name == scenario else f" --stack-name {name}"
-    played = [
-        f"{places.command()} demo {scenario}{named}",
-        f"curl -i {here or emulator.url}/todos   # 401: nobody gets in without a token",
-    ]
+    if edge:
+        played = [f"curl -i {edge}api/posts", *_invited(outputs, aws, " --message-action SUPPRESS")]
+    else:
+        played = [
+            f"{places.command()} demo {scenario}{named}",
+            f"curl -i {here or emulator.url}/todos   # 401: nobody gets in without a token",
+        ]
     return [
         *(played if scenario in scenarios.ARCHITECTURES else []),
-        f"AWS_ENDPOINT_URL={emulator.url} {keys} aws cloudformation describe-stack-resources --stack-name {name}",
+        f"{aws} cloudformation describe-stack-resources --stack-name {name}",
     ]
 
 
@@ -239,7 +278,19 @@ def _in_account(target: Target, outputs: dict[str, str]) -> list[str]:
         f"curl -i {outputs.get('ApiUrl', '')}/todos   # 401: nobody gets in without a token",
         f"aws cognito-idp sign-up --region {region} --client-id {client} --username ADDRESS --password PASSWORD",
     ]
+    if "EdgeDomain" in outputs:
+        signed_up = [f"curl -i {outputs['BlogUrl']}/api/posts", *_invited(outputs, f"aws --region {region}")]
     return [
         *(signed_up if client else []),
         f"{places.command()} status --region {region}",
+    ]
+
+
+def _invited(outputs: dict[str, str], aws: str, more: str = "") -> list[str]:
+    """How somebody becomes an author of a blog: invited with a password for one time, which the site asks to change."""
+    pool = outputs.get("UserPoolId", "")
+    who = f"--user-pool-id {pool} --username ADDRESS"
+    return [
+        f"{aws} cognito-idp admin-create-user {who} --temporary-password PASSWORD{more}",
+        f"{aws} cognito-idp admin-add-user-to-group {who} --group-name authors",
     ]

@@ -14,6 +14,7 @@ from .events import Event
 from .failures import aws_errors
 from .needs import Artifact, Needs, missing, needs, put
 from .retained import Resource, check_purge, purge, retained
+from .site import Put, put_site
 from .stacks import StackInfo, delete, describe, stacks, template_of
 from .target import Target, connect, target_of
 
@@ -25,6 +26,7 @@ __all__ = [
     "Event",
     "Needs",
     "Plan",
+    "Put",
     "Resource",
     "StackInfo",
     "Target",
@@ -43,6 +45,7 @@ __all__ = [
     "plan",
     "purge",
     "put",
+    "put_site",
     "retained",
     "stacks",
     "target_of",

@@ -17,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 
 _SUFFIX = r"\.amazonaws\.com(?:\.cn)?"
 _REST_API = re.compile(rf"(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+{_SUFFIX}")
+_EDGE = re.compile(r"(?P<label>[a-z0-9]+)\.cloudfront\.net")
 _BY_HOST_HEADER = re.compile(rf"[a-z0-9]+\.cloudfront\.net|[a-z0-9.-]+\.elb{_SUFFIX}")
 _BUCKET = re.compile(rf"(?P<bucket>[a-z0-9.-]+)\.s3(?:[.-][a-z0-9-]+)?{_SUFFIX}")
 _SERVICE = re.compile(rf"[a-z0-9-]+(?:\.[a-z0-9-]+)?{_SUFFIX}")
@@ -31,12 +32,16 @@ class LocalAddress:
 
 
 def plain_address(url: str, port: int) -> str:
-    """The same place as one plain address, which needs no header: for people, and for curl.
+    """The same place as one plain address, which needs no header: for people, browsers and curl.
 
-    For a REST API only; any other address is given back as `local_address` has it.
+    For a REST API and a distribution only; any other address is given back as `local_address` has it. Browsers and curl
+    know that every name below `localhost` is this machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
     """
     parts = urlsplit(url)
-    api = _REST_API.fullmatch((parts.hostname or "").lower())
+    host = (parts.hostname or "").lower()
+    if edge := _EDGE.fullmatch(host):
+        return f"http://{edge['label']}.cloudfront.localhost:{port}{parts.path or '/'}"
+    api = _REST_API.fullmatch(host)
     if api:
         return f"http://{LOOPBACK}:{port}/_aws/execute-api/{api['api']}{parts.path}"
     return f"http://{LOOPBACK}:{port}{local_address(url, port).target}"

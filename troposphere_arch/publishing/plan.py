@@ -19,6 +19,7 @@ from ..deploy.failures import aws_errors, error_code
 from ..deploy.objects import other_bytes, stored_sha256
 from ..errors import UserError
 from ..layers import Pinned
+from ..media_types import media_type
 from ..releases.index import FILE, Index
 from .attempts import again, get, listed
 from .catalogue import Release
@@ -29,8 +30,6 @@ THREADS = 8
 """Requests at once to one bucket."""
 
 T = TypeVar("T")
-
-_TYPES = {"json": "application/json", "md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8"}
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,7 @@ class Item:
     @property
     def content_type(self) -> str:
         """As S3 serves it."""
-        if self.kind == "layer":
-            return "application/zip"
-        return _TYPES.get(self.key.rpartition(".")[2], "application/octet-stream")
+        return "application/zip" if self.kind == "layer" else media_type(self.key)
 
 
 @dataclass(frozen=True)

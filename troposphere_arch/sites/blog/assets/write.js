@@ -119,7 +119,12 @@ async function begin() {
     find("[data-delete]").hidden = false;
   }
   const draft = kept();
-  if (draft && draft.version === version) fill(draft);
+  if (draft) {
+    const current = version;
+    fill(draft);
+    version = current;
+    if (draft.version !== current) say(said, "Somebody changed this post while you wrote: here is your own text.");
+  }
   form.addEventListener("input", keep);
   elements.file.addEventListener("change", choosePicture);
   remove.addEventListener("click", () => {
