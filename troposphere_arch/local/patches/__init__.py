@@ -13,10 +13,16 @@ from troposphere_arch.local.patches import (
     api_origin,
     conditional_writes,
     dax,
+    event_retries,
+    global_table,
+    mail,
+    metric_namespace,
     policy_variables,
     properties,
     resource_types,
+    sign_up,
     stage_variables,
+    stream_failures,
     user_pool_protection,
 )
 
@@ -108,7 +114,7 @@ PATCHES = (
     ),
     Patch(
         "bucket-settings",
-        "AWS::S3::Bucket keeps lifecycle rules, encryption, object ownership, object lock and tags; nothing expires",
+        "AWS::S3::Bucket keeps lifecycle, encryption, ownership, object lock, acceleration, tags; nothing expires",
         properties.install_bucket_settings,
     ),
     Patch(
@@ -125,6 +131,46 @@ PATCHES = (
         "api-origin",
         "CloudFront reaches REST APIs of this emulator as origins",
         api_origin.install,
+    ),
+    Patch(
+        "monitoring-subscription",
+        "AWS::CloudFront::MonitoringSubscription can be created; CloudFront has no metrics",
+        resource_types.install_monitoring_subscription,
+    ),
+    Patch(
+        "global-table",
+        "AWS::DynamoDB::GlobalTable has its replicas, in other regions too, and keeps what they say",
+        global_table.install,
+    ),
+    Patch(
+        "stream-failures",
+        "A failed batch of a DynamoDB stream: bounded retries, bisect, partial failures, dead letters",
+        stream_failures.install,
+    ),
+    Patch(
+        "event-retries",
+        "EventBridge invokes functions with the retries and dead letters of their EventInvokeConfig",
+        event_retries.install,
+    ),
+    Patch(
+        "mail-permissions",
+        "IAM checks ses:SendEmail against identity and configuration set, and knows who sends to whom",
+        mail.install_permissions,
+    ),
+    Patch(
+        "mail-outbox",
+        "The outbox shows the headers and the configuration set of a mail sent through SES v2",
+        mail.install_outbox,
+    ),
+    Patch(
+        "metric-namespace",
+        "IAM knows cloudwatch:namespace of a PutMetricData",
+        metric_namespace.install,
+    ),
+    Patch(
+        "sign-up",
+        "Cognito's SignUp refuses where only an administrator may create users",
+        sign_up.install,
     ),
 )
 

@@ -158,7 +158,8 @@ def install_table_settings() -> None:
 
 
 def install_bucket_settings() -> None:
-    """AWS::S3::Bucket LifecycleConfiguration, BucketEncryption, OwnershipControls, ObjectLockConfiguration and Tags.
+    """AWS::S3::Bucket LifecycleConfiguration, BucketEncryption, OwnershipControls, ObjectLockConfiguration,
+    AccelerateConfiguration and Tags.
 
     Stock: dropped, and the stack's tags too. GetBucketEncryption answers AES256 whatever the template says.
     AWS: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucket.html
@@ -189,6 +190,10 @@ def install_bucket_settings() -> None:
         elif "ObjectLockConfiguration" in old:
             s3.put_object_lock_configuration(
                 Bucket=physical_id, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+            )
+        if acceleration := _declared("AccelerateConfiguration", old, new, {"AccelerationStatus": "Suspended"}):
+            s3.put_bucket_accelerate_configuration(
+                Bucket=physical_id, AccelerateConfiguration={"Status": acceleration["AccelerationStatus"]}
             )
         if tags := new.get("Tags"):
             s3.put_bucket_tagging(Bucket=physical_id, Tagging={"TagSet": tags})

@@ -81,15 +81,37 @@ def afterwards(resource_type: str, apply: Callable[[str, Properties, Properties]
     _on_worker_thread(resource_type)
 
 
+def before_deletion(resource_type: str, apply: Callable[[str, Properties], None]) -> None:
+    """Call `apply(physical id, properties)` before each deletion."""
+    handlers = expect_keys(_provisioners(), _HANDLERS, resource_type)
+    stock = handlers[resource_type]
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        apply(physical_id, properties)
+        stock["delete"](physical_id, properties)
+
+    handlers[resource_type] = {**stock, "delete": delete}
+    _on_worker_thread(resource_type)
+
+
 def merge_stack_tags(resource_type: str) -> None:
     """Have the stack's tags put into the property `Tags` of `resource_type`, as they are for the types with tags."""
     expect_keys(_provisioners(), "_STACK_TAG_PROPERTY", "AWS::DynamoDB::Table")[resource_type] = ("Tags", "list")
 
 
-def client(service: str) -> Any:
-    """A client of the emulator's own API, for the account and the region of the stack that is being worked on."""
+def client(service: str, where: str = "") -> Any:
+    """A client of the emulator's own API, for the account of the stack that is being worked on.
+
+    `where` is a region; without it, the stack's own.
+    """
     responses: Any = importlib.import_module("ministack.core.responses")
-    return _client(service, responses.get_region(), responses.get_account_id())
+    return _client(service, where or region(), responses.get_account_id())
+
+
+def region() -> str:
+    """The region of the stack that is being worked on."""
+    responses: Any = importlib.import_module("ministack.core.responses")
+    return str(responses.get_region())
 
 
 def truth(value: Any) -> bool:
