@@ -17,7 +17,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 # Program -> its Debian package.
-PACKAGES = {"git": "git", "make": "make", "npm": "npm"}
+PACKAGES = {"chromium": "chromium", "git": "git", "make": "make", "node": "nodejs", "npm": "npm"}
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
