@@ -193,12 +193,37 @@ def test_bucket_that_cannot_be_the_artifact_bucket(target: Target, stock: Emulat
     assert needs(target, name, body(), said("near-enough")).artifacts == (Artifact("dax", "near-enough", KEY),)
 
 
+@shows("REQ-B6", how="stock")
+def test_of_two_layers_those_that_the_parameters_need(target: Target, name: str) -> None:
+    """The thumbnails' layer wants no more than a bucket; the read cache's wants to be asked for, and needs a bucket."""
+    pillow = layers.key("pillow")
+    template = json.loads(body())
+    given = {"Fn::Not": [{"Fn::Equals": [{"Ref": "ArtifactBucket"}, "none"]}]}
+    template["Conditions"]["Thumbnails"] = given
+    content = {"S3Bucket": {"Ref": "ArtifactBucket"}, "S3Key": pillow}
+    layer = {"Type": "AWS::Lambda::LayerVersion", "Condition": "Thumbnails", "Properties": {"Content": content}}
+    template["Resources"]["Pillow"] = layer
+
+    def keys(bucket: str, **parameters: str) -> set[str]:
+        needed = needs(target, name, json.dumps(template).encode(), parameters)
+        assert {artifact.bucket for artifact in needed.artifacts} <= {bucket}
+        assert {needed.parameters.get("ArtifactBucket", "")} <= {bucket}
+        return {artifact.key for artifact in needed.artifacts}
+
+    assert keys("") == set()
+    target.client("s3").create_bucket(Bucket="of-the-layers")
+    assert keys("of-the-layers", ArtifactBucket="of-the-layers") == {pillow}
+    assert keys("of-the-layers", ArtifactBucket="of-the-layers", ReadCache="dax") == {pillow, KEY}
+    # The bucket that comes with the read cache brings the thumbnails along: the stack would look for their layer too.
+    assert keys(target.bucket, ReadCache="dax") == {pillow, KEY}
+
+
 def test_parameters_and_rules_refuse_before_anything_else(target: Target, name: str) -> None:
     with pytest.raises(UserError, match=r"^parameter ReadCache can't be 'redis': it is one of none, dax$"):
         needs(target, name, body(), {"ReadCache": "redis"})
     with pytest.raises(UserError, match=r"^VpcId needs SubnetIds: give both\.$"):
         needs(target, name, body(), {"VpcId": "vpc-1"})
-    with pytest.raises(UserError, match=rf"needs the layer layers/dax-0.zip, which is none of .*\({KEY}\)"):
+    with pytest.raises(UserError, match=rf"needs the layer layers/dax-0.zip, which is none of .*\({KEY}, "):
         needs(target, name, body("layers/dax-0.zip"), {"ReadCache": "dax"})
 
 

@@ -74,12 +74,12 @@ def needs(
     named = {parameter: target.bucket for _, parameter, _ in _layers(template) if values[parameter] == NONE}
     if refusals := evaluate.refusals(template, {**values, **named}):
         raise UserError(" ".join(refusals))
-    there = evaluate.conditions(template, values)
-    content = [(parameter, key) for when, parameter, key in _layers(template) if there.get(when, True)]
-    buckets = {parameter for parameter, _ in content}
-    ours = {parameter: bucket for parameter, bucket in named.items() if parameter in buckets}
+    content = _content(template, values)
+    ours = {parameter: bucket for parameter, bucket in named.items() if parameter in dict(content)}
     values |= ours
-    for parameter in sorted(buckets):
+    # Once there is a bucket, layers that only wait for one are wanted too.
+    content = _content(template, values)
+    for parameter in sorted(dict(content)):
         _check_bucket(target, parameter, values[parameter])
     notes = _check_subnets(target, values) if values.get(VPC, NONE) != NONE else _check_zones(target, values)
     released = {pinned.key: pinned for pinned in frozen}
@@ -117,6 +117,12 @@ def put(target: Target, artifact: Artifact, data: bytes) -> None:
     """Put the bytes where the stack looks for them. Raises UserError when others are there."""
     s3 = target.client("s3")
     put_new(s3, artifact.bucket, artifact.key, data, content_type="application/zip", owner=target.account)
+
+
+def _content(template: Mapping[str, Any], values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The layers of a stack with these parameters: what names the bucket of each, and its key."""
+    there = evaluate.conditions(template, values)
+    return [(parameter, key) for when, parameter, key in _layers(template) if there.get(when, True)]
 
 
 def _layers(template: Mapping[str, Any]) -> list[tuple[str, str, str]]:
