@@ -19,6 +19,7 @@ _SUFFIX = r"\.amazonaws\.com(?:\.cn)?"
 _REST_API = re.compile(rf"(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+{_SUFFIX}")
 _EDGE = re.compile(r"(?P<label>[a-z0-9]+)\.cloudfront\.net")
 _BY_HOST_HEADER = re.compile(rf"[a-z0-9]+\.cloudfront\.net|[a-z0-9.-]+\.elb{_SUFFIX}")
+_IN_BROWSER = re.compile(r"[a-z0-9]+\.cloudfront\.localhost")
 _BUCKET = re.compile(rf"(?P<bucket>[a-z0-9.-]+)\.s3(?:[.-][a-z0-9-]+)?{_SUFFIX}")
 _SERVICE = re.compile(rf"[a-z0-9-]+(?:\.[a-z0-9-]+)?{_SUFFIX}")
 
@@ -60,6 +61,8 @@ def local_address(url: str, port: int) -> LocalAddress:
     secure = {"X-Forwarded-Proto": "https"} if parts.scheme == "https" else {}
     if host in (LOOPBACK, "localhost") and parts.port == port:
         return LocalAddress(path + query, secure)
+    if _IN_BROWSER.fullmatch(host) and parts.port == port:
+        return LocalAddress(path + query, {"Host": f"{host}:{port}", **secure})
     if api := _REST_API.fullmatch(host):
         return LocalAddress(path + query, {"Host": f"{api['api']}.execute-api.localhost:{port}", **secure})
     if _BY_HOST_HEADER.fullmatch(host):

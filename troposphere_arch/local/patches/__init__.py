@@ -15,6 +15,7 @@ from troposphere_arch.local.patches import (
     dax,
     event_retries,
     global_table,
+    local_browser,
     mail,
     metric_namespace,
     policy_variables,
@@ -171,6 +172,11 @@ PATCHES = (
         "sign-up",
         "Cognito's SignUp refuses where only an administrator may create users",
         sign_up.install,
+    ),
+    Patch(
+        "local-browser",
+        "A browser reaches a distribution at http://<label>.cloudfront.localhost, and counts as using TLS there",
+        local_browser.install,
     ),
 )
 
