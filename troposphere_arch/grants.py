@@ -14,6 +14,7 @@ from typing import Any
 
 import awacs.aws as aws
 import awacs.cloudformation as cloudformation
+import awacs.cloudwatch as cloudwatch
 import awacs.cognito_idp as cognito_idp
 import awacs.dax as dax
 import awacs.dynamodb as dynamodb
@@ -22,11 +23,14 @@ import awacs.iam as iam
 import awacs.kms as kms
 import awacs.logs as logs
 import awacs.s3 as s3
+import awacs.ses as ses
+import awacs.sqs as sqs
 import awacs.sts as sts
 import awacs.xray as xray
 from awacs.aws import (
     Action,
     Allow,
+    ArnEquals,
     ArnLike,
     Bool,
     Condition,
@@ -53,6 +57,10 @@ WRITE_ITEMS = [
     dynamodb.UpdateItem,
 ]
 CLEAR_PARTITIONS = [dynamodb.BatchWriteItem, dynamodb.PutItem, dynamodb.Query]
+# New items, changes on condition, and a list to delete; alone, in a transaction or in a batch.
+EDIT_ITEMS = [*WRITE_ITEMS, dynamodb.BatchWriteItem, dynamodb.Query]
+ADD_ITEMS = [dynamodb.ConditionCheckItem, dynamodb.PutItem]
+READ_STREAM = [dynamodb.DescribeStream, dynamodb.GetRecords, dynamodb.GetShardIterator]
 READ_THROUGH = [dax.GetItem, dax.Query]
 WRITE_THROUGH = [dax.DeleteItem, dax.UpdateItem]
 # What a cluster does on its own account, and what of the two above it passes on.
@@ -109,19 +117,84 @@ def _objects(bucket: Any, pattern: str) -> Any:
     return f"{bucket}/{pattern}" if isinstance(bucket, str) else Sub(f"${{{bucket.title}.Arn}}/{pattern}")
 
 
-def read_items(table: Any) -> list[Statement]:
+def read_items(table_arn: Any) -> list[Statement]:
     """Get one item and query one partition; no scan, no write."""
-    return [_allow(READ_ITEMS, [GetAtt(table, "Arn")])]
+    return [_allow(READ_ITEMS, [table_arn])]
 
 
-def write_items(table: Any) -> list[Statement]:
+def write_items(table_arn: Any) -> list[Statement]:
     """Create, change and delete single items, and look before doing so; no list, nothing about the table itself."""
-    return [_allow(WRITE_ITEMS, [GetAtt(table, "Arn")])]
+    return [_allow(WRITE_ITEMS, [table_arn])]
 
 
-def clear_partitions(table: Any) -> list[Statement]:
+def clear_partitions(table_arn: Any) -> list[Statement]:
     """List partitions, delete what is in them, and leave a mark."""
-    return [_allow(CLEAR_PARTITIONS, [GetAtt(table, "Arn")])]
+    return [_allow(CLEAR_PARTITIONS, [table_arn])]
+
+
+def edit_items(table_arn: Any) -> list[Statement]:
+    """Create, change and delete items, and list a partition to delete all that is in it."""
+    return [_allow(EDIT_ITEMS, [table_arn])]
+
+
+def add_items(table_arn: Any) -> list[Statement]:
+    """Put new items, on condition that another one is there; no read, no change, no deletion."""
+    return [_allow(ADD_ITEMS, [table_arn])]
+
+
+def update_items(table_arn: Any) -> list[Statement]:
+    """Write an item, new or not, on condition of what it was; no list, no deletion."""
+    return [_allow([dynamodb.UpdateItem], [table_arn])]
+
+
+def query_index(table: Any, index: str) -> list[Statement]:
+    """Query this index of the table, and neither the table itself nor another index."""
+    return [_allow([dynamodb.Query], [Sub(f"${{{table.title}.Arn}}/index/{index}")])]
+
+
+def read_stream(table: Any) -> list[Statement]:
+    """What Lambda does, as the function, to read the stream of this table. To list streams knows no resource.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+    """
+    return [_allow(READ_STREAM, [GetAtt(table, "StreamArn")]), _allow([dynamodb.ListStreams], ["*"])]
+
+
+def send_messages(queue: Any) -> list[Statement]:
+    """Send messages to this queue; no look at what is in it."""
+    return [_allow([sqs.SendMessage], [GetAtt(queue, "Arn")])]
+
+
+def take_messages(queue: Any) -> list[Statement]:
+    """Receive messages of this queue and delete them; a batch is authorised by the same actions."""
+    return [_allow([sqs.DeleteMessage, sqs.ReceiveMessage], [GetAtt(queue, "Arn")])]
+
+
+def send_mail(identity_arn: Any, mail_set: Any, address: Any) -> list[Statement]:
+    """Send mail from this address, of this one verified identity, in this configuration set; from no other.
+
+    https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
+    """
+    arn = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/${%s}"
+    by = Condition(StringEquals("ses:FromAddress", address))
+    return [_allow([ses.SendEmail], [identity_arn, Sub(arn % mail_set.title)], Condition=by)]
+
+
+def put_metrics(namespace: str) -> list[Statement]:
+    """Put numbers into this namespace, and no other. The action is on everything, and the condition limits it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+    """
+    into = Condition(StringEquals("cloudwatch:namespace", namespace))
+    return [_allow([cloudwatch.PutMetricData], ["*"], Condition=into)]
+
+
+def read_metrics() -> list[Statement]:
+    """Read metrics, which is possible of all or none.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+    """
+    return [_allow([cloudwatch.GetMetricData], ["*"])]
 
 
 def read_through(cluster: Any) -> list[Statement]:
@@ -137,9 +210,9 @@ def write_through(cluster: Any) -> list[Statement]:
     return [_allow(WRITE_THROUGH, [GetAtt(cluster, "Arn")])]
 
 
-def serve_items(table: Any) -> list[Statement]:
+def serve_items(table_arn: Any) -> list[Statement]:
     """What a DAX cluster does on the table for its users, and reading the key schema, which it needs for that."""
-    return [_allow(SERVE_ITEMS, [GetAtt(table, "Arn")])]
+    return [_allow(SERVE_ITEMS, [table_arn])]
 
 
 def through_endpoint(table_arns: list[Any]) -> list[Statement]:
@@ -229,6 +302,18 @@ def decrypt_objects(bucket: Any) -> list[Statement]:
     condition = Condition([StringEquals("kms:ViaService", via), StringLike("kms:EncryptionContext:aws:s3:arn", here)])
     any_key = Sub("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*")
     return [_allow([kms.Decrypt], [any_key], Condition=condition)]
+
+
+def handle_objects(bucket: Any, rights: Mapping[str, str]) -> list[Statement]:
+    """Get, put or delete objects of the bucket: below each prefix what is said of it, as in {"incoming": "get put"}.
+
+    No list: S3 says 403 of an object that is not there, as it does of one that nobody may see.
+    """
+    actions = {"delete": s3.DeleteObject, "get": s3.GetObject, "put": s3.PutObject}
+    return [
+        _allow([actions[verb] for verb in sorted(verbs.split())], [_objects(bucket, f"{prefix}/*")])
+        for prefix, verbs in sorted(rights.items())
+    ]
 
 
 def publish(bucket: Any, *prefixes: str, **more: Any) -> list[Statement]:
@@ -471,4 +556,35 @@ def tls_only(bucket: Any) -> PolicyDocument:
             Resource=[GetAtt(bucket, "Arn"), Sub(f"${{{bucket.title}.Arn}}/*")],
             Condition=Condition(Bool("aws:SecureTransport", "false")),
         )
+    )
+
+
+def queue_over_tls_only(queue: Any) -> PolicyDocument:
+    """Deny every request to the queue that does not come over TLS.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html
+    """
+    return document(
+        Statement(
+            Sid="TlsOnly",
+            Effect=Deny,
+            Action=[Action("sqs", "*")],
+            Principal=Principal("*"),
+            Resource=[GetAtt(queue, "Arn")],
+            Condition=Condition(Bool("aws:SecureTransport", "false")),
+        )
+    )
+
+
+def failures_of(rule: Any, queue: Any) -> Statement:
+    """EventBridge may send to the queue what it could not deliver for this rule, and for no other.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    return _allow(
+        [sqs.SendMessage],
+        [GetAtt(queue, "Arn")],
+        Sid=f"From{rule.title}",
+        Principal=Principal("Service", "events.amazonaws.com"),
+        Condition=Condition(ArnEquals("aws:SourceArn", GetAtt(rule, "Arn"))),
     )

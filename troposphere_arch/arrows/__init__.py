@@ -5,25 +5,46 @@ leaves a record from which pictures and proofs are made. All nodes come before t
 arrow sees everything.
 """
 
+from .events import runs_every, streams, triggers
 from .functions import accepts, deletes_users, route
+from .mail import redrives, sends
 from .people import calls, exchanges_token, owns_prefix, signs_in
+from .pictures import makes_thumbnails, signs_uploads, uploads_to
 from .publishing import assumes, fetches, launches, offers, publishes
-from .tables import clears, reads, writes
+from .settings import invites, knows, names_pool, puts_metrics
+from .tables import adds, clears, counts, edits, reads, requeues, updates, writes
 
 __all__ = [
     "accepts",
+    "adds",
     "assumes",
     "calls",
     "clears",
+    "counts",
     "deletes_users",
+    "edits",
     "exchanges_token",
     "fetches",
+    "invites",
+    "knows",
     "launches",
+    "makes_thumbnails",
+    "names_pool",
     "offers",
     "owns_prefix",
     "publishes",
+    "puts_metrics",
     "reads",
+    "redrives",
+    "requeues",
     "route",
+    "runs_every",
+    "sends",
     "signs_in",
+    "signs_uploads",
+    "streams",
+    "triggers",
+    "updates",
+    "uploads_to",
     "writes",
 ]

@@ -21,8 +21,16 @@ def expect_end(node: Node, kind: type[Node], arrow: str) -> None:
 
 
 def tell(function: Function, variable: str, value: Any, when: str | None) -> None:
-    """Give a function the address of what it may use."""
-    function.resource.Environment.Variables[variable] = optional(when, value)
+    """Give a function the address of what it may use, under the condition that this is there.
+
+    Where the function itself is there only then, nothing is left to decide.
+    """
+    function.resource.Environment.Variables[variable] = optional(beside(function, when), value)
+
+
+def beside(function: Function, when: str | None) -> str | None:
+    """The condition `when`, as something of the function's own needs it: none if the function is under the same one."""
+    return None if when == function.when else when
 
 
 def variable(node: Node, what: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from troposphere import GetAtt, Ref
+from troposphere import GetAtt
 
 from .. import grants
 from ..blocks.awslambda import Function, put_into, uses
@@ -38,6 +38,37 @@ def clears(function: Function, table: Table) -> None:
     _uses_table(function, table, None, "clears", grants.clear_partitions)
 
 
+def edits(function: Function, table: Table) -> None:
+    """The function creates, changes and deletes items, and lists partitions to delete them; past any cache."""
+    _uses_table(function, table, None, "edits", grants.edit_items)
+
+
+def adds(function: Function, table: Table) -> None:
+    """The function puts new items beside one that is there; it reads, changes and deletes none."""
+    _uses_table(function, table, None, "adds to", grants.add_items)
+
+
+def updates(function: Function, table: Table) -> None:
+    """The function writes single items, each on condition of what it was."""
+    _uses_table(function, table, None, "updates", grants.update_items)
+
+
+def counts(function: Function, table: Table) -> None:
+    """The function queries the table's index, and nothing else of it."""
+    _uses_table(function, table, None, "counts", lambda _: _of_index(table))
+
+
+def requeues(function: Function, table: Table) -> None:
+    """The function queries the table's index, and writes what it finds there."""
+    _uses_table(function, table, None, "requeues", lambda arn: [*_of_index(table), *grants.update_items(arn)])
+
+
+def _of_index(table: Table) -> list[Any]:
+    if table.index is None:
+        raise ValueError(f"{table.title} has no index that could be queried")
+    return grants.query_index(table.resource, table.index.name)
+
+
 _Allows = Callable[[Any], list[Any]]
 
 
@@ -54,12 +85,12 @@ def _uses_table(
     if through is not None and allows_through:
         expect_end(through, ReadCache, f"{verb} through")
         _goes_through(function, table, through, verb, allows_through)
-    name = f"{verb.removesuffix('s').title()}{table.title}"
-    grant(function.role, name, allows(table.resource), when=table.when)
+    name = f"{verb.split()[0].removesuffix('s').title()}{table.title}"
+    grant(function.role, name, allows(table.arn), when=table.when)
     if table not in function.tables:
         uses_key(function.t, function.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
     uses(function, table)
-    tell(function, variable(table, "TABLE"), Ref(table.resource), table.when)
+    tell(function, variable(table, "TABLE"), table.name, table.when)
     function.t.record(function, verb, table)
 
 
@@ -80,6 +111,6 @@ def _goes_through(function: Function, table: Table, cache: ReadCache, verb: str,
     t.record(function, f"{verb} through", cache)
     if table not in cache.tables:
         cache.tables.append(table)
-        grant(cache.role, f"Serve{table.title}", grants.serve_items(table.resource), when=table.when)
+        grant(cache.role, f"Serve{table.title}", grants.serve_items(table.arn), when=table.when)
         uses_key(t, cache.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=table.when)
         t.record(cache, "caches", table)

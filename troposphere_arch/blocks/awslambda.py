@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,7 @@ from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, iam, logs
 
 from .. import grants, layers, parameters
 from ..conditions import choose, given, optional
-from ..parameters import parameter
+from ..parameters import Spec, parameter
 from ..runtime import ARCHITECTURE, PYTHON_RUNTIME
 from ..template import Node, ScenarioTemplate
 from .dynamodb import Table
@@ -35,7 +36,8 @@ class Function(Node):
     """A function with its own role and its own log group.
 
     `tables` are the tables that it uses, `outside` names what else it uses that no network of ours has an endpoint for,
-    `places` holds the network that it is in, if any, with the layers and the condition of that.
+    `places` holds the network that it is in, if any, with the layers and the condition of that; `streams` are the
+    tables whose changes it is told of.
     """
 
     resource: awslambda.Function
@@ -44,6 +46,7 @@ class Function(Node):
     tables: list[Table] = field(default_factory=list, repr=False)
     outside: list[str] = field(default_factory=list, repr=False)
     places: list[Place] = field(default_factory=list, repr=False)
+    streams: list[Table] = field(default_factory=list, repr=False)
 
 
 class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
@@ -66,15 +69,26 @@ def source(path: str | Path) -> str:
 
 
 def function(
-    t: ScenarioTemplate, title: str, *, code: str | Path, when: str | None = None, **properties: Any
+    t: ScenarioTemplate,
+    title: str,
+    *,
+    code: str | Path,
+    when: str | None = None,
+    libraries: Sequence[awslambda.LayerVersion] = (),
+    memory: Spec = parameters.FUNCTION_MEMORY,
+    **properties: Any,
 ) -> Function:
     """A Python function on arm64 that runs the handler file `code`, inlined as it is.
 
+    `libraries` are layers that it always has, there whenever the function is; `memory` is the parameter of its size.
     Makes `<title>`, `<title>Role` and `<title>Logs`. It is traced, logs JSON, and may do nothing else until an arrow
     grants it. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
     """
     if "Environment" in properties:
         raise ValueError(f"{title}: variables come from arrows, which also grant what they point at; draw an arrow")
+    for library in libraries:
+        if library.resource.get("Condition") not in (None, when):
+            raise ValueError(f"{title} needs {library.title}, which is not there whenever the function is")
     own_logs = log_group(t, f"{title}Logs", when=when)
     own_role = role(t, f"{title}Role", grants.trust_lambda(), when=when)
     grant(own_role, "WriteLog", grants.write_log(own_logs))
@@ -84,13 +98,14 @@ def function(
         title,
         **{
             **DEFAULTS,
-            "MemorySize": Ref(parameter(t, parameters.FUNCTION_MEMORY)),
+            "MemorySize": Ref(parameter(t, memory)),
             "ReservedConcurrentExecutions": optional(given(t, parameters.RESERVED_CONCURRENCY), Ref(reserved)),
             **properties,
             "Architectures": [ARCHITECTURE],
             "Code": awslambda.Code(ZipFile=source(code)),
             "Environment": awslambda.Environment(Variables={}),
             "Handler": "index.handler",
+            **({"Layers": [Ref(library) for library in libraries]} if libraries else {}),
             "Role": GetAtt(own_role, "Arn"),
             "Runtime": PYTHON_RUNTIME,
             "TracingConfig": awslambda.TracingConfig(Mode="Active"),

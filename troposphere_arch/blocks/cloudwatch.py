@@ -69,7 +69,7 @@ def _of_function(function: Function) -> list[Watch]:
 
 
 def _of_table(table: Table) -> list[Watch]:
-    dimensions = {"TableName": Ref(table.resource)}
+    dimensions = {"TableName": table.name}
     return [
         Watch(
             f"{table.title}{kind}Throttles", "AWS/DynamoDB", f"{kind}ThrottleEvents", dimensions, "Sum", 0,

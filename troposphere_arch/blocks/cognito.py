@@ -13,7 +13,7 @@ from troposphere import GetAtt, If, Ref, Sub, cognito, iam
 
 from .. import grants, outputs, parameters
 from ..conditions import any_of, choose, given, in_region, negated, switched_on
-from ..parameters import both_or_neither, parameter
+from ..parameters import Spec, both_or_neither, parameter
 from ..template import Node, ScenarioTemplate
 from .iam import role
 
@@ -46,6 +46,14 @@ class AppClient(Node):
 
 
 @dataclass(frozen=True)
+class Group(Node):
+    """A group of users, which their tokens name."""
+
+    resource: cognito.UserPoolGroup
+    users: UserPool
+
+
+@dataclass(frozen=True)
 class IdentityPool(Node):
     """What exchanges a user's token for short-lived AWS credentials, and the role that these have."""
 
@@ -58,9 +66,38 @@ def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cognito-userpool.html
     """
-    own_mail = given(t, parameters.MAIL_FROM)
-    both_or_neither(t, parameters.MAIL_FROM, parameters.MAIL_IDENTITY)
-    identity = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${MailIdentity}"
+    return _pool(
+        t, title, parameters.MAIL_FROM, parameters.MAIL_IDENTITY, "Users sign up and sign in here.", properties
+    )
+
+
+def invited_users(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
+    """Like `user_pool`, but nobody signs up: an administrator makes each user, whom Cognito sends a first password.
+
+    Which is good for a week. The invitation is from `SenderAddress` if that is given, and calls the blog by its title.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/how-to-create-user-accounts.html
+    """
+    parameter(t, parameters.blog.TITLE)
+    invitation = cognito.InviteMessageTemplate(
+        EmailMessage=Sub(
+            "You are invited to write for ${BlogTitle}. Sign in on its page /sign-in within a week as {username}, with "
+            "the password {####}, and choose one of your own then."
+        ),
+        EmailSubject=Sub("You are invited to write for ${BlogTitle}"),
+    )
+    sender, identity = parameters.blog.SENDER_ADDRESS, parameters.blog.SENDER_IDENTITY
+    only = cognito.AdminCreateUserConfig(AllowAdminCreateUserOnly=True, InviteMessageTemplate=invitation)
+    more = {**properties, "AdminCreateUserConfig": only}
+    return _pool(t, title, sender, identity, "Who may sign in; an administrator makes users here.", more, days=7)
+
+
+def _pool(
+    t: ScenarioTemplate, title: str, sender: Spec, identity: Spec, told: str, properties: dict[str, Any], days: int = 1
+) -> UserPool:
+    """A pool whose mails are from `sender`; a first password is good for so many days."""
+    own_mail = given(t, sender)
+    both_or_neither(t, sender, identity)
+    arn = f"arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:identity/${{{identity.name}}}"
     resource = cognito.UserPool(
         title,
         **{
@@ -74,8 +111,8 @@ def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
                 own_mail,
                 cognito.EmailConfiguration(
                     EmailSendingAccount="DEVELOPER",
-                    From=Ref(parameter(t, parameters.MAIL_FROM)),
-                    SourceArn=Sub(identity),
+                    From=Ref(parameter(t, sender)),
+                    SourceArn=Sub(arn),
                 ),
                 cognito.EmailConfiguration(EmailSendingAccount="COGNITO_DEFAULT"),
             ),
@@ -88,7 +125,7 @@ def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
                     RequireNumbers=True,
                     RequireSymbols=True,
                     RequireUppercase=True,
-                    TemporaryPasswordValidityDays=1,
+                    TemporaryPasswordValidityDays=days,
                 )
             ),
             # A changed address counts only once the user has shown that it is theirs.
@@ -102,7 +139,7 @@ def user_pool(t: ScenarioTemplate, title: str, **properties: Any) -> UserPool:
         },
     )
     node = UserPool(t, title, t.put(resource))
-    outputs.output(t, "UserPoolId", Ref(resource), "Users sign up and sign in here.")
+    outputs.output(t, "UserPoolId", Ref(resource), told)
     return node
 
 
@@ -131,6 +168,24 @@ def app_client(t: ScenarioTemplate, title: str, users: UserPool) -> AppClient:
     )
     outputs.output(t, "UserPoolClientId", Ref(resource), "The client id of the app; it is no secret.")
     return AppClient(t, title, t.put(resource), users)
+
+
+def group(t: ScenarioTemplate, title: str, users: UserPool, *, name: str, description: str) -> Group:
+    """A group of the pool's users. An administrator puts users into it; tokens have its name in `cognito:groups`.
+
+    Retained on deletion, as its pool is: who is in it, only the group knows. Its name is an interface: handlers ask for
+    it, and it is unique in its pool only.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cognito-userpoolgroup.html
+    """
+    resource = cognito.UserPoolGroup(
+        title,
+        Description=description,
+        GroupName=name,
+        UserPoolId=Ref(users.resource),
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
+    )
+    return Group(t, title, t.put(resource), users)
 
 
 def identity_pool(t: ScenarioTemplate, title: str, app: AppClient) -> IdentityPool:

@@ -109,7 +109,7 @@ def gateway_endpoint(network: Network, table: Table) -> None:
         ),
         when=network.own,
     )
-    arns = [optional(one.when, GetAtt(one.resource, "Arn")) for one in network.tables]
+    arns = [optional(one.when, one.arn) for one in network.tables]
     endpoint.PolicyDocument = grants.document(*grants.through_endpoint(arns))
 
 

@@ -152,3 +152,39 @@ def only_elsewhere(t: Template, spec: Spec, what: str, regions: tuple[str, ...])
             ],
         },
     )
+
+
+def refuse(t: Template, name: str, spec: Spec, *assertions: Mapping[str, Any]) -> None:
+    """Refuse a stack in which `spec` is given and one of the assertions does not hold.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+    """
+    parameter(t, spec)
+    if name not in t.rules:
+        t.add_rule(name, {"RuleCondition": _given(spec), "Assertions": list(assertions)})
+
+
+def unlike(one: Any, other: Any, message: str) -> dict[str, Any]:
+    """The assertion of a rule that two values differ, and what is said when they don't."""
+    return {"Assert": {"Fn::Not": [{"Fn::Equals": [one, other]}]}, "AssertDescription": message}
+
+
+def needs_with(t: Template, one: Spec, other: Spec, third: Spec) -> None:
+    """Refuse a stack that has `one` and `other` without the `third` that these two need together."""
+    for spec in (one, other, third):
+        parameter(t, spec)
+    name = f"{one.name}And{other.name}Need{third.name}"
+    if name in t.rules:
+        return
+    message = f"{one.name} and {other.name} together need {third.name}."
+    t.add_rule(
+        name,
+        {
+            "RuleCondition": {"Fn::And": [_given(one), _given(other)]},
+            "Assertions": [{"Assert": _given(third), "AssertDescription": message}],
+        },
+    )
+
+
+def _given(spec: Spec) -> dict[str, Any]:
+    return {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]}

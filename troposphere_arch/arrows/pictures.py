@@ -1,0 +1,55 @@
+"""Arrows of pictures: how they come into a bucket, and what is made of them.
+
+author ──presigned POST──▶ uploads, incoming/ ──event──▶ function ──▶ media, media/  or  uploads, rejected/
+"""
+
+from __future__ import annotations
+
+from troposphere import Ref
+
+from .. import grants
+from ..blocks.awslambda import Function
+from ..blocks.iam import grant
+from ..blocks.s3 import Bucket
+from ..template import Node
+from .ends import beside, expect_end, tell, uses_key, variable
+
+INCOMING, REJECTED, MADE = "incoming", "rejected", "media"
+
+
+def signs_uploads(function: Function, uploads: Bucket, media: Bucket) -> None:
+    """The function signs uploads into `incoming/` with its own right to put there, and looks what became of them."""
+    _handles(function, uploads, "SignUploadsTo", {INCOMING: "put", REJECTED: "get"}, write=True)
+    _handles(function, media, "LookInto", {MADE: "get"}, write=False)
+    function.t.record(function, "signs uploads", uploads)
+    function.t.record(function, "looks into", media)
+
+
+def uploads_to(source: Node, uploads: Bucket) -> None:
+    """`source` posts to the bucket what was signed for it: this key, type and size, for some minutes."""
+    expect_end(uploads, Bucket, "uploads to")
+    source.t.record(source, "uploads to", uploads, "presigned POST")
+
+
+def makes_thumbnails(function: Function, uploads: Bucket, media: Bucket) -> None:
+    """The function gets what came in, puts thumbnails into `media`, or else says in `rejected/` why it made none.
+
+    Neither is where its own trigger looks, so it never runs on what it made.
+    """
+    _handles(function, uploads, "TakeFrom", {INCOMING: "delete get", REJECTED: "get put"}, write=True)
+    _handles(function, media, "PutInto", {MADE: "get put"}, write=True)
+    function.t.record(function, "takes from", uploads)
+    function.t.record(function, "puts thumbnails into", media)
+
+
+def _handles(function: Function, bucket: Bucket, name: str, rights: dict[str, str], *, write: bool) -> None:
+    expect_end(function, Function, name)
+    expect_end(bucket, Bucket, name)
+    if function.places:
+        raise ValueError(f"{function.title} cannot reach {bucket.title} from inside a network; give it to one outside")
+    function.outside.append(bucket.title)
+    when = beside(function, bucket.when)
+    grant(function.role, f"{name}{bucket.title}", grants.handle_objects(bucket.resource, rights), when=when)
+    uses_key(function.t, function.role, f"UseKeyOf{bucket.title}", "s3", write=write, when=when)
+    grant(function.role, f"Decrypt{bucket.title}", grants.decrypt_objects(bucket.resource), when=when)
+    tell(function, variable(bucket, "BUCKET"), Ref(bucket.resource), bucket.when)
