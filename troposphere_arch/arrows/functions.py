@@ -14,12 +14,23 @@ from ..blocks.cognito import AppClient, UserPool
 from ..blocks.iam import grant
 from .ends import expect_end, tell, variable
 
+# Who may call a route.
+USERS = "users"
+ANYBODY = "anybody"
+
 
 def route(
-    api: RestApi, route: str, function: Function, *, query: tuple[str, ...] = (), body: str | None = None
+    api: RestApi,
+    route: str,
+    function: Function,
+    *,
+    by: str = USERS,
+    query: tuple[str, ...] = (),
+    body: str | None = None,
 ) -> None:
     """`GET /todos`: this method of this path invokes the function, for signed-in users only.
 
+    With `by="anybody"` for whoever comes through the distribution: only of an API that asks for its key.
     `query` are the query parameters that the method takes, `body` the JSON Schema under `handlers/` of its body.
     The permission names this API, stage, method and path.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
@@ -34,7 +45,11 @@ def route(
             f"{route} -> {function.title}: the function is there only when {function.when}, but a deployment of "
             f"{api.title} freezes its routes, whatever a parameter says; give the function no condition"
         )
-    method = apigateway.route(api, verb, path, function, query=query, body=body)
+    if by not in (USERS, ANYBODY):
+        raise ValueError(f"{route} is by {by!r}: write {USERS} or {ANYBODY}")
+    if by == ANYBODY and not api.keyed:
+        raise ValueError(f"{route} would answer the whole world: {api.title} asks for no key; make it with origin_api")
+    method = apigateway.route(api, verb, path, function, query=query, body=body, signed_in=by == USERS)
     pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
     source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/${%s}/%s%s"
     api.t.put(

@@ -22,6 +22,7 @@ from ..template import Node, ScenarioTemplate
 from .awslambda import Function, source
 from .cognito import UserPool
 from .logs import log_group
+from .secretsmanager import OriginKey
 
 ALLOWED_HEADERS = "Authorization,Content-Type"
 PREFLIGHT_SECONDS = "3600"
@@ -46,6 +47,7 @@ class RestApi(Node):
 
     `frozen` are the resources whose state a deployment freezes, `paths` the resource of each path, `preflights` the
     OPTIONS method of each, `verbs` its methods, `models` the model of each schema, `bodies` what each route takes.
+    `keyed`: every method asks for an API key, and no browser calls it from elsewhere; see `origin_api`.
     """
 
     resource: apigateway.RestApi
@@ -53,6 +55,7 @@ class RestApi(Node):
     authorizer: apigateway.Authorizer
     validator: apigateway.RequestValidator
     bad_body: apigateway.GatewayResponse
+    keyed: bool = False
     frozen: dict[str, Any] = field(default_factory=dict, repr=False)
     paths: dict[str, apigateway.Resource] = field(default_factory=dict, repr=False)
     preflights: dict[str, apigateway.Method] = field(default_factory=dict, repr=False)
@@ -98,6 +101,111 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
     response for each kind of refusal, and `<title>AccessLogs` when `AccessLogs` is on. Routes come by `arrows.route`.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ApiGateway.html
     """
+    cached = given(t, parameters.RESPONSE_CACHE)
+    node = _api(
+        t,
+        title,
+        users,
+        stage,
+        properties,
+        {
+            "CacheClusterEnabled": choose(cached, True, False),
+            "CacheClusterSize": optional(cached, Ref(parameter(t, parameters.RESPONSE_CACHE))),
+            "Variables": {"origin": Ref(parameter(t, parameters.APP_ORIGIN))},
+        },
+    )
+    own_name = Sub("https://${DomainName}")
+    outputs.output(
+        t,
+        "ApiUrl",
+        If(given(t, parameters.DOMAIN_NAME), own_name, Sub(_address(node))),
+        "The address of the API; HTTPS only.",
+    )
+    _custom_domain(node)
+    return node
+
+
+def origin_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **properties: Any) -> RestApi:
+    """A regional REST API that answers only who brings a key: the distribution before it, which is its one caller.
+
+    Site and API have one address, so there is no CORS and no OPTIONS method; the edge keeps answers, so the stage does
+    not. Some methods are for users of the pool, some for anybody (`by` of `arrows.route`). At its own address it stays
+    reachable, and refuses there with 403 what comes without the key.
+
+    CloudFront's error pages are for everything that the distribution serves, and would take the place of the API's own
+    JSON. So the codes are shared out: no answer of the API to its distribution is 403, 502 or 504, whose pages are the
+    site's. A token that is refused is 401, and whatever fails is 500.
+
+    Makes `<title>`, `<title>Stage`, `<title>Deployment<hash>`, `<title>Authorizer`, `<title>Validator`, one gateway
+    response for each kind of refusal, `<title>AccessLogs` when `AccessLogs` is on, and the output `Direct<title>Url`.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ApiGateway.html
+    """
+    node = _api(t, title, users, stage, properties, {}, keyed=True)
+    for kind, name, error, message, status in (
+        ("ACCESS_DENIED", "Denied", "Unauthorized", "This token is not for this.", "401"),
+        ("EXPIRED_TOKEN", "Expired", "Unauthorized", "This token has expired.", "401"),
+        # For a path that is none and a token, API Gateway speaks of a signature that it cannot read.
+        ("INVALID_SIGNATURE", "NoSignature", "NotFound", "No such path or method.", "404"),
+    ):
+        node.freeze(_refusal(f"{title}{name}", node.resource, kind, error, message, status, cors=False))
+    outputs.output(
+        t,
+        f"Direct{title}Url",
+        Sub(_address(node)),
+        "The API's own address. It answers 403 to everybody but the distribution, which brings the key.",
+    )
+    return node
+
+
+def accept_key(api: RestApi, key: OriginKey) -> list[Any]:
+    """Let whoever brings one of the valid keys call the API. Gives what says, for each, that it is accepted.
+
+    Makes `<api>Plan`, and for each key `<key>Api` and `<key>Accepted`.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
+    """
+    if not api.keyed:
+        raise ValueError(f"{api.title} asks nobody for a key: make it with origin_api")
+    t = api.t
+    plan = t.put(
+        apigateway.UsagePlan(
+            f"{api.title}Plan",
+            ApiStages=[apigateway.ApiStage(ApiId=Ref(api.resource), Stage=Ref(api.stage))],
+            Description=Sub("Who may call the API of ${AWS::StackName}: its distribution"),
+        )
+    )
+    accepted = []
+    for one in key.keys:
+        api_key = t.put(
+            apigateway.ApiKey(f"{one.resource.title}Api", Enabled=True, Value=one.value),
+            when=one.valid,
+        )
+        accepted.append(
+            t.put(
+                apigateway.UsagePlanKey(
+                    f"{one.resource.title}Accepted", KeyId=Ref(api_key), KeyType="API_KEY", UsagePlanId=Ref(plan)
+                ),
+                when=one.valid,
+            )
+        )
+    return accepted
+
+
+def _address(api: RestApi) -> str:
+    """The address of the stage, for a `Sub`."""
+    return f"https://${{{api.title}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/${{{api.stage.title}}}"
+
+
+def _api(
+    t: ScenarioTemplate,
+    title: str,
+    users: UserPool,
+    stage: str,
+    properties: dict[str, Any],
+    of_stage: dict[str, Any],
+    *,
+    keyed: bool = False,
+) -> RestApi:
+    """What every REST API has: an authorizer, validation, JSON errors, throttles, an access log and tracing."""
     logs_on = switched_on(t, parameters.ACCESS_LOGS)
     access_logs = log_group(t, f"{title}AccessLogs", when=logs_on)
     api = apigateway.RestApi(
@@ -119,41 +227,41 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
     validator = apigateway.RequestValidator(
         f"{title}Validator", RestApiId=Ref(api), ValidateRequestBody=True, ValidateRequestParameters=True
     )
-    bad_body = _refusal(f"{title}BadBody", api, "BAD_REQUEST_BODY", "BadRequestBody", "")
-    cached = given(t, parameters.RESPONSE_CACHE)
+    cors = not keyed
+    bad_body = _refusal(f"{title}BadBody", api, "BAD_REQUEST_BODY", "BadRequestBody", cors=cors)
     stage_ = apigateway.Stage(
         f"{title}Stage",
         AccessLogSetting=optional(
             logs_on,
             apigateway.AccessLogSetting(DestinationArn=GetAtt(access_logs, "Arn"), Format=json.dumps(ACCESS_LOG)),
         ),
-        CacheClusterEnabled=choose(cached, True, False),
-        CacheClusterSize=optional(cached, Ref(parameter(t, parameters.RESPONSE_CACHE))),
         MethodSettings=[_settings(t, "*", "/*", CachingEnabled=False)],
         RestApiId=Ref(api),
         StageName=stage,
         TracingEnabled=True,
-        Variables={"origin": Ref(parameter(t, parameters.APP_ORIGIN))},
+        **of_stage,
     )
-    node = RestApi(t, title, api, stage_, authorizer, validator, bad_body)
+    node = RestApi(t, title, api, stage_, authorizer, validator, bad_body, keyed=keyed)
     t.put(stage_)
     for part in (
         api,
         authorizer,
         validator,
         bad_body,
-        _refusal(f"{title}Refused", api, "DEFAULT_4XX"),
-        _refusal(f"{title}Failed", api, "DEFAULT_5XX"),
+        _refusal(f"{title}Refused", api, "DEFAULT_4XX", cors=cors),
+        _refusal(f"{title}Failed", api, "DEFAULT_5XX", status="500" if keyed else "", cors=cors),
         # API Gateway calls it so when no method has this path; what the caller needs to know is that there is none.
-        _refusal(f"{title}NoRoute", api, "MISSING_AUTHENTICATION_TOKEN", "NotFound", "No such path or method.", "404"),
+        _refusal(
+            f"{title}NoRoute",
+            api,
+            "MISSING_AUTHENTICATION_TOKEN",
+            "NotFound",
+            "No such path or method.",
+            "404",
+            cors=cors,
+        ),
     ):
         node.freeze(part)
-    url = f"https://${{{title}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/${{{stage_.title}}}"
-    own_name = Sub("https://${DomainName}")
-    outputs.output(
-        t, "ApiUrl", If(given(t, parameters.DOMAIN_NAME), own_name, Sub(url)), "The address of the API; HTTPS only."
-    )
-    _custom_domain(node)
     return node
 
 
@@ -191,7 +299,14 @@ def _keep_answers(api: RestApi, path: str) -> None:
 
 
 def _refusal(
-    title: str, api: apigateway.RestApi, kind: str, error: str = "", message: str = "", status: str = ""
+    title: str,
+    api: apigateway.RestApi,
+    kind: str,
+    error: str = "",
+    message: str = "",
+    status: str = "",
+    *,
+    cors: bool = True,
 ) -> apigateway.GatewayResponse:
     """What callers get when API Gateway itself refuses or fails, in the same form as the handlers' own errors.
 
@@ -200,14 +315,12 @@ def _refusal(
     code = json.dumps(error or "$context.error.responseType")
     # API Gateway's own message comes with its quotation marks.
     body = f'{{"error": {code}, "message": {json.dumps(message) if message else "$context.error.messageString"}}}'
+    # A refusal holds nothing of anybody, so any page may read it. (A stage variable is not possible here: headers of
+    # gateway responses come from the request or are static.)
+    readable = {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"} if cors else {}
     return apigateway.GatewayResponse(
         title,
-        ResponseParameters={
-            # A refusal holds nothing of anybody, so any page may read it. (A stage variable is not possible here:
-            # headers of gateway responses come from the request or are static.)
-            "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
-            "gatewayresponse.header.Cache-Control": "'no-store'",
-        },
+        ResponseParameters={**readable, "gatewayresponse.header.Cache-Control": "'no-store'"},
         ResponseTemplates={"application/json": body},
         ResponseType=kind,
         RestApiId=Ref(api),
@@ -259,10 +372,20 @@ def _custom_domain(api: RestApi) -> None:
     )
 
 
-def route(api: RestApi, verb: str, path: str, function: Function, *, query: tuple[str, ...], body: str | None) -> Any:
-    """The method `verb path` that invokes a function for a signed-in user. Gives the method.
+def route(
+    api: RestApi,
+    verb: str,
+    path: str,
+    function: Function,
+    *,
+    query: tuple[str, ...],
+    body: str | None,
+    signed_in: bool = True,
+) -> Any:
+    """The method `verb path` that invokes a function for a signed-in user, or for anybody. Gives the method.
 
-    Makes the path's resources, its OPTIONS method for CORS, the method, and the model of the body if it takes one.
+    Makes the path's resources, its OPTIONS method for CORS (not of an API that is behind its distribution), the method,
+    and the model of the body if it takes one.
     `body` is a JSON Schema (draft 4) under `handlers/`, whose `description` is what a caller of a wrong body reads.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
@@ -272,19 +395,18 @@ def route(api: RestApi, verb: str, path: str, function: Function, *, query: tupl
         **{f"method.request.path.{n}": True for n in names},
         **{f"method.request.querystring.{n}": False for n in query},
     }
-    key = {}
-    if verb == "GET":
+    key: dict[str, Any] = {}
+    if verb == "GET" and not api.keyed:
         # Whose answer it is, and to what: without any one of them somebody gets what is not for them. The authorizer
         # has asked for the header before, so it need not be demanded here.
         # API Gateway tells names of headers apart by case, and over HTTP/2 they are all lower.
         takes |= {"method.request.header.Authorization": False, "method.request.header.authorization": False}
         key = {"CacheKeyParameters": sorted(takes)}
         _keep_answers(api, path)
+    by_token = {"AuthorizationType": "COGNITO_USER_POOLS", "AuthorizerId": Ref(api.authorizer)}
     models = {"application/json": Ref(_model(api, f"{verb} {path}", body))} if body else None
     method = apigateway.Method(
         f"{api.title}{verb.title()}{_title(path)}",
-        AuthorizationType="COGNITO_USER_POOLS",
-        AuthorizerId=Ref(api.authorizer),
         HttpMethod=verb,
         Integration=apigateway.Integration(
             IntegrationHttpMethod="POST",
@@ -300,9 +422,12 @@ def route(api: RestApi, verb: str, path: str, function: Function, *, query: tupl
         ResourceId=resource,
         RestApiId=Ref(api.resource),
         **({"RequestModels": models} if models else {}),
+        **(by_token if signed_in else {"AuthorizationType": "NONE"}),
+        **({"ApiKeyRequired": True} if api.keyed else {}),
     )
     api.freeze(method)
-    _preflight(api, path, resource, verb)
+    if not api.keyed:
+        _preflight(api, path, resource, verb)
     return method
 
 

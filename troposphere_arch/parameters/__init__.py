@@ -188,3 +188,24 @@ def needs_with(t: Template, one: Spec, other: Spec, third: Spec) -> None:
 
 def _given(spec: Spec) -> dict[str, Any]:
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]}
+
+
+def nowhere_in(t: Template, what: str, regions: tuple[str, ...]) -> None:
+    """Refuse the whole template, in plain words, in the regions that lack what it cannot do without.
+
+    `what` says it as the subject of a sentence: "CloudFront is". `lint` leaves such regions out.
+    """
+    name = "Region"
+    elsewhere = {"Fn::Not": [{"Fn::Contains": [list(regions), {"Ref": "AWS::Region"}]}]}
+    message = f"{what} not in this region, and this template needs it: choose another region."
+    rule = {"Assertions": [{"Assert": elsewhere, "AssertDescription": message}]}
+    if t.rules.get(name, rule) != rule:
+        raise ValueError(f"the template says twice where it is not: {t.rules[name]} and {rule}")
+    t.rules[name] = rule
+
+
+def only_in(t: Template, spec: Spec, what: str, regions: tuple[str, ...]) -> None:
+    """Refuse the parameter, in plain words, outside of the regions that have what it asks for."""
+    message = f"{what} not in this region: leave {spec.name} at {spec.default}."
+    there = {"Fn::Contains": [list(regions), {"Ref": "AWS::Region"}]}
+    refuse(t, f"{spec.name}Region", spec, {"Assert": there, "AssertDescription": message})
