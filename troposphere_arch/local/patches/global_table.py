@@ -1,7 +1,8 @@
 """AWS::DynamoDB::GlobalTable: its replicas and what each of them says of itself.
 
 Stock: `Replicas` is dropped, and with it point-in-time recovery, deletion protection, keys, tags and the other regions;
-`TimeToLiveSpecification` is dropped, and `SSESpecification` too, on creation.
+`TimeToLiveSpecification` is dropped, and `SSESpecification` too, on creation. Any update of a table without a TableName
+puts a new, empty table in its place.
 AWS: a table in each region of `Replicas`, each with its own settings; what is written to one is in all of them soon.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-globaltable.html
 Patched: made, changed and removed through the DynamoDB API, whose tables in other regions of the emulator hold what is
@@ -18,6 +19,7 @@ from troposphere_arch.local.patches.provisioner import (
     Properties,
     afterwards,
     before_deletion,
+    before_update,
     client,
     region,
     truth,
@@ -28,9 +30,17 @@ _KIND = "AWS::DynamoDB::GlobalTable"
 
 
 def install() -> None:
-    """Bring the replicas in line after each change of the table."""
+    """Keep the table on updates, and bring its replicas in line after each change."""
+    before_update(_KIND, _keep)
     afterwards(_KIND, _apply)
     before_deletion(_KIND, _remove_replicas)
+
+
+def _keep(physical_id: str, old: Properties, new: Properties) -> tuple[Properties, Properties]:
+    """Stock forgets how it named the table, and would make another one. Other keys do need another one."""
+    if any(old.get(name) != new.get(name) for name in ("TableName", "KeySchema", "LocalSecondaryIndexes")):
+        return old, new
+    return {**old, "TableName": physical_id}, {**new, "TableName": physical_id}
 
 
 def _apply(physical_id: str, old: Properties, new: Properties) -> None:

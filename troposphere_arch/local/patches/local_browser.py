@@ -8,7 +8,8 @@ and the page's own policy forbids it to talk to the emulator.
 AWS: such a page is at `https://<label>.cloudfront.net`.
 Patched: a request to that name, or from a page there, counts as sent over TLS, and from that origin. In what the
 distribution answers, the page may also connect to the emulator (`connect-src`), and a bucket that JSON gives as `url`,
-for an upload, is where the emulator has it. Requests with `<label>.cloudfront.net` in their Host header, as tests send them, stay as they are.
+for an upload, is where the emulator has it. Requests with `<label>.cloudfront.net` in their Host header, as tests send
+them, stay as they are.
 """
 
 from __future__ import annotations

@@ -77,20 +77,33 @@ def install_outbox() -> None:
     Patched: `Headers`, a list of {Name, Value}, and `ConfigurationSetName`.
     """
     mails: Any = importlib.import_module("ministack.services.ses_v2")
+    app: Any = importlib.import_module("ministack.app")
     handle = expect_function(mails, "handle_request", "method", "path", "headers", "body", "query_params")
-    sent = expect_function(importlib.import_module("ministack.services.ses"), "_sent_emails_list")
+    show = expect_function(app, "_handle_ses_messages_request", "method", "path", "headers", "query_params")
+    more: dict[str, dict[str, Any]] = {}
 
     async def patched_handle(method: str, path: str, headers: Any, body: bytes, query_params: Any) -> Any:
         answer = await handle(method, path, headers, body, query_params)
         if (method, path.rstrip("/")) == _SEND and answer[0] == 200:
-            number, mail = _read(answer[2]).get("MessageId"), _read(body)
-            for kept in sent():
-                if kept["MessageId"] == number:
-                    kept["Headers"] = ((mail.get("Content") or {}).get("Simple") or {}).get("Headers") or []
-                    kept["ConfigurationSetName"] = mail.get("ConfigurationSetName") or ""
+            mail = _read(body)
+            more[_read(answer[2])["MessageId"]] = {
+                "Headers": ((mail.get("Content") or {}).get("Simple") or {}).get("Headers") or [],
+                "ConfigurationSetName": mail.get("ConfigurationSetName") or "",
+            }
         return answer
 
+    async def patched_show(*request: Any) -> Any:
+        answer = await show(*request)
+        if answer is None or answer[0] != 200:
+            return answer
+        shown = _read(answer[2])
+        for account in shown["messages"].values():
+            for mail in account:
+                mail |= more.get(mail["MessageId"], {})
+        return answer[0], answer[1], json.dumps(shown).encode()
+
     mails.handle_request = patched_handle
+    app._handle_ses_messages_request = patched_show
 
 
 def _read(body: bytes) -> dict[str, Any]:

@@ -81,6 +81,20 @@ def afterwards(resource_type: str, apply: Callable[[str, Properties, Properties]
     _on_worker_thread(resource_type)
 
 
+def before_update(
+    resource_type: str, change: Callable[[str, Properties, Properties], tuple[Properties, Properties]]
+) -> None:
+    """Have the emulator's own update work on what `change(physical id, old, new)` makes of the old and new properties."""
+    handlers = expect_keys(_provisioners(), _HANDLERS, resource_type)
+    stock = handlers[resource_type]
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str, *logical_id: str) -> Created:
+        updated: Created = stock["update"](physical_id, *change(physical_id, old, new), stack_name, *logical_id)
+        return updated
+
+    handlers[resource_type] = {**stock, "update": update}
+
+
 def before_deletion(resource_type: str, apply: Callable[[str, Properties], None]) -> None:
     """Call `apply(physical id, properties)` before each deletion."""
     handlers = expect_keys(_provisioners(), _HANDLERS, resource_type)
