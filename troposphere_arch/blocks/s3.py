@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from troposphere import Ref, Sub, s3
 
 from .. import grants, outputs, parameters
-from ..conditions import choose, equals, given, optional, switched_on
+from ..conditions import choose, equals, given, in_region, optional, switched_on
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 
 # Multipart uploads that nobody completed are billed until they are removed.
 INCOMPLETE_UPLOAD_DAYS = 7
+# What was rejected, and why, can be looked up for so long.
+REJECTED_DAYS = 30
+# Where S3 has Transfer Acceleration.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/transfer-acceleration.html
+REGIONS_WITH_ACCELERATION = (
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+)
 # POST begins and completes multipart uploads.
 CORS_METHODS = ["GET", "PUT", "POST", "DELETE", "HEAD"]
 
 
 @dataclass(frozen=True)
 class Bucket(Node):
-    """A private bucket."""
+    """A private bucket, and its policy."""
 
     resource: s3.Bucket
+    policy: s3.BucketPolicy
 
 
 @dataclass(frozen=True)
 class ArtifactBucket(Bucket):
-    """A bucket that is published to, and its policy."""
-
-    policy: s3.BucketPolicy
+    """A bucket that is published to."""
 
 
-def _kept(t: ScenarioTemplate) -> dict[str, Any]:
+@dataclass(frozen=True)
+class UploadBucket(Bucket):
+    """A bucket that browsers post files to, by forms that somebody signed for them."""
+
+
+def _kept(t: ScenarioTemplate, *more: s3.LifecycleRule) -> dict[str, Any]:
     """What every bucket has: an owner of all objects, versions, an end for old ones, and a life beyond its stack."""
+    old = Ref(parameter(t, parameters.OLD_FILE_VERSIONS))
     return {
-        "LifecycleConfiguration": s3.LifecycleConfiguration(
-            Rules=[
-                s3.LifecycleRule(
-                    Id="OldVersions",
-                    Status="Enabled",
-                    ExpiredObjectDeleteMarker=True,
-                    NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(
-                        NoncurrentDays=Ref(parameter(t, parameters.OLD_FILE_VERSIONS))
-                    ),
-                ),
-                s3.LifecycleRule(
-                    Id="IncompleteUploads",
-                    Status="Enabled",
-                    AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(
-                        DaysAfterInitiation=INCOMPLETE_UPLOAD_DAYS
-                    ),
-                ),
-            ]
-        ),
+        "LifecycleConfiguration": s3.LifecycleConfiguration(Rules=[*_tidied(old), *more]),
         "OwnershipControls": s3.OwnershipControls(
             Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]
         ),
@@ -63,6 +71,76 @@ def _kept(t: ScenarioTemplate) -> dict[str, Any]:
     }
 
 
+def _tidied(old_version_days: Any) -> list[s3.LifecycleRule]:
+    """The end of old versions, and of uploads that nobody completed."""
+    return [
+        s3.LifecycleRule(
+            Id="OldVersions",
+            Status="Enabled",
+            ExpiredObjectDeleteMarker=True,
+            NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=old_version_days),
+        ),
+        s3.LifecycleRule(
+            Id="IncompleteUploads",
+            Status="Enabled",
+            AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(
+                DaysAfterInitiation=INCOMPLETE_UPLOAD_DAYS
+            ),
+        ),
+    ]
+
+
+def _closed() -> s3.PublicAccessBlockConfiguration:
+    """No public access by whatever way."""
+    return s3.PublicAccessBlockConfiguration(
+        BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
+    )
+
+
+def _s3_managed() -> s3.ServerSideEncryptionRule:
+    return s3.ServerSideEncryptionRule(
+        ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+    )
+
+
+def _encrypted(t: ScenarioTemplate) -> s3.BucketEncryption:
+    """Under the user's own key, or under keys that S3 manages."""
+    own = s3.ServerSideEncryptionRule(
+        BucketKeyEnabled=True,
+        ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(
+            KMSMasterKeyID=Ref(parameter(t, parameters.KMS_KEY)), SSEAlgorithm="aws:kms"
+        ),
+    )
+    return s3.BucketEncryption(
+        ServerSideEncryptionConfiguration=[choose(given(t, parameters.KMS_KEY), own, _s3_managed())]
+    )
+
+
+def _private(
+    t: ScenarioTemplate,
+    title: str,
+    properties: dict[str, Any],
+    told: str,
+    *lifecycle: s3.LifecycleRule,
+    when: str | None = None,
+    kind: type[Bucket] = Bucket,
+) -> Bucket:
+    """A private bucket, its policy, and the output `<title>Bucket` with the description `told`."""
+    resource = s3.Bucket(
+        title,
+        **{
+            **properties,
+            "BucketEncryption": _encrypted(t),
+            "PublicAccessBlockConfiguration": _closed(),
+            **_kept(t, *lifecycle),
+        },
+    )
+    t.put(resource, when=when)
+    policy = s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource))
+    outputs.output(t, f"{title}Bucket", Ref(resource), told, when=when)
+    return kind(t, title, resource, t.put(policy, when=when), when=when)
+
+
 def private_bucket(t: ScenarioTemplate, title: str, *, when: str | None = None, **properties: Any) -> Bucket:
     """A bucket that is private, TLS only, encrypted and versioned, open to the app's origin, retained on deletion.
 
@@ -70,50 +148,74 @@ def private_bucket(t: ScenarioTemplate, title: str, *, when: str | None = None, 
     `OldFileVersionDays`, incomplete uploads after a week.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucket.html
     """
-    own_key = given(t, parameters.KMS_KEY)
+    from_app = s3.CorsRules(
+        AllowedHeaders=["*"],
+        AllowedMethods=CORS_METHODS,
+        AllowedOrigins=[Ref(parameter(t, parameters.APP_ORIGIN))],
+        ExposedHeaders=["ETag"],
+        MaxAge=3600,
+    )
+    cors = {"CorsConfiguration": s3.CorsConfiguration(CorsRules=[from_app])}
+    told = "Each user's files are here, under the user's identity id."
+    return _private(t, title, {**cors, **properties}, told, when=when)
+
+
+def site_bucket(t: ScenarioTemplate, title: str, *, holds: str) -> Bucket:
+    """A bucket of what a distribution serves: nobody reads it until an arrow lets one distribution (`arrows.serves`).
+
+    `holds` says what is in it. Makes `<title>`, `<title>Policy` and the output `<title>Bucket`. Under a key of the
+    user's own, the key's policy must let CloudFront decrypt: a template cannot change the policy of a key that is not
+    its own. https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+    """
+    return _private(t, title, {}, holds)
+
+
+def upload_bucket(t: ScenarioTemplate, title: str, *, holds: str, rejected: str) -> UploadBucket:
+    """A bucket that browsers post files to; what is below the prefix `rejected` goes after a month.
+
+    On `UploadAcceleration` it also takes them at the nearest edge location. Who may post, and from which pages, arrows
+    say. Makes `<title>`, `<title>Policy` and the output `<title>Bucket`.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/transfer-acceleration.html
+    """
+    spec = parameters.blog.UPLOAD_ACCELERATION
+    parameters.only_in(t, spec, "S3 Transfer Acceleration is", REGIONS_WITH_ACCELERATION)
+    on, there = switched_on(t, spec), in_region(t, "HasAcceleration", REGIONS_WITH_ACCELERATION)
+    # Off is written out: an update may take a property that is gone for one that should stay as it is. But where S3
+    # has no acceleration it takes no word about it at all.
+    state = [s3.AccelerateConfiguration(AccelerationStatus=one) for one in ("Enabled", "Suspended")]
+    accelerated = {"AccelerateConfiguration": optional(there, choose(on, *state))}
+    gone = s3.LifecycleRule(Id="Rejected", Status="Enabled", Prefix=rejected, ExpirationInDays=REJECTED_DAYS)
+    made = _private(t, title, accelerated, holds, gone, kind=UploadBucket)
+    return cast(UploadBucket, made)
+
+
+def log_bucket(t: ScenarioTemplate, title: str, *, when: str) -> Bucket:
+    """A bucket that CloudFront writes access logs into; they go after `LogRetentionDays`.
+
+    The one bucket with ACLs: CloudFront gives itself the right to write by an entry in the bucket's ACL, and knows no
+    other way that works for a stack outside of us-east-1. Under keys that S3 manages: a key of the user's would have to
+    let the log delivery in. Makes `<title>`, `<title>Policy` and the output `<title>Bucket`.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging-legacy-s3.html
+    """
+    days = Ref(parameter(t, parameters.LOG_RETENTION))
+    ended = s3.LifecycleRule(Id="OldLogs", Status="Enabled", ExpirationInDays=days)
     resource = s3.Bucket(
         title,
         **{
-            "CorsConfiguration": s3.CorsConfiguration(
-                CorsRules=[
-                    s3.CorsRules(
-                        AllowedHeaders=["*"],
-                        AllowedMethods=CORS_METHODS,
-                        AllowedOrigins=[Ref(parameter(t, parameters.APP_ORIGIN))],
-                        ExposedHeaders=["ETag"],
-                        MaxAge=3600,
-                    )
-                ]
-            ),
-            **properties,
-            "BucketEncryption": s3.BucketEncryption(
-                ServerSideEncryptionConfiguration=[
-                    choose(
-                        own_key,
-                        s3.ServerSideEncryptionRule(
-                            BucketKeyEnabled=True,
-                            ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(
-                                KMSMasterKeyID=Ref(parameter(t, parameters.KMS_KEY)), SSEAlgorithm="aws:kms"
-                            ),
-                        ),
-                        s3.ServerSideEncryptionRule(
-                            ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
-                        ),
-                    )
-                ]
-            ),
-            "PublicAccessBlockConfiguration": s3.PublicAccessBlockConfiguration(
-                BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
-            ),
             **_kept(t),
+            "BucketEncryption": s3.BucketEncryption(ServerSideEncryptionConfiguration=[_s3_managed()]),
+            "LifecycleConfiguration": s3.LifecycleConfiguration(Rules=[*_tidied(1), ended]),
+            "OwnershipControls": s3.OwnershipControls(
+                Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerPreferred")]
+            ),
+            "PublicAccessBlockConfiguration": _closed(),
         },
     )
-    bucket = Bucket(t, title, t.put(resource, when=when), when=when)
-    t.put(s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource)), when=when)
-    outputs.output(
-        t, f"{title}Bucket", Ref(resource), "Each user's files are here, under the user's identity id.", when=when
-    )
-    return bucket
+    t.put(resource, when=when)
+    policy = s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource))
+    told = "CloudFront's access logs, which hold addresses of readers, are here for LogRetentionDays."
+    outputs.output(t, f"{title}Bucket", Ref(resource), told, when=when)
+    return Bucket(t, title, resource, t.put(policy, when=when), when=when)
 
 
 def artifact_bucket(t: ScenarioTemplate, title: str) -> ArtifactBucket:
@@ -129,13 +231,7 @@ def artifact_bucket(t: ScenarioTemplate, title: str) -> ArtifactBucket:
     resource = s3.Bucket(
         title,
         BucketName=optional(named, Sub("${BucketNamePrefix}-${AWS::Region}")),
-        BucketEncryption=s3.BucketEncryption(
-            ServerSideEncryptionConfiguration=[
-                s3.ServerSideEncryptionRule(
-                    ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
-                )
-            ]
-        ),
+        BucketEncryption=s3.BucketEncryption(ServerSideEncryptionConfiguration=[_s3_managed()]),
         ObjectLockEnabled=optional(locked, True),
         ObjectLockConfiguration=optional(
             locked,
@@ -148,9 +244,7 @@ def artifact_bucket(t: ScenarioTemplate, title: str) -> ArtifactBucket:
                 ),
             ),
         ),
-        PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
-            BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
-        ),
+        PublicAccessBlockConfiguration=_closed(),
         **_kept(t),
     )
     t.put(resource)
@@ -193,7 +287,11 @@ def let_readers_in(bucket: ArtifactBucket) -> None:
     add_statements(bucket, within, when=organization)
 
 
-def add_statements(bucket: ArtifactBucket, *statements: Any, when: str | None) -> None:
+def add_statements(bucket: Bucket, *statements: Any, when: str | None = None) -> None:
     """Put these statements into the policy of the bucket, under a condition if there is one."""
     more = [optional(when, one) for one in statements]
-    bucket.policy.PolicyDocument["Statement"] += more
+    document = bucket.policy.PolicyDocument
+    if isinstance(document, dict):
+        document["Statement"] += more
+    else:
+        bucket.policy.PolicyDocument = grants.with_optional(document, more)
