@@ -164,6 +164,44 @@ def test_global_table_without_a_replica_in_the_region_of_its_stack(patched: Emul
     assert not [t for t in patched.client("dynamodb").list_tables()["TableNames"] if t.startswith(name)]
 
 
+def test_table_that_is_there_becomes_the_global_table_of_a_stack(stock: Emulator, patched: Emulator) -> None:
+    def import_it(emulator: Emulator) -> tuple[str, Stack, str]:
+        table, name = f"restored-{uuid.uuid4().hex[:12]}", f"t-{uuid.uuid4().hex[:12]}"
+        resources = global_table(replica(HERE))
+        resources["Table"]["DeletionPolicy"] = "Retain"
+        properties = resources["Table"]["Properties"]
+        emulator.client("dynamodb").create_table(
+            TableName=table, **{k: properties[k] for k in ("BillingMode", "AttributeDefinitions", "KeySchema")}
+        )
+        cloudformation = emulator.client("cloudformation")
+        cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName="import",
+            ChangeSetType="IMPORT",
+            TemplateBody=json.dumps({"Resources": resources}),
+            ResourcesToImport=[
+                {
+                    "ResourceType": "AWS::DynamoDB::GlobalTable",
+                    "LogicalResourceId": "Table",
+                    "ResourceIdentifier": {"TableName": table},
+                }
+            ],
+        )
+        cloudformation.get_waiter("change_set_create_complete").wait(
+            StackName=name, ChangeSetName="import", WaiterConfig={"Delay": 1}
+        )
+        error = refused(cloudformation.execute_change_set, StackName=name, ChangeSetName="import")
+        return table, Stack(emulator, name), error
+
+    assert import_it(stock)[2] == "InvalidChangeSetStatus"
+    table, made, error = import_it(patched)
+    assert error == ""
+    assert made.ended() == "IMPORT_COMPLETE"
+    assert made.ids["Table"] == table
+    made.update(global_table(replica(HERE, DeletionProtectionEnabled=True)))
+    assert (made.ids["Table"], seen(made, HERE)["protected"]) == (table, True)
+
+
 # --- mail
 
 

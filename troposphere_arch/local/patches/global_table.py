@@ -2,7 +2,7 @@
 
 Stock: `Replicas` is dropped, and with it point-in-time recovery, deletion protection, keys, tags and the other regions;
 `TimeToLiveSpecification` is dropped, and `SSESpecification` too, on creation. Any update of a table without a TableName
-puts a new, empty table in its place.
+puts a new, empty table in its place, and a table that is there can't be imported as one.
 AWS: a table in each region of `Replicas`, each with its own settings; what is written to one is in all of them soon.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-globaltable.html
 Patched: made, changed and removed through the DynamoDB API, whose tables in other regions of the emulator hold what is
@@ -21,6 +21,7 @@ from troposphere_arch.local.patches.provisioner import (
     before_deletion,
     before_update,
     client,
+    import_as,
     region,
     truth,
     unless_gone,
@@ -34,6 +35,7 @@ def install() -> None:
     before_update(_KIND, _keep)
     afterwards(_KIND, _apply)
     before_deletion(_KIND, _remove_replicas)
+    import_as(_KIND, "AWS::DynamoDB::Table")
 
 
 def _keep(physical_id: str, old: Properties, new: Properties) -> tuple[Properties, Properties]:

@@ -84,7 +84,7 @@ def afterwards(resource_type: str, apply: Callable[[str, Properties, Properties]
 def before_update(
     resource_type: str, change: Callable[[str, Properties, Properties], tuple[Properties, Properties]]
 ) -> None:
-    """Have the emulator's own update work on what `change(physical id, old, new)` makes of the old and new properties."""
+    """Have the emulator's own update work on what `change(physical id, old, new)` makes of both properties."""
     handlers = expect_keys(_provisioners(), _HANDLERS, resource_type)
     stock = handlers[resource_type]
 
@@ -106,6 +106,15 @@ def before_deletion(resource_type: str, apply: Callable[[str, Properties], None]
 
     handlers[resource_type] = {**stock, "delete": delete}
     _on_worker_thread(resource_type)
+
+
+def import_as(resource_type: str, other: str) -> None:
+    """Let stacks import what is there as `resource_type`, found and taken over as `other` is."""
+    handlers = expect_keys(_provisioners(), _HANDLERS, resource_type, other)
+    handlers[resource_type] = {**handlers[resource_type], "import": handlers[other]["import"]}
+    changesets: Any = importlib.import_module("ministack.services.cloudformation.changesets")
+    lookups = expect_keys(changesets, "_IMPORT_LOOKUPS", other)
+    lookups[resource_type] = lookups[other]
 
 
 def merge_stack_tags(resource_type: str) -> None:
