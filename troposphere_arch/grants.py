@@ -559,6 +559,21 @@ def tls_only(bucket: Any) -> PolicyDocument:
     )
 
 
+def read_as_edge(bucket: Any, path: str, distribution: Any) -> Statement:
+    """This distribution, and no other of anybody's, gets objects of the bucket: all, or those below `/media/*`.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+    """
+    arn = Sub(f"arn:${{AWS::Partition}}:cloudfront::${{AWS::AccountId}}:distribution/${{{distribution.title}}}")
+    return _allow(
+        [s3.GetObject],
+        [_objects(bucket, path.removeprefix("/") or "*")],
+        Sid="EdgeReads",
+        Principal=Principal("Service", "cloudfront.amazonaws.com"),
+        Condition=Condition(StringEquals("aws:SourceArn", arn)),
+    )
+
+
 def queue_over_tls_only(queue: Any) -> PolicyDocument:
     """Deny every request to the queue that does not come over TLS.
 

@@ -5,6 +5,7 @@ leaves a record from which pictures and proofs are made. All nodes come before t
 arrow sees everything.
 """
 
+from .edge import links_to, may_call, passes_on, serves, visits, watches
 from .events import runs_every, streams, triggers
 from .functions import accepts, deletes_users, route
 from .mail import redrives, sends
@@ -28,10 +29,13 @@ __all__ = [
     "invites",
     "knows",
     "launches",
+    "links_to",
     "makes_thumbnails",
+    "may_call",
     "names_pool",
     "offers",
     "owns_prefix",
+    "passes_on",
     "publishes",
     "puts_metrics",
     "reads",
@@ -40,11 +44,14 @@ __all__ = [
     "route",
     "runs_every",
     "sends",
+    "serves",
     "signs_in",
     "signs_uploads",
     "streams",
     "triggers",
     "updates",
     "uploads_to",
+    "visits",
+    "watches",
     "writes",
 ]
