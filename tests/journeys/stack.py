@@ -14,7 +14,7 @@ from typing import Any
 
 from troposphere_arch import catalogue, layers, scenarios
 from troposphere_arch.layers import builder
-from troposphere_arch.local import Emulator
+from troposphere_arch.local import DEFAULT_REGION, Emulator
 
 BUCKET = "templates-of-the-tests"
 ARTIFACTS = "layers-of-the-tests"
@@ -45,14 +45,15 @@ def put_layers(emulator: Emulator) -> str:
 
 @dataclass
 class Stack:
-    """A stack by its name."""
+    """A stack by its name and region."""
 
     emulator: Emulator
     name: str
+    region: str = DEFAULT_REGION
 
     @property
     def cloudformation(self) -> Any:
-        return self.emulator.client("cloudformation")
+        return self.emulator.client("cloudformation", region=self.region)
 
     def create(self, url: str, **parameters: str) -> Stack:
         self.cloudformation.create_stack(
