@@ -10,18 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from troposphere import If, Ref, Sub, cloudwatch
+from troposphere import GetAtt, If, Ref, Sub, cloudwatch
 
 from .. import parameters
-from ..conditions import given, optional
+from ..conditions import all_of, given, optional
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 from .apigateway import RestApi
 from .awslambda import Function
 from .dax import ReadCache
 from .dynamodb import Table
+from .ses import BY_SET, Sender
+from .sqs import Queue
 
 PERIOD_SECONDS = 300
+# Of the metrics that functions of ours put; the name of the scenario follows.
+NAMESPACE = "troposphere-arch"
+# Of a dashboard: its heading, its metrics, and the condition under which it is there.
+Graph = tuple[str, list[Any], str | None]
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Watch:
     means: str
     periods: int = 1
     when: str | None = None
+    seconds: int = PERIOD_SECONDS
 
 
 def _of_api(api: RestApi) -> list[Watch]:
@@ -68,9 +75,72 @@ def _of_function(function: Function) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _of_stream(function: Function) -> list[Watch]:
+    """What a function that reads streams has besides."""
+    return [
+        Watch(
+            f"{function.title}Behind", "AWS/Lambda", "IteratorAge", {"FunctionName": Ref(function.resource)},
+            "Maximum", 300_000, "The function is five minutes behind what it reads: something fails, or there is much.",
+            2,
+        ),
+    ]  # fmt: skip
+
+
+def _of_queue(queue: Queue) -> list[Watch]:
+    return [
+        Watch(
+            f"{queue.title}Waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible",
+            {"QueueName": GetAtt(queue.resource, "QueueName")}, "Maximum", 0,
+            "Something failed for good and waits for somebody to see to it; it is kept for 14 days.",
+        ),
+    ]  # fmt: skip
+
+
+def _of_sender(mail: Sender) -> list[Watch]:
+    """What becomes of mails, by SES; and what is owed for too long, as the function that counts it says."""
+    by_set = {BY_SET: Ref(mail.resource)}
+    counted = f"{NAMESPACE}/{mail.t.scenario}", {"Stack": Ref("AWS::StackName")}
+    hour = 3600
+    return [
+        Watch(
+            f"{mail.title}Bounces", "AWS/SES", "Bounce", by_set, "Sum", 5,
+            "More than five mails in an hour came back. AWS stops senders of whose mails one in ten does.",
+            seconds=hour,
+        ),
+        Watch(
+            f"{mail.title}Complaints", "AWS/SES", "Complaint", by_set, "Sum", 0,
+            "Somebody called a mail spam. AWS stops senders of whose mails one in a thousand is.", seconds=hour,
+        ),
+        Watch(
+            f"{mail.title}Rejects", "AWS/SES", "Reject", by_set, "Sum", 0,
+            "SES took a mail and then found something bad in it, such as a virus.", seconds=hour,
+        ),
+        Watch(
+            f"{mail.title}Waiting", counted[0], "MailWaiting", counted[1], "Maximum", 0,
+            "A mail is owed for more than a quarter of an hour and nobody has begun to send it.",
+        ),
+        Watch(
+            f"{mail.title}Uncertain", counted[0], "MailUncertain", counted[1], "Maximum", 0,
+            "A mail was begun and never noted as sent: perhaps it arrived. Nobody sends it again unless you say so.",
+        ),
+        Watch(
+            f"{mail.title}Refused", counted[0], "MailRefused", counted[1], "Maximum", 0,
+            "SES refuses mails: is the account in the sandbox, the identity verified, the quota used up?",
+        ),
+    ]  # fmt: skip
+
+
 def _of_table(table: Table) -> list[Watch]:
     dimensions = {"TableName": table.name}
-    return [
+    late = [
+        Watch(
+            f"{replica.title}Late", "AWS/DynamoDB", "ReplicationLatency",
+            {**dimensions, "ReceivingRegion": replica.region}, "Average", 60_000,
+            "What is written here is seen in the copy's region only after a minute.", 3, when=replica.when,
+        )
+        for replica in table.replicas
+    ]  # fmt: skip
+    return late + [
         Watch(
             f"{table.title}{kind}Throttles", "AWS/DynamoDB", f"{kind}ThrottleEvents", dimensions, "Sum", 0,
             f"DynamoDB refused {kind.lower()}s of the table for a while; callers may have got 503.",
@@ -102,13 +172,13 @@ def _of_cache(cache: ReadCache) -> list[Watch]:
 
 
 def watch(t: ScenarioTemplate, *nodes: Node) -> None:
-    """Alarms for each API, function, table and cache among `nodes`, to the topic of `AlarmTopicArn` if there is one.
+    """Alarms for whatever of `nodes` can fail, to the topic of `AlarmTopicArn` if there is one.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
     """
     topic = parameter(t, parameters.ALARM_TOPIC)
     to_topic = optional(given(t, parameters.ALARM_TOPIC), Ref(topic))
-    watches = [replace(w, when=node.when) for node in nodes for w in _watches(node)]
+    watches = [replace(w, when=all_of(t, w.when, node.when)) for node in nodes for w in _watches(node)]
     for w in watches:
         # Of a handful of requests the 95th percentile is the slowest one, which is often a cold start.
         percentile = {"ExtendedStatistic": w.statistic, "EvaluateLowSampleCountPercentile": "ignore"}
@@ -124,7 +194,7 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> None:
                 MetricName=w.metric,
                 Namespace=w.namespace,
                 OKActions=[to_topic],
-                Period=PERIOD_SECONDS,
+                Period=w.seconds,
                 Threshold=w.threshold,
                 TreatMissingData="notBreaching",
                 **statistic,
@@ -138,12 +208,16 @@ def _watches(node: Node) -> list[Watch]:
         case RestApi():
             return _of_api(node)
         case Function():
-            return _of_function(node)
+            return _of_function(node) + (_of_stream(node) if node.streams else [])
         case Table():
             return _of_table(node)
         case ReadCache():
             return _of_cache(node)
-    kinds = "an API, a function, a table or a read cache"
+        case Queue():
+            return _of_queue(node)
+        case Sender():
+            return _of_sender(node)
+    kinds = "an API, a function, a table, a read cache, a queue or a sender of mail"
     raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")
 
 
@@ -154,10 +228,15 @@ def dashboard(
     functions: Sequence[Function],
     table: Table,
     cache: ReadCache | None = None,
+    *,
+    mail: Sender | None = None,
+    more: Sequence[Graph] = (),
 ) -> None:
     """One page: what callers feel, what the functions do, what the table does, and what caches that are on save.
 
-    CloudWatch bills about 3 USD a month for each dashboard beyond an account's first three.
+    Functions that are not always there have a graph of their own, for each of their conditions; `more` are further
+    graphs, of whatever else there is. CloudWatch bills about 3 USD a month for each dashboard beyond an account's
+    first three.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
@@ -167,15 +246,8 @@ def dashboard(
         for m, s in (("Count", "Sum"), ("4XXError", "Sum"), ("5XXError", "Sum"))
     ]
     latency = [["AWS/ApiGateway", "Latency", *on_api, {"stat": s}] for s in ("p50", "p95", "p99")]
-    named = [(f.title, f"${{{f.title}}}") for f in functions]
-    duration = [
-        ["AWS/Lambda", "Duration", "FunctionName", ref, {"stat": "p95", "label": f"{name} p95"}] for name, ref in named
-    ]
-    trouble = [
-        ["AWS/Lambda", m, "FunctionName", ref, {"stat": stat, "label": f"{name} {m}"}]
-        for name, ref in named
-        for m, stat in (("Errors", "Sum"), ("Throttles", "Sum"), ("ConcurrentExecutions", "Maximum"))
-    ]
+    always_there = [f for f in functions if not f.when]
+    others = {f.when: [one for one in functions if one.when == f.when] for f in functions if f.when}
     units = [
         ["AWS/DynamoDB", m, "TableName", f"${{{table.title}}}", {"stat": "Sum"}]
         for m in ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")
@@ -185,30 +257,62 @@ def dashboard(
         for m in ("ReadThrottleEvents", "WriteThrottleEvents")
     ]
     of_api = [["AWS/ApiGateway", m, *on_api, {"stat": "Sum"}] for m in ("CacheHitCount", "CacheMissCount")]
-    graphs: tuple[tuple[str, list[Any], str | None], ...] = (
+    cached = parameters.RESPONSE_CACHE.name in t.parameters
+    graphs: tuple[Graph, ...] = (
         ("Requests", gateway, None),
         ("Latency (ms)", latency, None),
-        ("Duration of functions (ms)", duration, None),
-        ("Errors, throttles, concurrency of functions", trouble, None),
+        ("Duration of functions (ms)", _durations(always_there), None),
+        ("Errors, throttles, concurrency of functions", _troubles(always_there), None),
         ("Capacity units of the table", units, None),
         ("Throttles of the table", refused, None),
-        ("Response cache: hits and misses", of_api, given(t, parameters.RESPONSE_CACHE)),
+        *((("Response cache: hits and misses", of_api, given(t, parameters.RESPONSE_CACHE)),) if cached else ()),
         *(_graphs_of(cache) if cache else ()),
+        *((f"Errors of {', '.join(f.title for f in some)}", _troubles(some), w) for w, some in others.items()),
+        *(_graphs_of_mail(mail) if mail else ()),
+        *more,
     )
     widgets = [(json.dumps(_graph(place, heading, m)), when) for place, (heading, m, when) in enumerate(graphs)]
     always = ", ".join(widget for widget, when in widgets if not when)
     # A graph of what is switched off is left out of the text.
     own = {"Cluster": cache.cluster_id} if cache else {}
-    extras = {
+    # By the name of a resource, `Sub` takes the resource; of a table that may be another one, the name that it has.
+    names = {} if isinstance(table.name, Ref) else {table.title: table.name}
+    extras: dict[str, Any] = {
         f"Graph{n}": If(when, Sub(f", {widget}", {k: v for k, v in own.items() if f"${{{k}}}" in widget}), "")
         for n, (widget, when) in enumerate(widgets)
         if when
     }
     body = f'{{"widgets": [{always}{"".join(f"${{{name}}}" for name in extras)}]}}'
-    t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(body, extras)))
+    t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(body, extras | names)))
 
 
-def _graphs_of(cache: ReadCache) -> tuple[tuple[str, list[Any], str | None], ...]:
+def _durations(functions: Sequence[Function]) -> list[Any]:
+    return [
+        ["AWS/Lambda", "Duration", "FunctionName", f"${{{f.title}}}", {"stat": "p95", "label": f"{f.title} p95"}]
+        for f in functions
+    ]
+
+
+def _troubles(functions: Sequence[Function]) -> list[Any]:
+    return [
+        ["AWS/Lambda", m, "FunctionName", f"${{{f.title}}}", {"stat": stat, "label": f"{f.title} {m}"}]
+        for f in functions
+        for m, stat in (("Errors", "Sum"), ("Throttles", "Sum"), ("ConcurrentExecutions", "Maximum"))
+    ]
+
+
+def _graphs_of_mail(mail: Sender) -> tuple[Graph, ...]:
+    """What became of mails, and what is owed for too long."""
+    by_set = [BY_SET, f"${{{mail.title}}}", {"stat": "Sum"}]
+    by_stack = [f"{NAMESPACE}/{mail.t.scenario}", "Stack", "${AWS::StackName}"]
+    owed = [
+        [by_stack[0], m, *by_stack[1:], {"stat": "Maximum"}] for m in ("MailWaiting", "MailUncertain", "MailRefused")
+    ]
+    fate = [["AWS/SES", m, *by_set] for m in ("Bounce", "Complaint", "Reject")]
+    return ("Mail that is owed for too long", owed, mail.when), ("What became of mails", fate, mail.when)
+
+
+def _graphs_of(cache: ReadCache) -> tuple[Graph, ...]:
     """What the read cache saves, and how busy it is."""
     cluster = ["ClusterId", "${Cluster}"]
     answers = ("ItemCacheHits", "ItemCacheMisses", "QueryCacheHits", "QueryCacheMisses")

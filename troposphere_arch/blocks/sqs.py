@@ -43,6 +43,9 @@ def dead_letters(t: ScenarioTemplate, title: str, *, when: str | None = None) ->
             MessageRetentionPeriod=RETENTION_SECONDS,
             # SQS takes one of the two ways, not both.
             SqsManagedSseEnabled=If(own_key, NoValue, True),
+            # It goes with the stack: what failed is known elsewhere too, and a queue without its functions is no use.
+            DeletionPolicy="Delete",
+            UpdateReplacePolicy="Delete",
         ),
         when=when,
     )

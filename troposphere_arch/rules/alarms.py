@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ._failures import failure_queues
 from ._rest import apis_of
 from ._rule import Found, HouseRule
 from ._template import Resource, View, items, text, values
 
 FUNCTION_METRICS = ("Errors", "Throttles")
 STAGE_METRICS = ("5XXError", "Latency")
+VISIBLE = "ApproximateNumberOfMessagesVisible"
 # Any of these; which one fits depends on how the table is billed.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
 TABLE_METRICS = ("ReadThrottleEvents", "ThrottledRequests", "WriteThrottleEvents")
 
 
 class Alarms(HouseRule):
-    """Every function, API stage and table is watched for what a user would feel, and every alarm copes with silence.
+    """Every function, API stage, table and failure queue is watched, and every alarm copes with silence.
 
-    Without traffic there is no data: an alarm that does not say how to treat that keeps the state it was in.
+    For what a user would feel: errors, waiting, refusals, and what was given up; of a function that reads a stream,
+    also how far it is behind. Without traffic there is no data: an alarm that does not say how to treat that keeps the
+    state it was in.
     """
 
     id = "E9016"
@@ -50,6 +54,23 @@ class Alarms(HouseRule):
             if not _watched(alarms, table, "AWS/DynamoDB", TABLE_METRICS, wanted):
                 metrics = " or ".join(TABLE_METRICS)
                 yield table.path, f"{table.name} has no alarm on throttling; add one by TableName on {metrics}"
+        for mapping in view.of_type("AWS::Lambda::EventSourceMapping"):
+            source = mapping.properties.get("EventSourceArn")
+            for function in view.named(mapping.properties.get("FunctionName"), "AWS::Lambda::Function"):
+                wanted = {"FunctionName": _names(function, "FunctionName")}
+                if _is_stream(source) and not _watched(alarms, mapping, "AWS/Lambda", ("IteratorAge",), wanted):
+                    yield mapping.path, f"{function.name} has no alarm on IteratorAge; add one by FunctionName"
+        for queue in view.of_type("AWS::SQS::Queue"):
+            # By a GetAtt: a Ref gives the address, and such an alarm would never go off.
+            wanted = {"QueueName": {f"${{{queue.name}.QueueName}}", text(queue.properties.get("QueueName"))} - {None}}
+            if queue.name in failure_queues(view) and not _watched(alarms, queue, "AWS/SQS", (VISIBLE,), wanted):
+                yield queue.path, f"{queue.name} takes failures and has no alarm on {VISIBLE}; add one by QueueName"
+
+
+def _is_stream(source: Any) -> bool:
+    """Whether an event source is one of DynamoDB's or Kinesis' streams, as far as its text tells."""
+    named = text(source) or ""
+    return "StreamArn" in named or ":kinesis:" in named or "/stream/" in named
 
 
 def _names(r: Resource, key: str) -> set[str | None]:
@@ -65,7 +86,7 @@ def _watched(
         alarm.exists_with(r)
         and text(metric.get("Namespace")) == namespace
         and text(metric.get("MetricName")) in metrics
-        and all(_dimension(metric, name) in names for name, names in wanted.items())
+        and all(_dimension(metric, name) & names for name, names in wanted.items())
         for alarm in alarms
         for metric in _metrics(alarm.properties)
     )
@@ -80,8 +101,9 @@ def _metrics(properties: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
                 yield metric
 
 
-def _dimension(metric: dict[Any, Any], name: str) -> str | None:
+def _dimension(metric: dict[Any, Any], name: str) -> set[str | None]:
+    """What the dimension may be, by whatever condition; {None} where there is none."""
     for _, dimension in items(metric, "Dimensions"):
         if isinstance(dimension, dict) and dimension.get("Name") == name:
-            return text(dimension.get("Value"))
-    return None
+            return {text(value) for _, value in values(dimension, "Value")}
+    return {None}

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ._failures import targets
 from ._rest import ANYTHING, apis_of, http_method, integrations, path_of, stage_names
 from ._rule import Found, HouseRule
 from ._template import Resource, View, text, values
 
 API_GATEWAY = "apigateway.amazonaws.com"
+EVENTS = "events.amazonaws.com"
 TARGETS = ("AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version")
 
 
 class LambdaPermissions(HouseRule):
-    """Every permission to invoke a function is tied to a source, and API methods and permissions match one to one.
+    """Every permission to invoke a function is tied to a source; API methods, rules and permissions match one to one.
 
-    Without a source any account's API or bucket could invoke the function; without a permission a method answers 500;
-    a permission that no method uses is a door left open.
+    Without a source any account's API or bucket could invoke the function; without a permission a method answers 500,
+    and what a rule hands over goes nowhere; a permission that nothing uses is a door left open.
     """
 
     id = "E9006"
@@ -40,6 +42,44 @@ class LambdaPermissions(HouseRule):
         for permission in permissions:
             if _is_for_api(view, permission) and not any(_allows(view, permission, *call) for call in calls):
                 yield permission.path, f"{permission.name} lets an API invoke what it does not call; remove it"
+        yield from _rules(view, permissions)
+
+
+def _rules(view: View, permissions: list[Resource]) -> Iterator[Found]:
+    """The same for rules of EventBridge and the functions that are their targets."""
+    calls = [
+        (rule, where, target)
+        for rule in view.of_type("AWS::Events::Rule")
+        for where, one in targets(rule)
+        for target in view.named(one.get("Arn"), *TARGETS)
+    ]
+    for rule, where, target in calls:
+        if not any(p.exists_with(rule) and _lets_rule(view, p, rule, target) for p in permissions):
+            yield (
+                where,
+                f"{rule.name} may not invoke {target.name}; add an AWS::Lambda::Permission for {EVENTS} whose "
+                "SourceArn is the rule's",
+            )
+    for permission in permissions:
+        named = view.named(permission.properties.get("SourceArn"), "AWS::Events::Rule")
+        used = any(_lets_rule(view, permission, rule, target) for rule, _, target in calls)
+        if EVENTS in _principals(permission) and named and not used:
+            yield permission.path, f"{permission.name} lets a rule invoke what is no target of it; remove it"
+
+
+def _lets_rule(view: View, permission: Resource, rule: Resource, target: Resource) -> bool:
+    if EVENTS not in _principals(permission):
+        return False
+    if target not in view.named(permission.properties.get("FunctionName"), *TARGETS):
+        return False
+    for _, source in values(permission.properties, "SourceArn"):
+        name = text(rule.properties.get("Name"))
+        ending = (text(source) or "").partition(":rule/")[2]
+        if rule in view.named(source) or (name and ending and re.fullmatch(_pattern(ending), name)):
+            return True
+        if source is None and permission.properties.get("SourceAccount") is not None:
+            return True
+    return False
 
 
 def _principals(permission: Resource) -> set[str | None]:

@@ -27,6 +27,7 @@ WITHOUT_RESOURCE = {
     "dax:DescribeSubnetGroups": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
     "dax:UpdateParameterGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
     "dax:UpdateSubnetGroup": f"{_REFERENCE}list_amazondynamodbacceleratordax.html",
+    "dynamodb:ListStreams": f"{_REFERENCE}list_amazondynamodb.html",
     "ec2:DescribeNetworkAcls": f"{_REFERENCE}list_amazonec2.html",
     "ec2:DescribeNetworkInterfaces": f"{_REFERENCE}list_amazonec2.html",
     "ec2:DescribeRouteTables": f"{_REFERENCE}list_amazonec2.html",
@@ -48,9 +49,12 @@ WITHOUT_RESOURCE = {
     "xray:PutTelemetryRecords": f"{_REFERENCE}list_awsx-ray.html",
     "xray:PutTraceSegments": f"{_REFERENCE}list_awsx-ray.html",
 }
-# Actions that name a resource in some requests only: the summary of a template by its address is no stack's.
+# Actions that name a resource in some requests only: the summary of a template by its address is no stack's, and
+# metrics are of no data set unless somebody makes one.
 NOT_ALWAYS = {
     "cloudformation:GetTemplateSummary": f"{_REFERENCE}list_awscloudformation.html",
+    "cloudwatch:GetMetricData": f"{_REFERENCE}list_amazoncloudwatch.html",
+    "cloudwatch:PutMetricData": f"{_REFERENCE}list_amazoncloudwatch.html",
 }
 _WITHOUT_RESOURCE = {action.lower() for action in (*WITHOUT_RESOURCE, *NOT_ALWAYS)}
 

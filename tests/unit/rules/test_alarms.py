@@ -13,6 +13,8 @@ ALARMS = {
     "ApiErrors": "Resources/ApiStage: ApiStage has no alarm on 5XXError",
     "ApiLatency": "Resources/ApiStage: ApiStage has no alarm on Latency",
     "TodosThrottled": "Resources/Todos: Todos has no alarm on throttling",
+    "ReadBehind": "Resources/TodosToRead: Read has no alarm on IteratorAge",
+    "FailuresWaiting": "Resources/Failures: Failures takes failures and has no alarm on Approximate",
 }
 
 
@@ -66,3 +68,44 @@ def test_an_alarm_on_an_expression() -> None:
 def test_an_alarm_that_does_not_say_what_silence_means(value: Any) -> None:
     message = only(RULE, changed("Resources/ReadErrors/Properties/TreatMissingData", value))
     assert "ReadErrors does not say what silence means" in message
+
+
+def test_a_queue_that_takes_no_failures_needs_no_alarm() -> None:
+    template = changed("Resources/FailuresWaiting")
+    jobs = {"Type": "AWS::SQS::Queue", "Properties": {}}
+    assert len(found(RULE, changed("Resources/Jobs", jobs, template=template))) == 1
+
+
+def test_the_dimension_is_the_name_of_the_queue_not_its_address() -> None:
+    path = "Resources/FailuresWaiting/Properties/Dimensions/0/Value"
+    assert "add one by QueueName" in only(RULE, changed(path, {"Ref": "Failures"}))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "TodosToRead/Properties/DestinationConfig/OnFailure/Destination",
+        "ReadRetries/Properties/DestinationConfig/OnFailure/Destination",
+        "Uploaded/Properties/Targets/0/DeadLetterConfig/Arn",
+    ],
+)
+def test_each_way_for_failures_counts(way: str) -> None:
+    template = changed("Resources/FailuresWaiting")
+    for other in ("TodosToRead", "ReadRetries", "Uploaded"):
+        if not way.startswith(other):
+            template = changed(f"Resources/{other}", template=template)
+    assert "Failures takes failures" in only(RULE, template)
+    assert found(RULE, changed(f"Resources/{way}", "arn:x", template=template)) == []
+
+
+def test_an_alarm_on_a_table_that_may_be_another_one() -> None:
+    name = {"Fn::If": ["StorageOn", {"Ref": "Storage"}, {"Ref": "Todos"}]}
+    assert found(RULE, changed("Resources/TodosThrottled/Properties/Dimensions/0/Value", name)) == []
+
+
+def test_the_age_of_what_is_no_stream_needs_no_alarm() -> None:
+    template = changed("Resources/ReadBehind")
+    queue = {"Fn::GetAtt": ["Jobs", "Arn"]}
+    assert found(RULE, changed("Resources/TodosToRead/Properties/EventSourceArn", queue, template=template)) == []
+    stream = {"Fn::Sub": "arn:${AWS::Partition}:kinesis:${AWS::Region}:${AWS::AccountId}:stream/jobs"}
+    assert len(found(RULE, changed("Resources/TodosToRead/Properties/EventSourceArn", stream, template=template))) == 1

@@ -128,3 +128,35 @@ def test_both_branches_of_an_integration_are_read() -> None:
     template["Resources"]["GetTodo"]["Properties"]["Integration"] = {"Fn::If": ["StorageOn", mock, integration]}
     assert found(RULE, template) == []
     assert "GetTodo" in only(RULE, changed("Resources/ReadPermission", template=template))
+
+
+OF_RULE = "Resources/UploadedPermission"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/Properties/SourceArn", {"Fn::GetAtt": ["Other", "Arn"]}),
+        ("/Properties/SourceArn", "arn:aws:events:eu-west-1:123456789012:rule/other"),
+        ("/Properties/Principal", "s3.amazonaws.com"),
+        ("/Condition", "StorageOn"),
+        ("", None),
+    ],
+)
+def test_a_rule_that_may_not_invoke_its_target(path: str, value: Any) -> None:
+    message = only(RULE, changed(OF_RULE + path, value))
+    assert "Resources/Uploaded/Properties/Targets/0: Uploaded may not invoke Read" in message
+
+
+def test_ways_to_name_a_rule() -> None:
+    arn = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
+    template = changed("Resources/Uploaded/Properties/Name", {"Fn::Sub": "${AWS::StackName}-uploaded"})
+    for ending, finds in (("${AWS::StackName}-uploaded", 0), ("${AWS::StackName}-*", 0), ("x-uploaded", 1)):
+        source = {"Fn::Sub": arn + ending}
+        assert len(found(RULE, changed(f"{OF_RULE}/Properties/SourceArn", source, template=template))) == finds
+
+
+def test_a_permission_for_a_rule_that_has_another_target() -> None:
+    template = changed("Resources/Uploaded/Properties/Targets/0/Arn", {"Fn::GetAtt": ["Jobs", "Arn"]})
+    assert "UploadedPermission lets a rule invoke what is no target of it" in only(RULE, template)
+    assert len(found(RULE, changed(f"{OF_RULE}/Properties/FunctionName", {"Ref": "Other"}))) == 2
