@@ -94,6 +94,9 @@ def lint(
     for itself (`Metadata: cfn-lint`); only an `Exemption` can. `parts` names templates that are parts of others (one
     for an import, say): to them house rules do not apply.
 
+    A region that a template itself refuses, by an assertion under no condition, is left out for it: no stack of it can
+    be there. Raises `UserError` when a template refuses all of `regions`.
+
     `cache` is a directory of marks: a template that was clean under the same bytes, rules, regions and exemptions is
     not linted again, and when all are, cfn-lint is not even imported.
 
@@ -106,11 +109,13 @@ def lint(
     ruled = {name: house and name not in parts for name in sources}
     marks = {name: _mark(cache, content, regions, ruled[name], exempt, name) for name, content in sources.items()}
     todo = {name: content for name, content in sources.items() if not _is_marked(marks[name])}
-    raw = _run(todo, tuple(regions), house, jobs) if todo else []
+    raw: dict[str, list[Finding]] = {}
+    for allowed, some in _by_regions(todo, tuple(regions)).items():
+        raw |= zip(some, _run(some, allowed, house, jobs), strict=True)
 
     findings: list[Finding] = []
-    for name, found in zip(todo, raw, strict=True):
-        found = [f for f in found if ruled[name] or not f.rule.startswith(HOUSE)]
+    for name in todo:
+        found = [f for f in raw[name] if ruled[name] or not f.rule.startswith(HOUSE)]
         own = [e for e in exempt if e.is_about(name)]
         left = [f for f in found if not any(e.covers(f) for e in own)]
         left += [_unused(e, name) for e in own if not any(e.covers(f) for f in found)]
@@ -199,6 +204,45 @@ def _house_rules_hash() -> str:
     # The functions' rule reads the runtime from there.
     files = [Path(__file__), here / "runtime.py", *sorted((here / "rules").glob("*.py"))]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+# --- the regions
+
+
+def _by_regions(todo: Mapping[str, bytes], regions: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, bytes]]:
+    """The templates by the regions that they are linted for: those that they do not refuse."""
+    groups: dict[tuple[str, ...], dict[str, bytes]] = {}
+    for name, content in todo.items():
+        refused = refused_regions(content)
+        left = tuple(region for region in regions if region not in refused)
+        if not left:
+            raise UserError(f"{name} refuses {', '.join(regions)} by its own rule; name a region that it allows")
+        groups.setdefault(left, {})[name] = content
+    return groups
+
+
+def refused_regions(content: bytes) -> frozenset[str]:
+    """The regions in which no stack of this template can be: those that its `Rules` refuse whatever is chosen.
+
+    Only a rule without a condition counts, and only `Not Contains [the regions] AWS::Region`, in JSON. A template that
+    is written otherwise is linted for more regions, not for fewer.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+    """
+    found: set[str] = set()
+    try:
+        rules = json.loads(content).get("Rules", {}).values()
+    except (ValueError, AttributeError, RecursionError):
+        return frozenset()
+    for rule in rules:
+        match rule:
+            case {"RuleCondition": _}:
+                continue
+            case {"Assertions": list(assertions)}:
+                for assertion in assertions:
+                    match assertion:
+                        case {"Assert": {"Fn::Not": [{"Fn::Contains": [list(regions), {"Ref": "AWS::Region"}]}]}}:
+                            found |= {region for region in regions if isinstance(region, str)}
+    return frozenset(found)
 
 
 # --- the run

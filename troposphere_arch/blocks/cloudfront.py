@@ -111,7 +111,7 @@ def distribution(t: ScenarioTemplate, title: str) -> Distribution:
     metrics (`EdgeMetrics`). What it serves, arrows say: `serves` and `passes_on`.
 
     Makes `<title>`, `<title>Access`, `<title>PageHeaders`; with their parameters `<title>Record` and `<title>RecordV6`,
-    `<title>Logs`, `<title>Metrics`; and the outputs `BlogUrl`, `<title>Id` and `<title>Domain`.
+    `<title>LogFiles`, `<title>Monitoring`; and the outputs `BlogUrl`, `<title>Id` and `<title>Domain`.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudfront-distribution.html
     """
     parameters.nowhere_in(t, "CloudFront with its functions is", REGIONS_WITHOUT)
@@ -121,7 +121,7 @@ def distribution(t: ScenarioTemplate, title: str) -> Distribution:
     domain = Ref(parameter(t, parameters.DOMAIN_NAME))
     what = "A bucket that CloudFront could write access logs into is"
     parameters.only_in(t, parameters.EDGE_LOGS, what, REGIONS_WITH_LOGS)
-    logs = log_bucket(t, f"{title}Logs", when=logged)
+    logs = log_bucket(t, f"{title}LogFiles", when=logged)
     access = cloudfront.OriginAccessControl(
         f"{title}Access",
         OriginAccessControlConfig=cloudfront.OriginAccessControlConfig(
@@ -149,7 +149,7 @@ def distribution(t: ScenarioTemplate, title: str) -> Distribution:
         Origins=[],
         PriceClass=Ref(parameter(t, parameters.PRICE_CLASS)),
         ViewerCertificate=choose(
-            named,
+            given(t, parameters.DOMAIN_CERTIFICATE),  # which is given with the name or not at all
             cloudfront.ViewerCertificate(
                 AcmCertificateArn=Ref(parameter(t, parameters.DOMAIN_CERTIFICATE)),
                 MinimumProtocolVersion=SECURITY_POLICY,
@@ -167,7 +167,7 @@ def distribution(t: ScenarioTemplate, title: str) -> Distribution:
     _records(node)
     on = cloudfront.RealtimeMetricsSubscriptionConfig(RealtimeMetricsSubscriptionStatus="Enabled")
     subscription = cloudfront.MonitoringSubscription(
-        f"{title}Metrics",
+        f"{title}Monitoring",
         DistributionId=Ref(resource),
         MonitoringSubscription=cloudfront.MonitoringSubscriptionProperty(RealtimeMetricsSubscriptionConfig=on),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import shared
-from .spec import ARN, EMAIL, NONE, Spec, switch
+from .spec import EMAIL, NONE, Spec, switch
 
 REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
 
@@ -162,6 +162,8 @@ WORDS: dict[str, Spec] = {
             group="Address",
             description="ARN of an ACM certificate that covers DomainName, or none. CloudFront takes certificates of "
             "us-east-1 only, wherever the stack is.",
+            pattern=r"none|arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[A-Za-z0-9-]+",
+            constraint="DomainCertificateArn is none or the ARN of an ACM certificate of us-east-1.",
         ),
         replace(
             shared.HOSTED_ZONE,
@@ -174,7 +176,7 @@ WORDS: dict[str, Spec] = {
             group="Address",
             description="ARN of a WAF web ACL for CloudFront (scope CLOUDFRONT, made in us-east-1) to put before the "
             "blog, or none. WAF bills from about 5 USD a month.",
-            pattern=f"none|{ARN.format(service='wafv2')}",
+            pattern=r"none|arn:aws[a-z-]*:wafv2:us-east-1:[0-9]{12}:global/webacl/[A-Za-z0-9_-]+/[A-Za-z0-9-]+",
             constraint="WebAclArn is none or the ARN of a global WAFv2 web ACL.",
         ),
         replace(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ._rest import http_method
 from ._rule import Found, HouseRule
-from ._template import Resource, View, is_true, values
+from ._template import Resource, View, is_true, text, values
+
+# What CloudFormation reads when it deploys.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+DYNAMIC = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure):.+\}\}")
 
 
 class ApiMethods(HouseRule):
     """Every method of a REST API asks who calls before anything runs, and one with models has a validator for them.
 
-    OPTIONS is the exception: a browser asks it without credentials, and it is answered without running anything.
+    OPTIONS is the exception: a browser asks it without credentials, and it is answered without running anything. And a
+    method may be for anybody where it asks for an API key: then its one caller is the distribution before the API,
+    which holds readers apart, and adds the key. That key is in no template: it is made by API Gateway, or read from a
+    secret when the stack is deployed.
     """
 
     id = "E9007"
@@ -22,6 +30,10 @@ class ApiMethods(HouseRule):
     def check(self, view: View) -> Iterator[Found]:
         for method in view.of_type("AWS::ApiGateway::Method"):
             yield from _options(method) if http_method(method) == "OPTIONS" else _guarded(method)
+        for key in view.of_type("AWS::ApiGateway::ApiKey"):
+            for where, value in values(key.properties, "Value", path=key.properties_path):
+                if value is not None and not DYNAMIC.fullmatch(text(value) or ""):
+                    yield where, f"{key.name} has its value in the template; let it be resolved from a secret"
 
 
 def _options(method: Resource) -> Iterator[Found]:
@@ -37,9 +49,14 @@ def _options(method: Resource) -> Iterator[Found]:
 def _guarded(method: Resource) -> Iterator[Found]:
     at, properties = method.properties_path, method.properties
     for where, kind in values(properties, "AuthorizationType", path=at):
-        if kind in (None, "NONE"):
-            yield where, f"{method.name} answers anybody (AuthorizationType {kind}); give it an authorizer"
-        elif kind in ("COGNITO_USER_POOLS", "CUSTOM"):
+        keyed = all(is_true(asked) for _, asked in values(properties, "ApiKeyRequired"))
+        if kind in (None, "NONE") and not keyed:
+            yield (
+                where,
+                f"{method.name} answers anybody (AuthorizationType {kind}); give it an authorizer, or set "
+                "ApiKeyRequired when its caller is a distribution",
+            )
+        if kind in ("COGNITO_USER_POOLS", "CUSTOM"):
             for place, authorizer in values(properties, "AuthorizerId", path=at):
                 if authorizer is None:
                     yield place, f"{method.name} has AuthorizationType {kind} but no AuthorizerId; name the authorizer"

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 
 from ..stores import HOLDS_DATA
 from ._rule import Found, HouseRule
-from ._template import Resource, View, is_true, items, values
+from ._template import Resource, View, is_true, items, references, values
+
+# What reads a secret when it is deployed, and can be told another at any time.
+READ_KEYS = {"AWS::ApiGateway::ApiKey", "AWS::CloudFront::Distribution"}
 
 
 class DataIsRetained(HouseRule):
     """What holds data outlives its stack and its replacement, and a table can be restored to any second.
 
     CloudFormation deletes by default: a stack removed, or a property changed that cannot be changed in place, would
-    take the data along.
+    take the data along. A secret is no data where it is generated and nothing but API keys and distributions reads it:
+    it is made anew with them, and kept it would only be one more secret that still opens something.
     """
 
     id = "E9010"
@@ -22,6 +26,8 @@ class DataIsRetained(HouseRule):
 
     def check(self, view: View) -> Iterator[Found]:
         for r in view.of_type(*HOLDS_DATA):
+            if r.type == "AWS::SecretsManager::Secret" and _only_a_key(view, r):
+                continue
             snapshot = ["Snapshot"] if HOLDS_DATA[r.type] else []
             for attribute, allowed in (
                 ("DeletionPolicy", ["Retain", "RetainExceptOnCreate", *snapshot]),
@@ -36,6 +42,12 @@ class DataIsRetained(HouseRule):
         for table in view.of_type("AWS::DynamoDB::GlobalTable"):
             for where, replica in items(table.properties, "Replicas", path=table.properties_path):
                 yield from _restorable(table, replica, where)
+
+
+def _only_a_key(view: View, secret: Resource) -> bool:
+    readers = [r for r in view.resources.values() if secret.name in references(r.properties)]
+    kinds = {r.type for r in readers}
+    return "GenerateSecretString" in secret.properties and bool(readers) and kinds <= READ_KEYS
 
 
 def _restorable(table: Resource, settings: object, at: tuple[str | int, ...]) -> Iterator[Found]:

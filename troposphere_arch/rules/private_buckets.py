@@ -19,6 +19,8 @@ class PrivateBuckets(HouseRule):
 
     Versions bring back what was overwritten; without expiry they, and uploads nobody completed, are billed for ever.
     Its policy may become public when a user gives a parameter another value than its default; its ACLs may never.
+    ACLs are on for one purpose only: CloudFront writes access logs by an entry in the bucket's ACL, and takes no bucket
+    without. Such a bucket holds logs and nothing else: it is no origin.
     """
 
     id = "E9011"
@@ -52,7 +54,8 @@ def _settings(view: View, bucket: Resource) -> Iterator[tuple[Path, str]]:
             yield where, f"has versioning {value}; set VersioningConfiguration to Enabled"
     for where, rules in values(properties, "OwnershipControls", "Rules", path=path):
         owners = [owner for _, rule in items(rules) for _, owner in values(rule, "ObjectOwnership")]
-        if not owners or any(owner != "BucketOwnerEnforced" for owner in owners):
+        wanted = "BucketOwnerPreferred" if _takes_logs_only(view, bucket) else "BucketOwnerEnforced"
+        if not owners or any(owner not in (wanted, "BucketOwnerEnforced") for owner in owners):
             yield where, f"has object ownership {owners}; set BucketOwnerEnforced, which switches ACLs off"
     for where, rules in values(properties, "LifecycleConfiguration", "Rules", path=path):
         applied = [rule for rule in (rules if isinstance(rules, list) else []) if _applies_to_all(rule)]
@@ -65,6 +68,22 @@ def _settings(view: View, bucket: Resource) -> Iterator[tuple[Path, str]]:
             yield where, "keeps old versions for ever; add a rule for all objects with NoncurrentVersionExpiration"
         if not any("AbortIncompleteMultipartUpload" in rule for rule in applied):
             yield where, "keeps incomplete uploads for ever; add a rule with AbortIncompleteMultipartUpload"
+
+
+def _takes_logs_only(view: View, bucket: Resource) -> bool:
+    """Whether a distribution writes its access logs there, and none serves from there.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging-legacy-s3.html
+    """
+    configs = [
+        config
+        for distribution in view.of_type("AWS::CloudFront::Distribution")
+        for _, config in values(distribution.properties, "DistributionConfig")
+        if isinstance(config, dict)
+    ]
+    logs = any(bucket in view.named(value) for c in configs for _, value in values(c, "Logging", "Bucket"))
+    serves = any(bucket in view.named(value) for c in configs for _, value in values(c, "Origins"))
+    return logs and not serves
 
 
 def _applies_to_all(rule: Any) -> bool:
