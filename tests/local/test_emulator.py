@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
-from troposphere_arch.local.addresses import LocalAddress, local_address
+from troposphere_arch.local.addresses import LocalAddress, local_address, plain_address
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +85,8 @@ def test_an_api_is_reached_at_the_address_of_its_stack_output(stock: Emulator) -
         ("http://a-1.eu-west-1.elb.amazonaws.com/x", "/x", "a-1.eu-west-1.elb.amazonaws.com"),
         ("https://my.bucket.s3.eu-west-1.amazonaws.com/k%20/", "/my.bucket/k%20/", None),
         ("https://bucket.s3.amazonaws.com/k?v=1", "/bucket/k?v=1", None),
+        ("https://bucket.s3-accelerate.amazonaws.com/", "/bucket/", None),
+        ("http://d1.cloudfront.localhost:4580/a?b=c", "/a?b=c", "d1.cloudfront.localhost:4580"),
         ("https://s3.amazonaws.com/bucket/k", "/bucket/k", None),
         ("https://cognito-idp.us-east-1.amazonaws.com/pool/.well-known", "/pool/.well-known", None),
         ("http://localhost:4580/x", "/x", None),
@@ -95,7 +97,32 @@ def test_address_on_the_emulator(address: str, target: str, host: str | None) ->
     assert local_address(address, 4580) == LocalAddress(target, {**({"Host": host} if host else {}), **secure})
 
 
-@pytest.mark.parametrize("address", ["https://example.com/", "http://127.0.0.1:1/", "https://amazonaws.com.evil.com/"])
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("https://d1.cloudfront.net", "http://d1.cloudfront.localhost:4580/"),
+        ("https://d1.cloudfront.net/api", "http://d1.cloudfront.localhost:4580/api"),
+        (
+            "https://abc.execute-api.us-east-1.amazonaws.com/v1/a",
+            "http://127.0.0.1:4580/_aws/execute-api/abc/v1/a",
+        ),
+        ("https://bucket.s3.amazonaws.com/k", "http://127.0.0.1:4580/bucket/k"),
+    ],
+)
+def test_address_that_needs_no_header(address: str, plain: str) -> None:
+    assert plain_address(address, 4580) == plain
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.com/",
+        "http://127.0.0.1:1/",
+        "https://amazonaws.com.evil.com/",
+        "http://d1.cloudfront.localhost:1/",
+        "http://d1.cloudfront.localhost.evil.com:4580/",
+    ],
+)
 def test_a_request_never_leaves_the_machine(stock: Emulator, address: str) -> None:
     with pytest.raises(UserError, match="would leave this machine"):
         stock.request("GET", address)
