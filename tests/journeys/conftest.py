@@ -1,4 +1,4 @@
-"""The to-do list, deployed once for each set of options and pytest process."""
+"""The to-do list and the blog, deployed once for each set of options and pytest process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.journeys import blog as blogs
 from tests.journeys.stack import Stack, preset, put_layers, template_url
+from troposphere_arch.journeys.blog import Author
 from troposphere_arch.journeys.todo import Phone
 from troposphere_arch.local import Emulator
 
@@ -81,3 +83,31 @@ def signed_in(stack: Stack) -> Phone:
     made.sign_up()
     made.sign_in()
     return made
+
+
+@pytest.fixture(scope="session")
+def blog(patched: Emulator) -> Stack:
+    """A blog with mail and thumbnails, and with its site."""
+    stack = blogs.make(patched, "blog", **blogs.with_everything(patched))
+    blogs.put_site(stack)
+    return stack
+
+
+@pytest.fixture(scope="session")
+def bare_blog(patched: Emulator) -> Stack:
+    """A blog with the template's own defaults: no mail, no thumbnails; nobody put a site."""
+    return blogs.make(patched, "bare-blog")
+
+
+@pytest.fixture(scope="session")
+def stock_blog(stock: Emulator) -> Stack:
+    """The defaults and a site on the unmodified emulator, whose CloudFront reaches no API."""
+    stack = blogs.make(stock, "stock-blog")
+    blogs.put_site(stack)
+    return stack
+
+
+@pytest.fixture(scope="session")
+def mina(blog: Stack) -> Author:
+    """An author of `blog`."""
+    return blogs.author(blog)
