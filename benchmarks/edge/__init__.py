@@ -1,0 +1,1 @@
+"""Edge caching, measured with a real HTTP cache that has the distribution's own policies."""
