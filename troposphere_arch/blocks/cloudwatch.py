@@ -13,11 +13,12 @@ from typing import Any
 from troposphere import GetAtt, If, Ref, Sub, cloudwatch
 
 from .. import parameters
-from ..conditions import all_of, given, optional
+from ..conditions import all_of, given, optional, switched_on
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 from .apigateway import RestApi
 from .awslambda import Function
+from .cloudfront import Distribution
 from .dax import ReadCache
 from .dynamodb import Table
 from .ses import BY_SET, Sender
@@ -26,6 +27,8 @@ from .sqs import Queue
 PERIOD_SECONDS = 300
 # Of the metrics that functions of ours put; the name of the scenario follows.
 NAMESPACE = "troposphere-arch"
+# Per cent of requests. Of a blog that is read, far more come from the caches.
+LOW_HIT_RATE = 50
 # Of a dashboard: its heading, its metrics, and the condition under which it is there.
 Graph = tuple[str, list[Any], str | None]
 
@@ -44,6 +47,27 @@ class Watch:
     periods: int = 1
     when: str | None = None
     seconds: int = PERIOD_SECONDS
+    comparison: str = "GreaterThanThreshold"
+
+
+def _of_edge(edge: Distribution) -> list[Watch]:
+    """CloudFront measures in one region only: these are its numbers as a function brings them to the stack's own.
+
+    See `arrows.watches`, and the handler. Without additional metrics (`EdgeMetrics`) there is no cache hit rate.
+    """
+    namespace, dimensions = f"{NAMESPACE}/{edge.t.scenario}", {"Stack": Ref("AWS::StackName")}
+    return [
+        Watch(
+            f"{edge.title}Errors", namespace, "5xxErrorRate", dimensions, "Average", 1,
+            "More than 1% of readers' requests end in an error of ours or of CloudFront's.", 2,
+        ),
+        Watch(
+            f"{edge.title}HitRate", namespace, "CacheHitRate", dimensions, "Average", LOW_HIT_RATE,
+            f"CloudFront answers less than {LOW_HIT_RATE}% of requests from its caches: readers wait longer, and the "
+            "API costs more. A new Cache-Control, a query or a header that differs each time may be why.", 3,
+            switched_on(edge.t, parameters.EDGE_METRICS), comparison="LessThanThreshold",
+        ),
+    ]  # fmt: skip
 
 
 def _of_api(api: RestApi) -> list[Watch]:
@@ -188,7 +212,7 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> None:
                 f"{w.name}Alarm",
                 AlarmActions=[to_topic],
                 AlarmDescription=w.means,
-                ComparisonOperator="GreaterThanThreshold",
+                ComparisonOperator=w.comparison,
                 Dimensions=[cloudwatch.MetricDimension(Name=n, Value=v) for n, v in w.dimensions.items()],
                 EvaluationPeriods=w.periods,
                 MetricName=w.metric,
@@ -205,6 +229,8 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> None:
 
 def _watches(node: Node) -> list[Watch]:
     match node:
+        case Distribution():
+            return _of_edge(node)
         case RestApi():
             return _of_api(node)
         case Function():
@@ -217,7 +243,7 @@ def _watches(node: Node) -> list[Watch]:
             return _of_queue(node)
         case Sender():
             return _of_sender(node)
-    kinds = "an API, a function, a table, a read cache, a queue or a sender of mail"
+    kinds = "a distribution, an API, a function, a table, a read cache, a queue or a sender of mail"
     raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")
 
 
@@ -299,6 +325,20 @@ def _troubles(functions: Sequence[Function]) -> list[Any]:
         for f in functions
         for m, stat in (("Errors", "Sum"), ("Throttles", "Sum"), ("ConcurrentExecutions", "Maximum"))
     ]
+
+
+def graphs_of_edge(edge: Distribution) -> tuple[Graph, ...]:
+    """How many readers ask, how many get an error, and how much the edge answers by itself."""
+    of_stack = ["Stack", "${AWS::StackName}"]
+    namespace = f"{NAMESPACE}/{edge.t.scenario}"
+    asked, failed, kept = (
+        [[namespace, metric, *of_stack, {"stat": "Average"}]] for metric in ("Requests", "5xxErrorRate", "CacheHitRate")
+    )
+    return (
+        ("Edge: requests of ten minutes", asked, None),
+        ("Edge: errors (%)", failed, None),
+        ("Edge: answered from caches (%)", kept, switched_on(edge.t, parameters.EDGE_METRICS)),
+    )
 
 
 def _graphs_of_mail(mail: Sender) -> tuple[Graph, ...]:

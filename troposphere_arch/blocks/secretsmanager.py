@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Equals, If, Or, Ref, Sub, secretsmanager
 
 from .. import parameters
-from ..conditions import condition
+from ..conditions import condition, equals
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 
@@ -18,12 +18,11 @@ LENGTH = 64
 
 @dataclass(frozen=True)
 class Key:
-    """One key of those that go round: its number, its secret, and the conditions of its validity and of its use."""
+    """One key of those that go round: its number, its secret, and the condition under which it is there and valid."""
 
     number: str
     resource: secretsmanager.Secret
     valid: str
-    sent: str
 
     @property
     def value(self) -> Any:
@@ -45,7 +44,8 @@ class OriginKey(Node):
         *first, last = self.keys
         chosen = of(last)
         for key in reversed(first):
-            chosen = If(key.sent, of(key), chosen)
+            sent = equals(self.t, f"{key.resource.title}IsSent", parameters.ORIGIN_KEY_ROTATION, key.number)
+            chosen = If(sent, of(key), chosen)
         return chosen
 
 
@@ -64,9 +64,9 @@ def origin_key(t: ScenarioTemplate, title: str) -> OriginKey:
     numbers = parameters.ORIGIN_KEY_ROTATION.allowed
     keys = []
     for number, following in zip(numbers, (*numbers[1:], numbers[0]), strict=True):
-        is_sent, is_before = (Equals(Ref(rotation), one) for one in (number, following))
-        valid = condition(t, f"{title}{number}IsValid", Or(is_sent, is_before))
-        sent = condition(t, f"{title}{number}IsSent", is_sent)
+        valid = condition(
+            t, f"{title}{number}IsValid", Or(*(Equals(Ref(rotation), one) for one in (number, following)))
+        )
         secret = secretsmanager.Secret(
             f"{title}{number}",
             Description=Sub("A key by which the API of ${AWS::StackName} knows its distribution"),
@@ -75,5 +75,5 @@ def origin_key(t: ScenarioTemplate, title: str) -> OriginKey:
             DeletionPolicy="Delete",
             UpdateReplacePolicy="Delete",
         )
-        keys.append(Key(number, t.put(secret, when=valid), valid, sent))
+        keys.append(Key(number, t.put(secret, when=valid), valid))
     return OriginKey(t, title, tuple(keys))
