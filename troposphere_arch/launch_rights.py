@@ -12,7 +12,8 @@ https://docs.aws.amazon.com/servicecatalog/latest/adminguide/constraints-launch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 # Patterns are ARNs without `arn:<partition>:`. `@` is the region and the account of the stack, `~` how the names of
 # stacks begin that Service Catalog makes.
@@ -23,6 +24,7 @@ DOMAIN = "apigateway:${AWS::Region}::/domainnames/*"
 DOMAINS = "apigateway:${AWS::Region}::/domainnames"
 TAGS = "apigateway:${AWS::Region}::/tags/*"
 FUNCTION = "lambda:@:function:~*"
+QUEUE = "sqs:@:~*"
 BUCKET = "s3:::sc-${AWS::AccountId}-pp-*"
 # Nothing of these services has an ARN for such an action, or only a look around is meant.
 EVERYTHING = "*"
@@ -98,6 +100,10 @@ RIGHTS: dict[str, dict[str, str]] = {
         "cognito-idp:@:userpool/*": "cognito-idp:CreateUserPoolClient cognito-idp:DeleteUserPoolClient "
         "cognito-idp:DescribeUserPoolClient cognito-idp:ListUserPoolClientSecrets cognito-idp:UpdateUserPoolClient",
     },
+    "AWS::Cognito::UserPoolGroup": {
+        "cognito-idp:@:userpool/*": "cognito-idp:CreateGroup cognito-idp:DeleteGroup cognito-idp:GetGroup "
+        "cognito-idp:UpdateGroup",
+    },
     # The schema of clusters names no handler. What CreateCluster depends on:
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodbacceleratordax.html
     "AWS::DAX::Cluster": {
@@ -117,6 +123,23 @@ RIGHTS: dict[str, dict[str, str]] = {
     "AWS::DAX::SubnetGroup": {
         EVERYTHING: "dax:CreateSubnetGroup dax:DeleteSubnetGroup dax:DescribeSubnetGroups dax:UpdateSubnetGroup",
         "iam::${AWS::AccountId}:role/aws-service-role/dax.amazonaws.com/*": "iam:CreateServiceLinkedRole",
+    },
+    # In every region that has a replica. The role that replicates, and what is described, the page names one by one:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-globaltable.html
+    "AWS::DynamoDB::GlobalTable": {
+        "dynamodb:*:${AWS::AccountId}:table/~*": "dynamodb:BatchWriteItem dynamodb:CreateTable "
+        "dynamodb:CreateTableReplica dynamodb:DeleteItem dynamodb:DeleteTable dynamodb:DeleteTableReplica "
+        "dynamodb:DescribeContinuousBackups dynamodb:DescribeContributorInsights "
+        "dynamodb:DescribeKinesisStreamingDestination dynamodb:DescribeTable "
+        "dynamodb:DescribeTableReplicaAutoScaling dynamodb:DescribeTimeToLive dynamodb:GetItem "
+        "dynamodb:GetResourcePolicy dynamodb:ListTagsOfResource dynamodb:PutItem dynamodb:Query dynamodb:Scan "
+        "dynamodb:TagResource dynamodb:UntagResource dynamodb:UpdateContinuousBackups dynamodb:UpdateItem "
+        "dynamodb:UpdateTable dynamodb:UpdateTimeToLive",
+        "kms:*:${AWS::AccountId}:key/*": "kms:CreateGrant kms:Decrypt kms:DescribeKey kms:RevokeGrant",
+        EVERYTHING: "application-autoscaling:DescribeScalableTargets application-autoscaling:DescribeScalingPolicies",
+        "iam::${AWS::AccountId}:role/aws-service-role/replication.dynamodb.amazonaws.com/*": (
+            "iam:CreateServiceLinkedRole"
+        ),
     },
     "AWS::DynamoDB::Table": {
         "dynamodb:@:table/~*": "dynamodb:CreateTable dynamodb:DeleteTable dynamodb:DescribeContinuousBackups "
@@ -168,11 +191,25 @@ RIGHTS: dict[str, dict[str, str]] = {
         "ec2:@:vpc/*": "ec2:CreateVpcEndpoint",
         EVERYTHING: f"ec2:DescribeVpcEndpoints {_SEE_NETWORK}",
     },
+    "AWS::Events::Rule": {
+        "events:@:rule/~*": "events:DeleteRule events:DescribeRule events:ListTagsForResource "
+        "events:ListTargetsByRule events:PutRule events:PutTargets events:RemoveTargets events:TagResource "
+        "events:UntagResource",
+    },
     "AWS::IAM::Policy": {ROLES: "iam:DeleteRolePolicy iam:GetRolePolicy iam:PutRolePolicy"},
     "AWS::IAM::Role": {
         ROLES: "iam:CreateRole iam:DeleteRole iam:DeleteRolePolicy iam:GetRole iam:GetRolePolicy "
         "iam:ListAttachedRolePolicies iam:ListRolePolicies iam:PutRolePermissionsBoundary iam:PutRolePolicy "
         "iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy iam:UpdateRole iam:UpdateRoleDescription",
+    },
+    "AWS::Lambda::EventInvokeConfig": {
+        FUNCTION: "lambda:DeleteFunctionEventInvokeConfig lambda:GetFunctionEventInvokeConfig "
+        "lambda:PutFunctionEventInvokeConfig lambda:UpdateFunctionEventInvokeConfig",
+    },
+    "AWS::Lambda::EventSourceMapping": {
+        EVERYTHING: "lambda:CreateEventSourceMapping",
+        "lambda:@:event-source-mapping:*": "lambda:DeleteEventSourceMapping lambda:GetEventSourceMapping "
+        "lambda:ListTags lambda:TagResource lambda:UntagResource lambda:UpdateEventSourceMapping",
     },
     "AWS::Lambda::Function": {
         FUNCTION: "lambda:CreateFunction lambda:DeleteFunction lambda:DeleteFunctionConcurrency lambda:GetFunction "
@@ -212,7 +249,27 @@ RIGHTS: dict[str, dict[str, str]] = {
         "s3:PutBucketOwnershipControls s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutBucketVersioning "
         "s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration s3:TagResource s3:UntagResource",
     },
+    "AWS::S3::Bucket.NotificationConfiguration": {BUCKET: "s3:PutBucketNotification"},
     "AWS::S3::BucketPolicy": {BUCKET: "s3:DeleteBucketPolicy s3:GetBucketPolicy s3:PutBucketPolicy"},
+    # How SES names a set that has no name in the template is not documented.
+    "AWS::SES::ConfigurationSet": {
+        "ses:@:configuration-set/*": "ses:CreateConfigurationSet ses:DeleteConfigurationSet ses:GetConfigurationSet "
+        "ses:PutConfigurationSetDeliveryOptions ses:PutConfigurationSetReputationOptions "
+        "ses:PutConfigurationSetSendingOptions ses:PutConfigurationSetSuppressionOptions ses:TagResource "
+        "ses:UntagResource",
+        EVERYTHING: "ses:DescribeConfigurationSet",
+    },
+    "AWS::SES::ConfigurationSetEventDestination": {
+        "ses:@:configuration-set/*": "ses:CreateConfigurationSetEventDestination "
+        "ses:DeleteConfigurationSetEventDestination ses:GetConfigurationSetEventDestinations "
+        "ses:UpdateConfigurationSetEventDestination",
+        EVERYTHING: "ses:DescribeConfigurationSet",
+    },
+    "AWS::SQS::Queue": {
+        QUEUE: "sqs:CreateQueue sqs:DeleteQueue sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags "
+        "sqs:SetQueueAttributes sqs:TagQueue sqs:UntagQueue",
+    },
+    "AWS::SQS::QueuePolicy": {QUEUE: "sqs:SetQueueAttributes"},
     "AWS::WAFv2::WebACLAssociation": {
         "wafv2:@:regional/webacl/*/*": "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource",
         "apigateway:${AWS::Region}::/restapis/*/stages/*": "apigateway:SetWebACL wafv2:AssociateWebACL "
@@ -225,12 +282,21 @@ RIGHTS: dict[str, dict[str, str]] = {
 ARNS: dict[str, str] = {
     "AWS::Cognito::UserPool": "cognito-idp:@:userpool/*",
     "AWS::DAX::Cluster": "dax:@:cache/*",
+    "AWS::DynamoDB::GlobalTable": "dynamodb:@:table/~*",
     "AWS::DynamoDB::Table": "dynamodb:@:table/~*",
     "AWS::Logs::LogGroup": "logs:@:log-group:~*:*",
     "AWS::S3::Bucket": BUCKET,
+    "AWS::SQS::Queue": QUEUE,
 }
 # The same for what a parameter names: the pattern by the service of the actions.
 GIVEN: dict[str, str] = {"kms": "kms:@:key/*"}
+
+
+def kinds(resource: Mapping[str, Any]) -> Iterator[str]:
+    """The type of a resource, and with each of its properties that need rights of their own: `AWS::S3::Bucket.X`."""
+    yield resource["Type"]
+    named = (f"{resource['Type']}.{name}" for name in resource.get("Properties", {}))
+    yield from (kind for kind in named if kind in RIGHTS)
 
 
 def rights(types: Iterable[str]) -> dict[str, set[str]]:

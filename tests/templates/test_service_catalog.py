@@ -562,6 +562,21 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "AWS::Cognito::UserPoolClient": {
         "AnalyticsConfiguration": "iam:CreateServiceLinkedRole iam:DeleteRolePolicy iam:PassRole iam:PutRolePolicy",
     },
+    "AWS::Cognito::UserPoolGroup": {"RoleArn": "iam:PassRole iam:PutRolePolicy"},
+    "AWS::DynamoDB::GlobalTable": {
+        "BillingMode PROVISIONED": "application-autoscaling:DeleteScalingPolicy "
+        "application-autoscaling:DeleteScheduledAction application-autoscaling:DeregisterScalableTarget "
+        "application-autoscaling:PutScalingPolicy application-autoscaling:PutScheduledAction "
+        "application-autoscaling:RegisterScalableTarget dynamodb:UpdateTableReplicaAutoScaling",
+        "MultiRegionConsistency": "dynamodb:DisassociateTableReplica",
+        "Replicas ContributorInsightsSpecification": "dynamodb:UpdateContributorInsights",
+        "Replicas KinesisStreamSpecification": "dynamodb:DisableKinesisStreamingDestination "
+        "dynamodb:EnableKinesisStreamingDestination dynamodb:UpdateKinesisStreamingDestination "
+        "kinesis:DescribeStream kinesis:ListStreams kinesis:PutRecords",
+        "Replicas ResourcePolicy": "dynamodb:DeleteResourcePolicy dynamodb:PutResourcePolicy",
+        "all at once, which are named one by one": "application-autoscaling:Describe* dynamodb:Describe*",
+        _NEVER: "cloudwatch:PutMetricData kms:ListAliases",
+    },
     "AWS::DynamoDB::Table": {
         "ContributorInsightsSpecification": "dynamodb:UpdateContributorInsights",
         "ImportSourceSpecification": "dynamodb:BatchWriteItem dynamodb:DescribeImport dynamodb:ImportTable "
@@ -585,6 +600,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "vpc-lattice:DescribeServiceNetworkVpcEndpointAssociation",
         "ServiceRegion": "vpce:AllowMultiRegion",
     },
+    "AWS::Events::Rule": {"RoleArn": "iam:PassRole"},
     "AWS::IAM::Policy": {
         "Groups": "iam:DeleteGroupPolicy iam:GetGroupPolicy iam:PutGroupPolicy",
         "Users": "iam:DeleteUserPolicy iam:GetUserPolicy iam:PutUserPolicy",
@@ -606,6 +622,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "RuntimeManagementConfig": "lambda:PutRuntimeManagementConfig",
         _NEVER: "lambda:AssociateRuntimeAlias",
     },
+    "AWS::Lambda::EventSourceMapping": {"KmsKeyArn": "kms:Decrypt kms:DescribeKey kms:GenerateDataKey"},
     "AWS::Lambda::LayerVersion": {"Content.S3ObjectVersion": "s3:GetObjectVersion"},
     "AWS::Logs::LogGroup": {
         "BearerTokenAuthenticationEnabled": "logs:PutBearerTokenAuthentication",
@@ -639,6 +656,12 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         # The rights to put these are the rights to take them away; these are the names of calls, not of rights.
         _NEVER: "s3:DeleteBucketCors s3:DeleteBucketEncryption s3:DeleteBucketLifecycle s3:DeleteObject",
     },
+    "AWS::SES::ConfigurationSet": {
+        "ArchivingOptions": "ses:PutConfigurationSetArchivingOptions",
+        "TrackingOptions": "ses:PutConfigurationSetTrackingOptions",
+        "VdmOptions": "ses:PutConfigurationSetVdmOptions",
+    },
+    "AWS::SES::ConfigurationSetEventDestination": {"EventDestination.KinesisFirehoseDestination": "iam:PassRole"},
     "AWS::WAFv2::WebACLAssociation": {
         _NEVER: "amplify:AssociateWebACL amplify:DisassociateWebACL amplify:GetWebACLForResource "
         "apprunner:AssociateWebAcl apprunner:DescribeWebAclForService apprunner:DisassociateWebAcl "
@@ -653,18 +676,33 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     },
 }
 # What the schema does not name and a page of AWS's does, which is beside the row.
-OTHERWISE = {"AWS::ApiGateway::DomainName": {"iam:CreateServiceLinkedRole"}}
+OTHERWISE = {
+    "AWS::ApiGateway::DomainName": {"iam:CreateServiceLinkedRole"},
+    "AWS::DynamoDB::GlobalTable": {
+        *("application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"),
+        *("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeContributorInsights"),
+        *("dynamodb:DescribeKinesisStreamingDestination", "dynamodb:DescribeTable"),
+        *("dynamodb:DescribeTableReplicaAutoScaling", "dynamodb:DescribeTimeToLive"),
+    },
+    "AWS::Lambda::EventInvokeConfig": {"lambda:GetFunctionEventInvokeConfig"},
+}
 
 
 @shows("REQ-D4", how="static")
 @pytest.mark.parametrize("kind", sorted(launch_rights.RIGHTS))
 def test_the_rights_of_a_type_are_those_of_its_handlers(kind: str) -> None:
     """Of AWS's schema, as cfn-lint ships it: no right more, and none less without a reason."""
-    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
+    of_property = kind.partition(".")[2]
+    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind.partition(".")[0]).schema.get(
+        "handlers", {}
+    )
     named = {
         p for verb in ("create", "read", "update", "delete") for p in handlers.get(verb, {}).get("permissions", [])
     }
     held = {action for actions in launch_rights.RIGHTS[kind].values() for action in actions.split()}
+    if of_property:  # what its type is left out for this property
+        assert held == set(LEFT_OUT[kind.partition(".")[0]][of_property].split())
+        return
     left_out = {action for actions in LEFT_OUT.get(kind, {}).values() for action in actions.split()}
     if not handlers.get("create"):
         assert kind == "AWS::DAX::Cluster"  # written from AWS's page instead

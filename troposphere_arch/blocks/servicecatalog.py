@@ -256,7 +256,9 @@ def _allow_launches(
     templates: Sequence[Template],
     boundary: iam.ManagedPolicy,
 ) -> None:
-    types = [one["Type"] for template in templates for one in template["Resources"].values()]
+    types = [
+        kind for template in templates for one in template["Resources"].values() for kind in launch_rights.kinds(one)
+    ]
     needed = launch_rights.rights(types)
     reads_layers = needed.pop(launch_rights.LAYERS, set())
     roles = needed.pop(launch_rights.ROLES, set())
@@ -358,11 +360,20 @@ def _pattern(resource: Any, service: str, template: Template) -> str:
             return launch_rights.arn(launch_rights.GIVEN[service])
         case {"Fn::GetAtt": [name, "Arn"]}:
             return _arn_of(name, template)
+        case {"Fn::GetAtt": [name, "StreamArn"]}:
+            return f"{_arn_of(name, template)}/stream/*"
         case {"Fn::Sub": str(text)}:
             text = re.sub(r"\$\{([A-Za-z0-9]+)\.Arn\}", lambda m: _arn_of(m[1], template), text)
+            text = _of_a_kind(text)
             if all(name.startswith("AWS::") for name in _VARIABLE.findall(text)):
                 return text
     raise ValueError(f"cannot say in advance which resource {json.dumps(resource)} will be")
+
+
+def _of_a_kind(text: str) -> str:
+    """An ARN that ends with a name which only the launch knows, as the pattern of all of its kind: `.../identity/*`."""
+    found = re.fullmatch(r"(arn(?::(?:\$\{AWS::[A-Za-z]+\}|[a-z0-9-]*)){4}:[a-z-]+/)\$\{[A-Za-z0-9]+\}", text)
+    return f"{found[1]}*" if found else text
 
 
 def _arn_of(name: str, template: Template) -> str:

@@ -13,6 +13,7 @@ from .failures import aws_errors, error_code
 from .target import Target
 
 _RETAINING = ("Retain", "RetainExceptOnCreate")
+_OF_POOLS = ("AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup")
 _GONE = {"404", "NoSuchBucket", "NoSuchUpload", "ResourceNotFoundException", "TableNotFoundException"}
 
 
@@ -60,8 +61,8 @@ def purge(target: Target, resources: Sequence[Resource]) -> None:
 def check_purge(resources: Sequence[Resource]) -> None:
     """Raises UserError when `purge` does not know how to remove one of the resources."""
     types = {resource.type for resource in resources}
-    # An app client goes with its pool, whose id it does not tell.
-    with_pool = {"AWS::Cognito::UserPoolClient"} if "AWS::Cognito::UserPool" in types else set()
+    # App clients and groups go with their pool, whose id they do not tell.
+    with_pool = set(_OF_POOLS) if "AWS::Cognito::UserPool" in types else set()
     if unknown := [r for r in resources if r.type not in _removers().keys() | with_pool]:
         named = ", ".join(f"{resource.logical_id} ({resource.type} {resource.physical_id})" for resource in unknown)
         raise UserError(f"nothing was removed, since these must be removed by hand first: {named}")
@@ -69,6 +70,7 @@ def check_purge(resources: Sequence[Resource]) -> None:
 
 def _removers() -> dict[str, Callable[[Target, str], None]]:
     return {
+        "AWS::DynamoDB::GlobalTable": _remove_table,
         "AWS::DynamoDB::Table": _remove_table,
         "AWS::S3::Bucket": _remove_bucket,
         "AWS::Cognito::UserPool": _remove_user_pool,
@@ -88,8 +90,14 @@ def _gone_is_done() -> Iterator[None]:
 
 
 def _remove_table(target: Target, name: str) -> None:
+    """Remove a table, its replicas in other regions first. One that is protected there says so, and stops it all."""
     dynamodb = target.client("dynamodb")
     table = dynamodb.describe_table(TableName=name)["Table"]
+    for region in _replicas(table, target.region):
+        dynamodb.update_table(TableName=name, ReplicaUpdates=[{"Delete": {"RegionName": region}}])
+        for _ in waits():
+            if region not in _replicas(dynamodb.describe_table(TableName=name)["Table"], target.region):
+                break
     if table.get("DeletionProtectionEnabled"):
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
     for _ in waits():
@@ -98,6 +106,11 @@ def _remove_table(target: Target, name: str) -> None:
     dynamodb.delete_table(TableName=name)
     for _ in waits():
         dynamodb.describe_table(TableName=name)  # until it says that there is no such table
+
+
+def _replicas(table: Mapping[str, Any], own: str) -> list[str]:
+    """The other regions that have a copy of the table."""
+    return sorted({replica["RegionName"] for replica in table.get("Replicas") or []} - {own})
 
 
 def _remove_bucket(target: Target, name: str) -> None:

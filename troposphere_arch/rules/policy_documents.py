@@ -14,6 +14,8 @@ VERSION = "2012-10-17"
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/"
 # Actions whose row in the service authorization reference names no resource type, so that only `*` is possible.
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets": f"{_REFERENCE}list_awsapplicationautoscaling.html",
+    "application-autoscaling:DescribeScalingPolicies": f"{_REFERENCE}list_awsapplicationautoscaling.html",
     "cloudformation:ValidateTemplate": f"{_REFERENCE}list_awscloudformation.html",
     "cognito-identity:CreateIdentityPool": f"{_REFERENCE}list_amazoncognitoidentity.html",
     "cognito-identity:SetIdentityPoolRoles": f"{_REFERENCE}list_amazoncognitoidentity.html",
@@ -38,10 +40,12 @@ WITHOUT_RESOURCE = {
     "ec2:DescribeVpcEndpoints": f"{_REFERENCE}list_amazonec2.html",
     "ec2:DescribeVpcs": f"{_REFERENCE}list_amazonec2.html",
     "ecr:GetAuthorizationToken": f"{_REFERENCE}list_amazonelasticcontainerregistry.html",
+    "lambda:CreateEventSourceMapping": f"{_REFERENCE}list_awslambda.html",
     "logs:DescribeIndexPolicies": f"{_REFERENCE}list_amazoncloudwatchlogs.html",
     "logs:DescribeLogGroups": f"{_REFERENCE}list_amazoncloudwatchlogs.html",
     "logs:DescribeResourcePolicies": f"{_REFERENCE}list_amazoncloudwatchlogs.html",
     "route53:ListHostedZones": f"{_REFERENCE}list_amazonroute53.html",
+    "ses:DescribeConfigurationSet": f"{_REFERENCE}list_amazonses.html",
     "sts:GetCallerIdentity": f"{_REFERENCE}list_awssecuritytokenservice.html",
     "xray:GetSamplingRules": f"{_REFERENCE}list_awsx-ray.html",
     "xray:GetSamplingStatisticSummaries": f"{_REFERENCE}list_awsx-ray.html",
