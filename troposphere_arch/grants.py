@@ -58,7 +58,14 @@ WRITE_ITEMS = [
 ]
 CLEAR_PARTITIONS = [dynamodb.BatchWriteItem, dynamodb.PutItem, dynamodb.Query]
 # New items, changes on condition, and a list to delete; alone, in a transaction or in a batch.
-EDIT_ITEMS = [*WRITE_ITEMS, dynamodb.BatchWriteItem, dynamodb.Query]
+EDIT_ITEMS = [
+    dynamodb.BatchWriteItem,
+    dynamodb.DeleteItem,
+    dynamodb.GetItem,
+    dynamodb.PutItem,
+    dynamodb.Query,
+    dynamodb.UpdateItem,
+]
 ADD_ITEMS = [dynamodb.ConditionCheckItem, dynamodb.PutItem]
 READ_STREAM = [dynamodb.DescribeStream, dynamodb.GetRecords, dynamodb.GetShardIterator]
 READ_THROUGH = [dax.GetItem, dax.Query]
@@ -145,6 +152,11 @@ def add_items(table_arn: Any) -> list[Statement]:
 def update_items(table_arn: Any) -> list[Statement]:
     """Write an item, new or not, on condition of what it was; no list, no deletion."""
     return [_allow([dynamodb.UpdateItem], [table_arn])]
+
+
+def keep_items(table_arn: Any) -> list[Statement]:
+    """Get a single item, and write it, new or not, on condition of what it was; no list, no deletion."""
+    return [_allow([dynamodb.GetItem, dynamodb.UpdateItem], [table_arn])]
 
 
 def query_index(table: Any, index: str) -> list[Statement]:
@@ -305,14 +317,14 @@ def decrypt_objects(bucket: Any) -> list[Statement]:
 
 
 def handle_objects(bucket: Any, rights: Mapping[str, str]) -> list[Statement]:
-    """Get, put or delete objects of the bucket: below each prefix what is said of it, as in {"incoming": "get put"}.
+    """Get, put or delete objects of the bucket: of keys like each pattern what is said, as {"incoming/*": "get put"}.
 
     No list: S3 says 403 of an object that is not there, as it does of one that nobody may see.
     """
     actions = {"delete": s3.DeleteObject, "get": s3.GetObject, "put": s3.PutObject}
     return [
-        _allow([actions[verb] for verb in sorted(verbs.split())], [_objects(bucket, f"{prefix}/*")])
-        for prefix, verbs in sorted(rights.items())
+        _allow([actions[verb] for verb in sorted(verbs.split())], [_objects(bucket, pattern)])
+        for pattern, verbs in sorted(rights.items())
     ]
 
 
@@ -450,6 +462,8 @@ def launch(rights: Mapping[str, Collection[str]]) -> list[Statement]:
 
 
 def _only_for_services(arn: str) -> dict[str, dict[str, list[str]]]:
+    if ":kms:*:" in arn:  # in every region, of a service there
+        return {"StringLike": {"kms:ViaService": ["*.${AWS::URLSuffix}"]}}
     if ":kms:" in arn:
         return {"StringLike": {"kms:ViaService": ["*.${AWS::Region}.${AWS::URLSuffix}"]}}
     if ":role/aws-service-role/" in arn:

@@ -13,7 +13,7 @@ from .people import calls, exchanges_token, owns_prefix, signs_in
 from .pictures import makes_thumbnails, signs_uploads, uploads_to
 from .publishing import assumes, fetches, launches, offers, publishes
 from .settings import invites, knows, names_pool, puts_metrics
-from .tables import adds, clears, counts, edits, reads, requeues, updates, writes
+from .tables import adds, clears, counts, edits, keeps, reads, requeues, updates, writes
 
 __all__ = [
     "accepts",
@@ -27,6 +27,7 @@ __all__ = [
     "exchanges_token",
     "fetches",
     "invites",
+    "keeps",
     "knows",
     "launches",
     "links_to",

@@ -14,13 +14,15 @@ from ..blocks.s3 import Bucket
 from ..template import Node
 from .ends import beside, expect_end, tell, uses_key, variable
 
-INCOMING, REJECTED, MADE = "incoming", "rejected", "media"
+INCOMING, REJECTED, MADE = "incoming/*", "rejected/*", "media/*"
+# Written last: when it is there, all files of the picture are.
+DONE = "media/*/picture.json"
 
 
 def signs_uploads(function: Function, uploads: Bucket, media: Bucket) -> None:
     """The function signs uploads into `incoming/` with its own right to put there, and looks what became of them."""
     _handles(function, uploads, "SignUploadsTo", {INCOMING: "put", REJECTED: "get"}, write=True)
-    _handles(function, media, "LookInto", {MADE: "get"}, write=False)
+    _handles(function, media, "LookInto", {DONE: "get"}, write=False)
     function.t.record(function, "signs uploads", uploads)
     function.t.record(function, "looks into", media)
 

@@ -53,6 +53,11 @@ def updates(function: Function, table: Table) -> None:
     _uses_table(function, table, None, "updates", grants.update_items)
 
 
+def keeps(function: Function, table: Table) -> None:
+    """The function gets single items and writes them, each on condition of what it was; no list, no deletion."""
+    _uses_table(function, table, None, "keeps", grants.keep_items)
+
+
 def counts(function: Function, table: Table) -> None:
     """The function queries the table's index, and nothing else of it."""
     _uses_table(function, table, None, "counts", lambda _: _of_index(table))
