@@ -118,31 +118,14 @@ Visit = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="session")
-def launch() -> Iterator[Callable[..., Browser]]:
-    """Starts browsers."""
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
     expect.set_options(timeout=SECONDS * 1000)
-    program = shutil.which("chromium")
     with sync_playwright() as playwright:
         # Its sandbox needs rights that a container seldom has; it sees nothing but what these tests answer.
-        yield lambda *arguments: playwright.chromium.launch(
-            executable_path=program, chromium_sandbox=False, args=arguments
-        )
-
-
-@pytest.fixture(scope="session")
-def chromium(launch: Callable[..., Browser]) -> Iterator[Browser]:
-    """One browser for all tests."""
-    browser = launch()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="session")
-def without_script(launch: Callable[..., Browser]) -> Iterator[Browser]:
-    """One whose user allows no script. (What Playwright has for this leaves <noscript> out.)"""
-    browser = launch("--blink-settings=scriptEnabled=false")
-    yield browser
-    browser.close()
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=False)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
@@ -150,8 +133,8 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     """Makes visitors, and looks after each test whether a page did what none may do."""
     made: list[Visitor] = []
 
-    def new(hosts: dict[str, Host], *, browser: Browser = chromium, **options: Any) -> Visitor:
-        context = browser.new_context(**options)
+    def new(hosts: dict[str, Host], **options: Any) -> Visitor:
+        context = chromium.new_context(**options)
         context.set_default_timeout(SECONDS * 1000)
         visitor = Visitor(context, context.new_page(), hosts)
         context.route("**/*", visitor.route)

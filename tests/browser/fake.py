@@ -85,7 +85,6 @@ class Blog:
         """Puts a post at the front."""
         number = len(self.posts)
         made = {
-            "slug": slug,
             "title": f"About {slug}",
             "summary": f"A summary of {slug}.",
             "body": "Some text.",
@@ -94,6 +93,7 @@ class Blog:
             "updatedAt": f"2026-11-{number + 1:02}T10:00:00.000Z",
             "version": 1,
             **more,
+            "slug": slug,
         }
         self.posts.insert(0, made)
         return made
@@ -217,7 +217,9 @@ class Blog:
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
+            config=Config(
+                signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+            ),
         )
         key, size, kind = (
             f"incoming/{body['sha256']}",

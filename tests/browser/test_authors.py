@@ -166,7 +166,7 @@ def test_many_passwords_sign_in(visit: Visit, desk: Desk) -> None:
 def test_an_author_publishes_changes_and_deletes(author: Visitor, desk: Desk) -> None:
     page, blog = author.page, desk.blog
     page.get_by_label("Title").fill("  Hello, <world> ")
-    page.get_by_label("Text").fill("Some\n\n# Text")
+    page.get_by_label("Text", exact=True).fill("Some\n\n# Text")
     page.get_by_role("button", name="Publish").click()
     page.get_by_role("link", name="Hello, <world>").click()
     page.wait_for_url(f"{URL}/posts/hello-world")
@@ -176,7 +176,7 @@ def test_an_author_publishes_changes_and_deletes(author: Visitor, desk: Desk) ->
 
     page.get_by_role("link", name="Edit this post").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Change a post")
-    expect(page.get_by_label("Text")).to_have_value("Some\n\n# Text")
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Some\n\n# Text")
     page.get_by_label("Title").fill("Another")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_role("status").last).to_contain_text("Changed: Another")
@@ -213,7 +213,7 @@ def test_an_author_deletes_a_comment(author: Visitor, desk: Desk) -> None:
 def test_what_is_being_written_outlives_a_reload_and_a_new_sign_in(author: Visitor, desk: Desk) -> None:
     page = author.page
     page.get_by_label("Title").fill("Half a")
-    page.get_by_label("Text").fill("thought")
+    page.get_by_label("Text", exact=True).fill("thought")
     page.reload()
     expect(page.get_by_label("Title")).to_have_value("Half a")
     desk.blog.fails["POST", "/posts"] = (401, "Unauthorized", "")
@@ -224,7 +224,7 @@ def test_what_is_being_written_outlives_a_reload_and_a_new_sign_in(author: Visit
     page.wait_for_url(f"{URL}/")
     sign_in(author, desk.invite(password=PASSWORD), PASSWORD)
     page.wait_for_url(f"{URL}/write")
-    expect(page.get_by_label("Text")).to_have_value("thought")
+    expect(page.get_by_label("Text", exact=True)).to_have_value("thought")
 
 
 def test_who_is_no_author_is_told(visit: Visit, desk: Desk) -> None:
@@ -232,7 +232,7 @@ def test_who_is_no_author_is_told(visit: Visit, desk: Desk) -> None:
     sign_in(visitor, desk.invite(password=PASSWORD, group=False), PASSWORD)
     visitor.page.wait_for_url(f"{URL}/write")
     visitor.page.get_by_label("Title").fill("x")
-    visitor.page.get_by_label("Text").fill("x")
+    visitor.page.get_by_label("Text", exact=True).fill("x")
     visitor.page.get_by_role("button", name="Publish").click()
     expect(visitor.page.get_by_role("status").last).to_have_text("Only authors may do that.")
 
@@ -247,7 +247,7 @@ def test_a_token_that_ended_is_renewed(visit: Visit, desk: Desk) -> None:
     page.wait_for_url(f"{URL}/write")
     page.clock.fast_forward("02:00:00")
     page.get_by_label("Title").fill("Late")
-    page.get_by_label("Text").fill("x")
+    page.get_by_label("Text", exact=True).fill("x")
     before = len(visitor.asked)
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_role("link", name="Late")).to_be_visible()
@@ -290,7 +290,7 @@ def test_an_author_uploads_a_picture_and_sees_its_thumbnail(
     )
 
     page.get_by_label("Title").fill("With a picture")
-    page.get_by_label("Text").fill("Look:")
+    page.get_by_label("Text", exact=True).fill("Look:")
     page.get_by_role("button", name="Publish").click()
     page.get_by_role("link", name="With a picture").click()
     whole = page.locator("article img")
@@ -307,7 +307,7 @@ def test_a_picture_can_be_left_out_again(author: Visitor, desk: Desk, tmp_path: 
     page.get_by_role("button", name="Without this picture").click()
     expect(page.get_by_role("img", name="The picture of this post")).to_have_count(0)
     page.get_by_label("Title").fill("No picture")
-    page.get_by_label("Text").fill("x")
+    page.get_by_label("Text", exact=True).fill("x")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_role("link", name="No picture")).to_be_visible()
     assert "picture" not in desk.blog.posts[0]
