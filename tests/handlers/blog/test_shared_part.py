@@ -179,7 +179,7 @@ AUTHORS: list[Any] = [
 @pytest.mark.parametrize("groups", NO_AUTHORS, ids=ascii)
 def test_who_is_in_no_group_authors_is_refused(blog: Blog, route: str, groups: Any) -> None:
     caller = Caller(blog, author_claims(**{"cognito:groups": groups}))
-    assert ask(caller, route).error == (403, "NotAnAuthor")
+    assert ask(caller, route).error == (401, "NotAnAuthor")
     assert blog.items() == []
 
 
@@ -196,7 +196,7 @@ def test_a_user_without_the_claim_is_no_author(blog: Blog) -> None:
     for name in ("groups", "custom:groups", "Cognito:Groups"):
         claims[name] = "authors"
     for route in FOR_AUTHORS:
-        assert ask(Caller(blog, claims), route).error == (403, "NotAnAuthor")
+        assert ask(Caller(blog, claims), route).error == (401, "NotAnAuthor")
 
 
 @shows("REQ-B9", how="stock")

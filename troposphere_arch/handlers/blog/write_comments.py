@@ -309,7 +309,7 @@ OPEN = os.environ["COMMENTS"] == "on"
 
 def create(call: Call) -> Answer:
     if not OPEN:
-        raise Refusal(403, "CommentsOff", "This blog takes no comments.")
+        raise Refusal(409, "CommentsOff", "This blog takes no comments.")
     slug = slug_of(call.event)
     values = read_body(call.event, ("name", "text"))
     allowed = "1 to 2000 characters, none of them a control but \\n and \\t"

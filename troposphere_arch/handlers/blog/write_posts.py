@@ -220,7 +220,8 @@ def author_of(event: Json) -> Json:
         whole = re.fullmatch(r"\[(.*)\]", groups)
         groups = re.split("[, ]+", whole[1] if whole else groups)
     if not isinstance(groups, list) or GROUP not in groups:
-        raise Refusal(403, "NotAnAuthor", f"This is for authors: users in the group {GROUP}, which you are not in.")
+        # Not 403: the distribution puts its page for missing files in the place of that.
+        raise Refusal(401, "NotAnAuthor", f"This is for authors: users in the group {GROUP}, which you are not in.")
     return claims
 
 
