@@ -103,7 +103,6 @@ FOREVER = "public, max-age=31536000, immutable"  # the address has the hash of t
 # Only these decoders are imported, and only those three are asked.
 PLUGINS = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 s3: Any = boto3.client(
     "s3", config=Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
@@ -209,10 +208,12 @@ def reject(digest: str, reason: str) -> Done:
 def pictured(data: bytes, content_type: str) -> Picture:
     """The thumbnails of an image file. Raises `Rejected`, and nothing else, whatever the file is."""
     try:
-        return thumbnails(opened(data, content_type))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of EXIF that is damaged, and of sizes, which are looked at here
+            return thumbnails(opened(data, content_type))
     except Rejected:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise too_large(MAX_PIXELS) from None
     # Decoders raise whatever they come across: OSError, SyntaxError, struct.error, MemoryError and many more.
     except Exception as error:
@@ -271,12 +272,13 @@ def thumbnails(image: Image.Image) -> Picture:
     image.close()
     if turn is not None:
         small = small.transpose(turn)
-    # New images, which know nothing of the old one but its pixels.
-    small = Image.merge(small.mode, small.split())
+    # A new image, which knows nothing of the old one but its pixels: all other copies take comments and profiles along.
+    clean = Image.new(small.mode, small.size)
+    clean.paste(small)
     files = {}
     for one in reversed(widths):
-        small = small.resize(scaled(width, height, one), Image.Resampling.LANCZOS)
-        files[one] = encoded(small)
+        clean = clean.resize(scaled(width, height, one), Image.Resampling.LANCZOS)
+        files[one] = encoded(clean)
     return Picture(width, height, files)
 
 
