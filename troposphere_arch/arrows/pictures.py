@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from troposphere import Ref
 
-from .. import grants
+from .. import grants, outputs, parameters
 from ..blocks.awslambda import Function
 from ..blocks.iam import grant
 from ..blocks.s3 import Bucket
+from ..conditions import choose
 from ..template import Node
 from .ends import beside, expect_end, tell, uses_key, variable
 
@@ -36,10 +37,12 @@ def uploads_to(source: Node, uploads: Bucket) -> None:
 def makes_thumbnails(function: Function, uploads: Bucket, media: Bucket) -> None:
     """The function gets what came in, puts thumbnails into `media`, or else says in `rejected/` why it made none.
 
-    Neither is where its own trigger looks, so it never runs on what it made.
+    Neither is where its own trigger looks, so it never runs on what it made. Makes the output `Thumbnails`.
     """
     _handles(function, uploads, "TakeFrom", {INCOMING: "delete get", REJECTED: "get put"}, write=True)
     _handles(function, media, "PutInto", {MADE: "get put"}, write=True)
+    on = choose(function.when, "on", f"off: give {parameters.ARTIFACT_BUCKET.name}")
+    outputs.output(function.t, "Thumbnails", on, "Whether authors can upload pictures.")
     function.t.record(function, "takes from", uploads)
     function.t.record(function, "puts thumbnails into", media)
 

@@ -80,8 +80,8 @@ def invited_users(t: ScenarioTemplate, title: str, **properties: Any) -> UserPoo
     parameter(t, parameters.blog.TITLE)
     invitation = cognito.InviteMessageTemplate(
         EmailMessage=Sub(
-            "You are invited to write for ${BlogTitle}. Sign in on its page /sign-in within a week as {username}, with "
-            "the password {####}, and choose one of your own then."
+            "You are invited to write for ${BlogTitle}. Sign in on its page /sign-in as {username}, and choose a "
+            "password of your own there. The first one holds for a week: {####}"
         ),
         EmailSubject=Sub("You are invited to write for ${BlogTitle}"),
     )

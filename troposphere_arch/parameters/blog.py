@@ -67,8 +67,8 @@ WELCOME_SUBJECT = Spec(
     "Subject of the welcome",
     "Subject of the one mail that a new subscriber gets once they have confirmed; {title} is the title of the blog.",
     "Welcome to {title}",
-    pattern=r"[^\x00-\x1f\x7f]{1,150}",
-    constraint="WelcomeSubject is 1 to 150 characters on one line.",
+    pattern=r"[^\x00-\x1f\x7f]{1,100}",
+    constraint="WelcomeSubject is 1 to 100 characters on one line.",
 )
 WELCOME_TEXT = Spec(
     "WelcomeText",
@@ -76,8 +76,9 @@ WELCOME_TEXT = Spec(
     "Text of the welcome",
     "Text of that mail; {title} is the title of the blog and {url} its address. A link to leave is added below.",
     "Warm greetings, and thank you for subscribing to {title}. You find what is new at {url}.",
-    pattern=r"[^\x00-\x08\x0b-\x1f\x7f]{1,2000}",
-    constraint="WelcomeText is 1 to 2000 characters.",
+    # A function takes 4 KB of variables, and a letter may be three bytes.
+    pattern=r"[^\x00-\x08\x0b-\x1f\x7f]{1,900}",
+    constraint="WelcomeText is 1 to 900 characters.",
 )
 THUMBNAIL_MEMORY = Spec(
     "ThumbnailMemory",
@@ -198,7 +199,8 @@ WORDS: dict[str, Spec] = {
             shared.KMS_KEY,
             description="ARN of a customer managed KMS key of this account and region for tables, buckets and queues, "
             "or none: then they are under keys that AWS owns or manages. Its policy must let CloudFront decrypt what "
-            "the distribution serves. KMS bills about 1 USD a month for each key.",
+            "the distribution serves, and events.amazonaws.com use it for the queue of failed thumbnails. "
+            "KMS bills about 1 USD a month for each key.",
         ),
         replace(
             shared.ARTIFACT_BUCKET,

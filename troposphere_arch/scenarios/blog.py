@@ -88,6 +88,8 @@ def build() -> ScenarioTemplate:
         t, "Posts", partition="list", sort="id", replicas=words.REPLICAS, existing=words.POSTS_TABLE
     )
     owed = dynamodb.Index("Owed", partition="owed", sort="owedSince", include=("mail",))
+    # No replicas: each region would have a stream of its own, and a mark that is made in one is seen in the other later
+    # than the mail would be sent there once more.
     subscribers = dynamodb.global_table(t, "Subscribers", partition="address", expires="expires", index=owed)
     mail = ses.sender(t, "Mail")
     mail_failures = sqs.dead_letters(t, "MailFailures", when=mail.when)

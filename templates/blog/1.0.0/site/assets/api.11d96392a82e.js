@@ -4,7 +4,7 @@ const WHEN_IT_SAYS_NOTHING = {
   0: "The blog did not answer. Are you online? Try again.",
   401: "You are not signed in any more: sign in again.",
   403: "That is not allowed.",
-  404: "There is no such thing here, or no longer.",
+  404: "There is no such thing here, or it is not for you.",
   413: "That is too long.",
   429: "Too many at once: try again in a minute.",
 };

@@ -1,10 +1,10 @@
 // The front page: posts, newest first, page by page.
 
-import { call } from "./api.52c3e60baeb3.js";
+import { call } from "./api.11d96392a82e.js";
 import { day, element, find, say } from "./dom.a19fdcd06e29.js";
-import "./page.8facb27f3090.js";
+import "./page.eedc1849a12f.js";
 import { thumbnail } from "./picture.0517968b5eb9.js";
-import { token } from "./session.360ac81f3bba.js";
+import { token } from "./session.e13dc7d0bc59.js";
 
 const list = find("[data-posts]");
 const older = find("[data-older]");

@@ -1,6 +1,6 @@
 // Who is signed in. The tokens are in this tab's session storage and nowhere else: closing it forgets them.
 
-import { config } from "./api.52c3e60baeb3.js";
+import { config } from "./api.11d96392a82e.js";
 import { begin, hex, prove } from "./srp.10cd8b57b28e.js";
 
 const KEY = "session";

@@ -1,8 +1,8 @@
 // Asks for mail: the blog first sends a link, and only who follows it gets more.
 
-import { call, config } from "./api.52c3e60baeb3.js";
+import { call, config } from "./api.11d96392a82e.js";
 import { find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import "./page.8facb27f3090.js";
+import "./page.eedc1849a12f.js";
 
 const form = find("form");
 const said = find("[data-said]");

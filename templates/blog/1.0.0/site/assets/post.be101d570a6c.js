@@ -1,10 +1,10 @@
 // One post, with its picture and its comments.
 
-import { call, config } from "./api.52c3e60baeb3.js";
+import { call, config } from "./api.11d96392a82e.js";
 import { day, element, find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import { name } from "./page.8facb27f3090.js";
+import { name } from "./page.eedc1849a12f.js";
 import { wholePicture } from "./picture.0517968b5eb9.js";
-import { isSignedIn, needToken, token } from "./session.360ac81f3bba.js";
+import { isSignedIn, needToken, token } from "./session.e13dc7d0bc59.js";
 import { blocks } from "./text.7c0b9f3005b4.js";
 
 const SLUG = /^\/posts\/([a-z0-9](?:-?[a-z0-9])*)\/?$/;

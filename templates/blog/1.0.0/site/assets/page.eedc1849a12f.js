@@ -1,8 +1,8 @@
 // What every page has: the blog's title, who is signed in.
 
-import { config } from "./api.52c3e60baeb3.js";
+import { config } from "./api.11d96392a82e.js";
 import { find } from "./dom.a19fdcd06e29.js";
-import { isSignedIn, signOut } from "./session.360ac81f3bba.js";
+import { isSignedIn, signOut } from "./session.e13dc7d0bc59.js";
 
 const title = document.title;
 

@@ -1,11 +1,11 @@
 // Authors write a post, or change one (/write?post=<slug>). What is written is kept in this tab until it is published.
 
-import { call, config } from "./api.52c3e60baeb3.js";
+import { call, config } from "./api.11d96392a82e.js";
 import { element, find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import "./page.8facb27f3090.js";
+import "./page.eedc1849a12f.js";
 import { thumbnail } from "./picture.0517968b5eb9.js";
-import { isSignedIn, needToken } from "./session.360ac81f3bba.js";
-import { upload } from "./upload.bfd39374d6d5.js";
+import { isSignedIn, needToken } from "./session.e13dc7d0bc59.js";
+import { upload } from "./upload.4a8fdc268a5b.js";
 
 const slug = new URLSearchParams(location.search).get("post");
 const path = `/posts/${encodeURIComponent(slug)}`;

@@ -1,9 +1,9 @@
 // The pages that links in mails lead to: confirm, and leave. The token is behind the "#", which no server logs; and
 // only a click does something, since mail scanners follow links, too.
 
-import { call } from "./api.52c3e60baeb3.js";
+import { call } from "./api.11d96392a82e.js";
 import { find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import "./page.8facb27f3090.js";
+import "./page.eedc1849a12f.js";
 
 const form = find("form");
 const said = find("[data-said]");
