@@ -243,7 +243,7 @@ def change(address: str, update: str, condition: str, **values: str | int) -> bo
             Key={"address": {"S": address}},
             UpdateExpression=update,
             ConditionExpression=condition,
-            ExpressionAttributeNames={name: name[1:] for name in re.findall(r"#\w+", update + condition)},
+            ExpressionAttributeNames={name: name[1:] for name in re.findall(r"#\w+", f"{update} {condition}")},
             ExpressionAttributeValues={
                 f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value}
                 for name, value in values.items()
