@@ -35,6 +35,11 @@ LAYERS = "layers in the artifact bucket"
 _SEE_NETWORK = "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs"
 
 RIGHTS: dict[str, dict[str, str]] = {
+    "AWS::ApiGateway::ApiKey": {
+        "apigateway:${AWS::Region}::/apikeys": "apigateway:POST",
+        "apigateway:${AWS::Region}::/apikeys/*": "apigateway:DELETE apigateway:GET apigateway:PATCH",
+        TAGS: "apigateway:PUT",
+    },
     "AWS::ApiGateway::Authorizer": {API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST"},
     "AWS::ApiGateway::BasePathMapping": {
         DOMAIN: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST",
@@ -64,9 +69,57 @@ RIGHTS: dict[str, dict[str, str]] = {
         API: "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST",
         TAGS: "apigateway:DELETE apigateway:GET apigateway:PUT",
     },
+    "AWS::ApiGateway::UsagePlan": {
+        "apigateway:${AWS::Region}::/usageplans": "apigateway:POST",
+        "apigateway:${AWS::Region}::/usageplans/*": "apigateway:DELETE apigateway:GET apigateway:PATCH",
+        TAGS: "apigateway:PUT",
+    },
+    "AWS::ApiGateway::UsagePlanKey": {
+        "apigateway:${AWS::Region}::/usageplans/*": "apigateway:DELETE apigateway:GET apigateway:POST",
+    },
     "AWS::Budgets::Budget": {
         "budgets::${AWS::AccountId}:budget/*": "budgets:ListTagsForResource budgets:ModifyBudget budgets:TagResource "
         "budgets:UntagResource budgets:ViewBudget",
+    },
+    # CloudFront gives its policies and distributions ids of its own, so they are limited to their kind.
+    "AWS::CloudFront::CachePolicy": {
+        EVERYTHING: "cloudfront:CreateCachePolicy",
+        "cloudfront::${AWS::AccountId}:cache-policy/*": "cloudfront:DeleteCachePolicy cloudfront:GetCachePolicy "
+        "cloudfront:UpdateCachePolicy",
+    },
+    # With access logs, CloudFront enters itself in the ACL of the bucket in the name of whoever makes the distribution:
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging-legacy-s3.html
+    "AWS::CloudFront::Distribution": {
+        EVERYTHING: "cloudfront:CreateDistribution",
+        "cloudfront::${AWS::AccountId}:distribution/*": "cloudfront:DeleteDistribution cloudfront:GetDistribution "
+        "cloudfront:GetDistributionConfig cloudfront:ListTagsForResource cloudfront:TagResource "
+        "cloudfront:UntagResource cloudfront:UpdateDistribution",
+        BUCKET: "s3:GetBucketAcl s3:PutBucketAcl",
+    },
+    "AWS::CloudFront::Function": {
+        EVERYTHING: "cloudfront:CreateFunction",
+        "cloudfront::${AWS::AccountId}:function/*": "cloudfront:DeleteFunction cloudfront:DescribeFunction "
+        "cloudfront:GetFunction cloudfront:ListTagsForResource cloudfront:PublishFunction cloudfront:TagResource "
+        "cloudfront:UntagResource cloudfront:UpdateFunction",
+    },
+    "AWS::CloudFront::MonitoringSubscription": {
+        EVERYTHING: "cloudfront:CreateMonitoringSubscription cloudfront:DeleteMonitoringSubscription "
+        "cloudfront:GetMonitoringSubscription",
+    },
+    "AWS::CloudFront::OriginAccessControl": {
+        EVERYTHING: "cloudfront:CreateOriginAccessControl",
+        "cloudfront::${AWS::AccountId}:origin-access-control/*": "cloudfront:DeleteOriginAccessControl "
+        "cloudfront:GetOriginAccessControl cloudfront:UpdateOriginAccessControl",
+    },
+    "AWS::CloudFront::OriginRequestPolicy": {
+        EVERYTHING: "cloudfront:CreateOriginRequestPolicy",
+        "cloudfront::${AWS::AccountId}:origin-request-policy/*": "cloudfront:DeleteOriginRequestPolicy "
+        "cloudfront:GetOriginRequestPolicy cloudfront:UpdateOriginRequestPolicy",
+    },
+    "AWS::CloudFront::ResponseHeadersPolicy": {
+        EVERYTHING: "cloudfront:CreateResponseHeadersPolicy",
+        "cloudfront::${AWS::AccountId}:response-headers-policy/*": "cloudfront:DeleteResponseHeadersPolicy "
+        "cloudfront:GetResponseHeadersPolicy cloudfront:UpdateResponseHeadersPolicy",
     },
     "AWS::CloudWatch::Alarm": {
         "cloudwatch:@:alarm:~*": "cloudwatch:DeleteAlarms cloudwatch:ListTagsForResource cloudwatch:PutMetricAlarm "
@@ -249,6 +302,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         "s3:PutBucketOwnershipControls s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutBucketVersioning "
         "s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration s3:TagResource s3:UntagResource",
     },
+    "AWS::S3::Bucket.AccelerateConfiguration": {BUCKET: "s3:PutAccelerateConfiguration"},
     "AWS::S3::Bucket.NotificationConfiguration": {BUCKET: "s3:PutBucketNotification"},
     "AWS::S3::BucketPolicy": {BUCKET: "s3:DeleteBucketPolicy s3:GetBucketPolicy s3:PutBucketPolicy"},
     # How SES names a set that has no name in the template is not documented.
@@ -270,6 +324,14 @@ RIGHTS: dict[str, dict[str, str]] = {
         "sqs:SetQueueAttributes sqs:TagQueue sqs:UntagQueue",
     },
     "AWS::SQS::QueuePolicy": {QUEUE: "sqs:SetQueueAttributes"},
+    # CloudFormation begins a secret's name with its logical id, not with the stack's name. API keys and distributions
+    # name a secret's value by a dynamic reference, which is read with the rights of the launch.
+    "AWS::SecretsManager::Secret": {
+        "secretsmanager:@:secret:OriginKey*": "secretsmanager:CreateSecret secretsmanager:DeleteSecret "
+        "secretsmanager:DescribeSecret secretsmanager:GetSecretValue secretsmanager:TagResource "
+        "secretsmanager:UntagResource secretsmanager:UpdateSecret",
+        EVERYTHING: "secretsmanager:GetRandomPassword",
+    },
     "AWS::WAFv2::WebACLAssociation": {
         "wafv2:@:regional/webacl/*/*": "wafv2:AssociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource",
         "apigateway:${AWS::Region}::/restapis/*/stages/*": "apigateway:SetWebACL wafv2:AssociateWebACL "

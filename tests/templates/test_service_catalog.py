@@ -541,6 +541,16 @@ def test_the_boundary_takes_nothing_from_the_roles(boundary: list[dict[str, Any]
 # What the handlers of a type name and a launch of ours does not need: the property that needs it, or why.
 _NEVER = "no property: for groups, users and others than the resources of ours"
 LEFT_OUT: dict[str, dict[str, str]] = {
+    "AWS::CloudFront::Distribution": {
+        "DistributionConfig.ConnectionMode": "cloudfront:CreateConnectionGroup cloudfront:GetConnectionGroup",
+        "DistributionConfig.Staging": "cloudfront:UpdateDistributionWithStagingConfig",
+        "Origins VpcOriginConfig": "cloudfront:GetVpcOrigin",
+        # The name of the call: it needs the rights to create and to tag.
+        _NEVER: "cloudfront:CreateDistributionWithTags",
+    },
+    "AWS::SecretsManager::Secret": {
+        "ReplicaRegions": "secretsmanager:RemoveRegionsFromReplication secretsmanager:ReplicateSecretToRegions",
+    },
     "AWS::ApiGateway::Authorizer": {"AuthorizerCredentials": "iam:PassRole"},
     "AWS::ApiGateway::Method": {"Integration.Credentials": "iam:PassRole"},
     "AWS::ApiGateway::RestApi": {
@@ -677,6 +687,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 }
 # What the schema does not name and a page of AWS's does, which is beside the row.
 OTHERWISE = {
+    "AWS::CloudFront::Distribution": {"s3:GetBucketAcl", "s3:PutBucketAcl"},
     "AWS::ApiGateway::DomainName": {"iam:CreateServiceLinkedRole"},
     "AWS::DynamoDB::GlobalTable": {
         *("application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"),
