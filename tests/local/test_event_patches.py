@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.local.stacks import TRUST_LAMBDA, Resources, Stack, resource, stack
+from tests.local.stacks import TRUST_LAMBDA, Resources, Stack, allowed, resource, stack
 from troposphere_arch.local import Emulator
 
 TABLE_KEY = "id"
@@ -81,7 +82,7 @@ def readers(how: str, **mapping: Any) -> Resources:
     }
 
 
-def function(code: str, **variables: str) -> dict[str, Any]:
+def function(code: str, **variables: Any) -> dict[str, Any]:
     return resource(
         "Lambda::Function",
         Role={"Fn::GetAtt": ["Role", "Arn"]},
@@ -229,6 +230,55 @@ def test_records_that_come_while_a_batch_is_tried_again_are_not_lost(patched: Em
         until(lambda: ["meanwhile"] in calls(made))
         assert calls(made) == [["bad"], ["bad"], ["bad"], ["meanwhile"]]
         assert len(dead_letters(made)) == 1
+
+
+# --- TLS
+
+PUTTING = """
+import boto3, os
+def handler(event, context):
+    boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key="a", Body=b"a")
+"""
+
+
+def test_function_uses_a_bucket_that_wants_tls(stock: Emulator, patched: Emulator) -> None:
+    objects = {"Fn::Sub": "${Bucket.Arn}/*"}
+    plain = {"Bool": {"aws:SecureTransport": "false"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": objects, "Condition": plain}
+    allow = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": objects}
+    resources = {
+        "Bucket": resource("S3::Bucket"),
+        "Policy": resource(
+            "S3::BucketPolicy",
+            Bucket={"Ref": "Bucket"},
+            PolicyDocument={"Version": "2012-10-17", "Statement": [deny]},
+        ),
+        "Role": resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument=TRUST_LAMBDA,
+            Policies=[{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [allow]}}],
+        ),
+        "Function": function(PUTTING, BUCKET={"Ref": "Bucket"}),
+    }
+
+    def error(made: Stack) -> Any:
+        answer = made.emulator.client("lambda").invoke(FunctionName=made.ids["Function"])
+        return json.loads(answer["Payload"].read() or "null")
+
+    with stack(stock, resources) as made:
+        assert "AccessDenied" in error(made)["errorMessage"]
+    with stack(patched, resources) as made:
+        assert error(made) is None
+        # Nobody else's requests count so, whoever they are.
+        iam = patched.client("iam")
+        name = f"u-{uuid.uuid4().hex[:12]}"
+        iam.create_user(UserName=name)
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+        keys = iam.create_access_key(UserName=name)["AccessKey"]
+        for tls in (True, False):
+            s3 = patched.client("s3", credentials=keys, tls=tls)
+            assert allowed(s3.put_object, Bucket=made.ids["Bucket"], Key="b") is tls
 
 
 # --- EventBridge

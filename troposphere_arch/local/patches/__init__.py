@@ -14,6 +14,7 @@ from troposphere_arch.local.patches import (
     conditional_writes,
     dax,
     event_retries,
+    function_tls,
     global_table,
     local_browser,
     mail,
@@ -172,6 +173,11 @@ PATCHES = (
         "sign-up",
         "Cognito's SignUp refuses where only an administrator may create users",
         sign_up.install,
+    ),
+    Patch(
+        "function-tls",
+        "What functions ask of other services counts as sent over TLS",
+        function_tls.install,
     ),
     Patch(
         "local-browser",
