@@ -74,11 +74,16 @@ def emulated(emulator: Emulator) -> Host:
 
 @dataclass
 class Visitor:
-    """Somebody with a browser of their own. `troubles` is what no page may ever do."""
+    """Somebody with a browser of their own.
+
+    `hosts` answer it, what begins with one of `through` is let through to this machine; `troubles` is what no page may
+    ever do.
+    """
 
     context: BrowserContext
     page: Page
     hosts: dict[str, Host]
+    through: tuple[str, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
@@ -90,6 +95,9 @@ class Visitor:
         """Answer a request here."""
         asked = Asked(request.method, request.url, request.all_headers(), request.post_data_buffer or b"")
         self.asked.append(asked)
+        if request.url.startswith(self.through):
+            route.continue_()
+            return
         host = self.hosts.get(urlsplit(request.url).hostname or "")
         if host is None:
             self.troubles.append(f"asked {request.url}")
@@ -133,10 +141,10 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     """Makes visitors, and looks after each test whether a page did what none may do."""
     made: list[Visitor] = []
 
-    def new(hosts: dict[str, Host], **options: Any) -> Visitor:
+    def new(hosts: dict[str, Host], *, through: tuple[str, ...] = (), **options: Any) -> Visitor:
         context = chromium.new_context(**options)
         context.set_default_timeout(SECONDS * 1000)
-        visitor = Visitor(context, context.new_page(), hosts)
+        visitor = Visitor(context, context.new_page(), hosts, through)
         context.route("**/*", visitor.route)
         context.on("dialog", visitor.on_dialog)
         context.on("console", visitor.on_console)

@@ -202,7 +202,7 @@ class Blog:
             return _error(401, "Unauthorized", "Sign in first.")
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
         if claims.get("token_use") != "id" or "authors" not in claims.get("cognito:groups", ()):
-            return _error(403, "NotAnAuthor", "Only authors may do that.")
+            return _error(401, "NotAnAuthor", "Only authors may do that.")
         return None
 
     # --- uploads
