@@ -334,3 +334,61 @@ def test_parts_of_a_template_are_linted_without_house_rules(tmp_path: Path) -> N
     assert any(f.rule.startswith("E90") for f in found if f.template == "whole")
     assert [f.rule for f in found if f.template == "part" and f.level == "error"] == []
     assert [f.rule for f in found if f.template == "wrong" and f.level == "error"] == ["E3002"]
+
+
+# --- regions that a template refuses
+
+
+def refusing(assertion: Any, **rule: Any) -> bytes:
+    """A template of what GovCloud lacks, with this rule."""
+    template = small()
+    template["Rules"] = {"Region": {**rule, "Assertions": [{"Assert": assertion, "AssertDescription": "Not there."}]}}
+    config = {"Enabled": True, "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only"}}
+    template["Resources"]["Edge"] = {
+        "Type": "AWS::CloudFront::Distribution",
+        "Properties": {"DistributionConfig": config},
+    }
+    return as_bytes(template)
+
+
+ELSEWHERE = {"Fn::Not": [{"Fn::Contains": [["us-gov-west-1", "us-gov-east-1"], {"Ref": "AWS::Region"}]}]}
+BOTH = ("us-east-1", "us-gov-west-1")
+
+
+def lacking(content: bytes) -> list[str]:
+    return [f.resource for f in found(content, regions=BOTH, house=False) if f.rule == "E3006"]
+
+
+@shows("REQ-D3", how="static")
+def test_a_region_that_the_template_refuses_is_left_out() -> None:
+    assert lacking(refusing(ELSEWHERE)) == []
+    # And only for the template that refuses it.
+    other = changed("Rules", template=json.loads(refusing(ELSEWHERE)))
+    findings = lint({"a": refusing(ELSEWHERE), "b": as_bytes(other)}, regions=BOTH, house=False)
+    assert [f.template for f in findings if f.rule == "E3006"] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("assertion", "rule"),
+    [
+        # A rule that somebody can choose to be out of.
+        (ELSEWHERE, {"RuleCondition": {"Fn::Equals": ["a", "a"]}}),
+        # The other way about: it says where it is.
+        (ELSEWHERE["Fn::Not"][0], {}),
+        ({"Fn::Or": [ELSEWHERE, {"Fn::Equals": ["a", "b"]}]}, {}),
+        ({"Fn::Not": [{"Fn::Contains": [["us-gov-west-1"], {"Ref": "AWS::Partition"}]}]}, {}),
+        ({"Fn::Not": [{"Fn::Contains": [["us-gov-east-1"], {"Ref": "AWS::Region"}]}]}, {}),
+    ],
+)
+def test_a_region_is_left_out_only_where_no_stack_can_be(assertion: Any, rule: dict[str, Any]) -> None:
+    assert lacking(refusing(assertion, **rule)) == ["Edge"]
+
+
+@pytest.mark.parametrize("content", ["not JSON: [", "[]", '{"Rules": []}', '{"Rules": {"R": 1}}', '{"Rules": null}'])
+def test_rules_that_are_none_refuse_nothing(content: str) -> None:
+    assert gate.refused_regions(content.encode()) == frozenset()
+
+
+def test_a_template_that_refuses_all_is_not_called_clean() -> None:
+    with pytest.raises(UserError, match=r"t refuses us-gov-west-1 by its own rule"):
+        found(refusing(ELSEWHERE), regions=("us-gov-west-1",))

@@ -49,3 +49,44 @@ def test_options_that_asks_who_calls() -> None:
 def test_options_that_runs_something(kind: str | None) -> None:
     message = only(RULE, changed(f"{OPTIONS}/Integration/Type", kind))
     assert f"OptionsTodo answers OPTIONS by {kind}" in message
+
+
+def behind_a_distribution(**changes: Any) -> Any:
+    """A method for anybody who brings a key."""
+    template = changed(f"{GET}/AuthorizerId", template=changed(f"{GET}/AuthorizationType", "NONE"))
+    return changed(f"{GET}/ApiKeyRequired", changes.get("asked", True), template=template)
+
+
+def test_a_method_for_whoever_comes_through_the_distribution_asks_for_its_key() -> None:
+    assert found(RULE, behind_a_distribution()) == []
+
+
+@pytest.mark.parametrize("asked", [{"Ref": "AWS::NoValue"}, False, {"Fn::If": ["StorageOn", True, False]}, {"Ref": "Storage"}])
+def test_a_key_that_is_not_always_asked_for(asked: Any) -> None:
+    message = only(RULE, behind_a_distribution(asked=asked))
+    assert "GetTodo answers anybody" in message
+    assert "ApiKeyRequired" in message
+
+
+def test_a_key_that_is_asked_for_takes_no_authorizer_away() -> None:
+    keyed = changed(f"{GET}/ApiKeyRequired", True)
+    assert "no AuthorizerId" in only(RULE, changed(f"{GET}/AuthorizerId", template=keyed))
+
+
+@pytest.mark.parametrize(
+    ("value", "fine"),
+    [
+        (None, True),
+        ({"Fn::Sub": "{{resolve:secretsmanager:${Secret}}}"}, True),
+        ({"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:key}}"}, True),
+        ("0123456789abcdef0123", False),
+        ({"Ref": "Storage"}, False),
+        ({"Fn::Sub": "{{resolve:ssm:${Secret}}}"}, False),
+        ({"Fn::If": ["StorageOn", {"Fn::Sub": "{{resolve:secretsmanager:${Secret}}}"}, "0123456789"]}, False),
+    ],
+)
+def test_a_key_is_in_no_template(value: Any, fine: bool) -> None:
+    key = {"Type": "AWS::ApiGateway::ApiKey", "Properties": {"Enabled": True, **({"Value": value} if value else {})}}
+    messages = found(RULE, changed("Resources/Key", key))
+    assert (messages == []) is fine
+    assert all("Key has its value in the template" in message for message in messages)

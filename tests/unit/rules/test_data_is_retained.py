@@ -54,3 +54,36 @@ def test_a_replica_that_cannot_be_restored() -> None:
     table = {"Type": "AWS::DynamoDB::GlobalTable", **RETAINED, "Properties": {"Replicas": replicas}}
     message = only(RULE, changed("Resources/World", table))
     assert message.startswith("Resources/World/Properties/Replicas/1: World has PointInTimeRecoveryEnabled None")
+
+
+def with_secret(secret: dict[str, Any], **readers: tuple[str, Any]) -> Any:
+    """A secret that goes with its stack, and who reads it."""
+    template = changed("Resources/Secret", {"Type": "AWS::SecretsManager::Secret", "Properties": secret})
+    for name, (kind, value) in readers.items():
+        template = changed(f"Resources/{name}", {"Type": kind, "Properties": {"Value": value}}, template=template)
+    return template
+
+
+GENERATED = {"GenerateSecretString": {"PasswordLength": 64}}
+RESOLVED = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}}}"}
+KEY = ("AWS::ApiGateway::ApiKey", RESOLVED)
+EDGE = ("AWS::CloudFront::Distribution", {"Fn::If": ["X", RESOLVED, ""]})
+
+
+def test_a_key_that_is_made_anew_with_who_reads_it_is_no_data() -> None:
+    assert found(RULE, with_secret(GENERATED, Key=KEY)) == []
+    assert found(RULE, with_secret(GENERATED, Key=KEY, Edge=EDGE)) == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        with_secret({"SecretString": "x"}, Key=KEY),
+        with_secret(GENERATED),  # who knows who reads it
+        with_secret(GENERATED, Key=KEY, Database=("AWS::RDS::DBProxy", RESOLVED)),
+    ],
+)
+def test_any_other_secret_is_data(template: Any) -> None:
+    messages = found(RULE, template)
+    assert len(messages) == 2
+    assert all("Secret holds data" in message for message in messages)

@@ -125,3 +125,34 @@ def test_acls_stay_off_whatever_is_chosen(block: str) -> None:
     template = changed("Parameters/Readers", dict(PARAMETER), template=template)
     template = changed("Conditions/IsPublic", {"Fn::Equals": [{"Ref": "Readers"}, "public"]}, template=template)
     assert f"Files has {block} False" in only(RULE, template)
+
+
+def logged(origin: Any = None, **logging: Any) -> Any:
+    """The bucket takes ACLs, and a distribution is there."""
+    acls = changed(f"{BUCKET}/OwnershipControls/Rules/0/ObjectOwnership", "BucketOwnerPreferred")
+    origins = [{"Id": "o", "DomainName": origin}] if origin else []
+    config = {"Enabled": True, "Origins": origins, **logging}
+    edge = {"Type": "AWS::CloudFront::Distribution", "Properties": {"DistributionConfig": config}}
+    return changed("Resources/Edge", edge, template=acls)
+
+
+HERE = {"Bucket": {"Fn::GetAtt": ["Files", "DomainName"]}}
+
+
+@pytest.mark.parametrize("logging", [HERE, {"Fn::If": ["StorageOn", HERE, NO_VALUE]}])
+def test_acls_where_a_distribution_writes_its_log(logging: Any) -> None:
+    assert found(RULE, logged(Logging=logging)) == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        logged(),
+        logged(Logging={"Bucket": "elsewhere.s3.amazonaws.com"}),
+        # Logs and what is served do not lie in one bucket.
+        logged({"Fn::GetAtt": ["Files", "RegionalDomainName"]}, Logging=HERE),
+        changed(f"{BUCKET}/OwnershipControls/Rules/0/ObjectOwnership", "ObjectWriter", template=logged(Logging=HERE)),
+    ],
+)
+def test_acls_for_anything_else(template: Any) -> None:
+    assert "Files has object ownership" in only(RULE, template)
