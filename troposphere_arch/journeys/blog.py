@@ -146,7 +146,7 @@ def invite(author: Author, *, group: str | None = GROUP) -> str:
     if group:
         administrator.admin_add_user_to_group(UserPoolId=pool, Username=author.email, GroupName=group)
     [invitation] = until("the invitation", lambda: mails(author.emulator, author.email))
-    found = re.search(r"the password (\S+), and choose", invitation["BodyHtml"] or invitation["BodyText"])
+    found = re.search(r": (\S+)\s*$", invitation["BodyText"])
     expect("a password in the invitation", found is not None, invitation)
     return found[1] if found else ""
 
