@@ -49,6 +49,23 @@ def test_a_tls_only_bucket_is_reached_as_if_by_https_and_not_without(stock: Emul
         stock.client("s3", credentials=key, tls=False).get_object(Bucket=bucket, Key="a")
 
 
+def test_a_tls_only_queue_is_reached_as_if_by_https_and_not_without(stock: Emulator) -> None:
+    url = stock.client("sqs").create_queue(QueueName=f"tls-{uuid.uuid4().hex}")["QueueUrl"]
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    stock.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+    stock.client("sqs").send_message(QueueUrl=url, MessageBody="a")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        stock.client("sqs", tls=False).send_message(QueueUrl=url, MessageBody="a")
+
+
 def test_a_region_is_a_place_of_its_own(stock: Emulator) -> None:
     queue = f"q-{uuid.uuid4().hex}"
     stock.client("sqs", region="eu-west-1").create_queue(QueueName=queue)

@@ -321,6 +321,29 @@ def test_stock_refuses_what_the_sandbox_refuses(stock: Emulator) -> None:
     assert refused(ses.send_email, **mail_from("blog@sandbox.example")) == ""
 
 
+# --- queues
+
+
+def test_right_to_send_and_delete_covers_batches(stock: Emulator, patched: Emulator) -> None:
+    def batches(emulator: Emulator, *actions: str) -> list[str]:
+        url = emulator.client("sqs").create_queue(QueueName=f"q-{uuid.uuid4().hex}")["QueueUrl"]
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        sqs = emulator.client("sqs", credentials=user(emulator, statement))
+        emulator.client("sqs").send_message(QueueUrl=url, MessageBody="a")
+        (message,) = emulator.client("sqs").receive_message(QueueUrl=url)["Messages"]
+        one = {"Id": "1", "ReceiptHandle": message["ReceiptHandle"]}
+        return [
+            refused(sqs.send_message_batch, QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "a"}]),
+            refused(sqs.change_message_visibility_batch, QueueUrl=url, Entries=[{**one, "VisibilityTimeout": 9}]),
+            refused(sqs.delete_message_batch, QueueUrl=url, Entries=[one]),
+        ]
+
+    single = ("sqs:SendMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
+    assert batches(stock, *single) == ["AccessDenied"] * 3
+    assert batches(patched, *single) == ["", "", ""]
+    assert batches(patched, "sqs:SendMessage") == ["", "AccessDenied", "AccessDenied"]
+
+
 # --- metrics
 
 

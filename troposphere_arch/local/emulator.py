@@ -77,7 +77,8 @@ class Emulator:
 
         `credentials` is a tuple (access key, secret key, session token), the `Credentials` that STS or Cognito
         answered, or a botocore credentials object; without it, root. `tls` stands for the TLS that the emulator does
-        not terminate (bucket policies deny plain HTTP); it is sent with S3 requests unless it is turned off.
+        not terminate (policies of buckets and queues deny plain HTTP); it is said with each request unless it is
+        turned off.
         """
         from botocore.config import Config
 
@@ -97,8 +98,8 @@ class Emulator:
                     s3={"addressing_style": "path"},
                 ),
             )
-        if service == "s3" and tls:
-            client.meta.events.register("before-send.s3", _say_tls)
+        if tls:
+            client.meta.events.register("before-send", _say_tls)
         return client
 
     def request(

@@ -21,6 +21,7 @@ from troposphere_arch.local.patches import (
     metric_namespace,
     policy_variables,
     properties,
+    queue_batches,
     resource_types,
     sign_up,
     stage_variables,
@@ -163,6 +164,11 @@ PATCHES = (
         "mail-outbox",
         "The outbox shows the headers and the configuration set of a mail sent through SES v2",
         mail.install_outbox,
+    ),
+    Patch(
+        "queue-batches",
+        "IAM asks for the permission of the single call when SQS gets a batch",
+        queue_batches.install,
     ),
     Patch(
         "metric-namespace",
