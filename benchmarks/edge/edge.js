@@ -8,8 +8,6 @@ const ALWAYS_KEPT = ['404', '414', '500', '501', '502', '503', '504'];
 // Kept only when the origin says for how long.
 const KEPT_IF_SAID = ['400', '403', '405', '412', '415'];
 const ERROR_SECONDS = 10;
-// What CloudFront serves in place of a 5xx, it serves until it is thrown out; here for a year.
-const STALE_IF_ERROR = 31536000;
 
 function behaviour(r) {
     return settings.behaviours[Number(r.variables.behaviour)];
@@ -52,7 +50,7 @@ function target(r) {
 // A viewer is told apart by nothing but this. Lengths keep one part from reaching into the next.
 function key(r) {
     const b = behaviour(r);
-    const headers = b.keyHeaders.map((name) => `${name}:${r.headersIn[name] === undefined ? '-' : r.headersIn[name]}`);
+    const headers = b.keyHeaders.map((name) => (r.headersIn[name] === undefined ? name : `${name}:${r.headersIn[name]}`));
     const parts = [
         r.variables.server_port, r.variables.behaviour, path(r), queries(r, (name) => picked(b.key.queries, name)),
         cookies(r, (name) => picked(b.key.cookies, name)), encoding(r),
@@ -122,23 +120,22 @@ function kept(r) {
     if (isError) {
         const least = settings.errors[status] === undefined ? ERROR_SECONDS : settings.errors[status];
         const isKept = ALWAYS_KEPT.indexOf(status) >= 0 || (KEPT_IF_SAID.indexOf(status) >= 0 && given !== undefined);
-        return b.most > 0 && isKept ? lasting(Math.max(least, Math.min(given || 0, b.most)), 0, 0) : 'no-store';
+        return b.most > 0 && isKept ? lasting(Math.max(least, Math.min(given || 0, b.most)), 0) : 'no-store';
     }
     if (found.private !== undefined || found['no-store'] !== undefined || found['no-cache'] !== undefined) {
-        return b.least > 0 ? lasting(b.least, 0, 0) : 'no-store';
+        return b.least > 0 ? lasting(b.least, 0) : 'no-store';
     }
     if ((r.variables.upstream_http_vary || '').trim() === '*' && b.least === 0) {
         return 'no-store';
     }
     const ttl = Math.max(b.least, given === undefined ? b.default : Math.min(given, b.most));
     const stale = Math.min(seconds(found['stale-while-revalidate']) || 0, Math.max(0, b.most - ttl));
-    const failing = seconds(found['stale-if-error']);
-    return lasting(ttl, stale, failing === undefined ? STALE_IF_ERROR : failing);
+    return lasting(ttl, stale);
 }
 
-function lasting(ttl, stale, failing) {
+function lasting(ttl, stale) {
     // What nginx is told to keep for n seconds it keeps for up to a second longer, which CloudFront need not do.
-    return ttl < 2 ? 'no-store' : `max-age=${ttl - 1}, stale-while-revalidate=${stale}, stale-if-error=${failing}`;
+    return ttl < 2 ? 'no-store' : `max-age=${ttl - 1}, stale-while-revalidate=${stale}`;
 }
 
 export default {authorizationSentOn, cookieSentOn, encodingSentOn, kept, key, target};

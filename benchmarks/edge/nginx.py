@@ -8,11 +8,14 @@ Where they differ it is to the disadvantage of what is measured here:
 - An answer is kept up to a second less than it may be, and one that may be kept for a single second is not kept.
 - Requests at the same time are collapsed while nothing is cached yet; for what has expired, each that may not be
   answered with the old one goes to the origin.
-- What CloudFront serves in place of a 5xx, it serves for ErrorCachingMinTTL before it asks again; here each asks.
+- An old answer in place of a 5xx, CloudFront gives for ErrorCachingMinTTL before it asks again; here each asks.
 - A request for part of a file brings the whole of it.
 - There is one layer of caches, no regional one behind it. Each port of the front is an edge location of its own.
 
-And this to its advantage: nothing is thrown out for room, which CloudFront may do with what is seldom asked for.
+- What a writer says in If-Match does not get to the origin, where answers to readers are kept.
+
+And this to its advantage: nothing is thrown out for room, which CloudFront may do with what is seldom asked for; and
+the number in `stale-if-error` is not heeded: an old answer in place of a 5xx is given as where it is not said.
 An error that is always cached (404, 5xx) is kept for its time though the origin says `no-store`: AWS's pages leave that
 open, and it is the harder reading for readers. Custom error pages, TLS and compression are not the cache's: the origin
 (the emulator's CloudFront) has the first, and the others are left out.
@@ -44,8 +47,10 @@ SCRIPT = Path(__file__).with_name("edge.js")
 MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/local/lib/nginx/modules")
 CLOCKS = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 CLOCK_VARIABLES = ("FAKETIME_TIMESTAMP_FILE", "FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT")
-# What a viewer's request has to tell the origin whatever the policies say.
-ALWAYS_SENT_ON = ("Content-Type", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since")
+# What a viewer's request has to tell the origin whatever the policies say; the second where nothing is cached, since
+# the cache has conditions of its own.
+CONTENT = ("Content-Type",)
+CONDITIONS = ("If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range")
 # What nginx or edge.js writes, so that no list of names may write it a second time.
 WRITTEN = {"accept-encoding", "authorization", "connection", "content-length", "cookie", "host", "user-agent"}
 NEVER_SENT_ON = ("Proxy-Authorization", "Proxy-Connection", "TE", "Upgrade", "X-Real-IP", "X-HTTP-Method-Override")
@@ -268,8 +273,11 @@ http {{
 
 
 def _front(number: int, one: Behaviour, said: Distribution, origin: Origin, caching: bool) -> str:
+    caches = caching and one.policy.most > 0
     where = "/" if one.pattern == EVERYTHING else f'~ "{path_pattern(one.pattern)}"'
-    sent = "\n".join(f"            proxy_set_header {name} {value};" for name, value in _sent_on(one, said, origin))
+    sent = "\n".join(
+        f"            proxy_set_header {name} {value};" for name, value in _sent_on(one, said, origin, caches)
+    )
     cookies = _which(one, "cookies") != {"none"}
     cache = f"""\
             proxy_cache edge;
@@ -277,6 +285,7 @@ def _front(number: int, one: Behaviour, said: Distribution, origin: Origin, cach
             proxy_cache_methods GET HEAD;
             proxy_cache_revalidate on;
             proxy_cache_background_update on;
+            proxy_cache_use_stale error timeout http_500 http_502 http_503 http_504;
             proxy_cache_lock {"off" if cookies else "on"};
             proxy_cache_lock_timeout 30s;
             proxy_cache_lock_age 30s;
@@ -290,7 +299,7 @@ def _front(number: int, one: Behaviour, said: Distribution, origin: Origin, cach
             proxy_pass http://back{number}$edge_target;
             proxy_pass_request_headers {"on" if _which(one, "headers") & {"all", "allExcept"} else "off"};
 {sent}
-{cache if caching and one.policy.most > 0 else ""}\
+{cache if caches else ""}\
             proxy_hide_header Cache-Control;
             proxy_hide_header X-Edge-Cache-Control;
             {"" if cookies else "proxy_hide_header Set-Cookie;"}
@@ -320,7 +329,7 @@ def _back(number: int, origin: Origin, folder: Path) -> str:
     }}"""
 
 
-def _sent_on(one: Behaviour, said: Distribution, origin: Origin) -> list[tuple[str, str]]:
+def _sent_on(one: Behaviour, said: Distribution, origin: Origin, caching: bool) -> list[tuple[str, str]]:
     """The headers of a request to the origin, and their values. What is empty is not sent."""
     both = (one.policy.key.headers, one.sent_on.headers)
     asked = {name.lower() for names in both if names.which == "whitelist" for name in names.names}
@@ -331,7 +340,9 @@ def _sent_on(one: Behaviour, said: Distribution, origin: Origin) -> list[tuple[s
     def viewers(name: str) -> bool:
         return name in asked or (every and name not in without)
 
-    named = sorted({*asked, *(name.lower() for name in ALWAYS_SENT_ON)} - WRITTEN - own)
+    conditions = {name.lower() for name in CONDITIONS}
+    named = {*asked, *(name.lower() for name in CONTENT)} - WRITTEN - own - conditions
+    named |= set() if caching else conditions
     return [
         ("Host", "$http_host" if viewers("host") else origin.host),
         ("User-Agent", "$http_user_agent" if viewers("user-agent") else '"Amazon CloudFront"'),
@@ -344,7 +355,7 @@ def _sent_on(one: Behaviour, said: Distribution, origin: Origin) -> list[tuple[s
         *((name, '""') for name in (*NEVER_SENT_ON, *sorted(without - WRITTEN - asked))),
         # What only the edge knows; no viewer's value gets through.
         *((name, "of-the-edge") for name in sorted(own)),
-        *((name, f"$http_{name.replace('-', '_')}") for name in named),
+        *((name, f"$http_{name.replace('-', '_')}") for name in sorted(named)),
     ]
 
 
