@@ -67,6 +67,7 @@ class World:
     stock: local.Emulator
     gates: dict[str, Gate]
     environment: dict[str, str]
+    variables: dict[str, str]
     uploads: str
     media: str
     queue: str
@@ -198,11 +199,10 @@ class World:
         return found
 
 
-@pytest.fixture(scope="session")
-def shared_world(stock: local.Emulator) -> Iterator[World]:
-    dynamodb = stock.client("dynamodb")
+def made(emulator: local.Emulator) -> dict[str, str]:
+    """Make table, identity, configuration set, queue and buckets; gives the variables of the handlers."""
     key_types = {"address": "S", "owed": "S", "owedSince": "N"}
-    dynamodb.create_table(
+    emulator.client("dynamodb").create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in key_types.items()],
@@ -219,34 +219,43 @@ def shared_world(stock: local.Emulator) -> Iterator[World]:
         ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
-    ses = stock.client("sesv2")
+    ses = emulator.client("sesv2")
     ses.create_email_identity(EmailIdentity="example.com")
     ses.create_configuration_set(ConfigurationSetName=MAIL_SET)
-    queue = stock.client("sqs").create_queue(QueueName=f"failures-{uuid.uuid4().hex}")["QueueUrl"]
+    queue = emulator.client("sqs").create_queue(QueueName=f"failures-{uuid.uuid4().hex}")["QueueUrl"]
     uploads, media = f"uploads-{uuid.uuid4().hex}", f"media-{uuid.uuid4().hex}"
     for bucket in (uploads, media):
-        stock.client("s3").create_bucket(Bucket=bucket)
+        emulator.client("s3").create_bucket(Bucket=bucket)
+    return {
+        "BLOG_TITLE": TITLE,
+        "BLOG_URL": URL,
+        "EDGE_ID": EDGE,
+        "EDGE_METRICS_REGION": "us-east-1",
+        "MAIL_FAILURES_QUEUE": queue,
+        "MAIL_SET": MAIL_SET,
+        "MEDIA_BUCKET": media,
+        "SENDER_ADDRESS": SENDER,
+        "SENDER_IDENTITY_ARN": IDENTITY,
+        "STACK": "stack-of-the-handler-tests",
+        "SUBSCRIBERS_TABLE": TABLE,
+        "UPLOADS_BUCKET": uploads,
+        "WELCOME_SUBJECT": "Welcome to\r\nBcc: evil@example.net {title}",
+        "WELCOME_TEXT": f"{HELLO}! {{title}} is at {{url}}. {{0}} {{title!r}} {{state}} %s",
+    }
+
+
+@pytest.fixture(scope="session")
+def shared_world(stock: local.Emulator) -> Iterator[World]:
+    variables = made(stock)
     with ExitStack() as stack:
         gates = {service: stack.enter_context(gate(stock.port)) for service in SERVICES}
         environment = {
             **stock.environment(),
             **{f"AWS_ENDPOINT_URL_{service.upper()}": gates[service].url for service in SERVICES},
-            "BLOG_TITLE": TITLE,
-            "BLOG_URL": URL,
-            "EDGE_ID": EDGE,
-            "EDGE_METRICS_REGION": "us-east-1",
-            "MAIL_FAILURES_QUEUE": queue,
-            "MAIL_SET": MAIL_SET,
-            "MEDIA_BUCKET": media,
-            "SENDER_ADDRESS": SENDER,
-            "SENDER_IDENTITY_ARN": IDENTITY,
-            "STACK": "stack-of-the-handler-tests",
-            "SUBSCRIBERS_TABLE": TABLE,
-            "UPLOADS_BUCKET": uploads,
-            "WELCOME_SUBJECT": "Welcome to\r\nBcc: evil@example.net {title}",
-            "WELCOME_TEXT": f"{HELLO}! {{title}} is at {{url}}. {{0}} {{title!r}} {{state}} %s",
+            **variables,
         }
-        world = World(stock, gates, environment, uploads, media, queue)
+        places = (variables[name] for name in ("UPLOADS_BUCKET", "MEDIA_BUCKET", "MAIL_FAILURES_QUEUE"))
+        world = World(stock, gates, environment, variables, *places)
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in environment.items():
             patch.setenv(name, value)

@@ -16,7 +16,7 @@ alone.
 The answer has counts only; `more` says that it ran out of time: invoke it again.
 
 The function's role needs dynamodb:Query on the table's index Owed, dynamodb:UpdateItem on the table, and on the queue
-sqs:ReceiveMessage and sqs:DeleteMessage. Its time-out should be a minute or more.
+sqs:ReceiveMessage and sqs:DeleteMessage. Its time-out should be a minute: `aws lambda invoke` waits no longer.
 """
 
 import json
@@ -79,7 +79,7 @@ QUEUE = os.environ["MAIL_FAILURES_QUEUE"]
 OVERDUE_SECONDS = 15 * 60
 CLOCKS_SECONDS = 60  # the clocks of those who write items and of the stream may differ, by less than this
 RESERVE_MS = 20_000  # one more call with its retries, and the deletion of messages
-MESSAGES = 1000  # received in one call at most; there is one for each batch that was given up
+MESSAGES = 500  # received in one call at most; there is one for each batch that was given up
 HIDDEN_SECONDS = 120  # for how long others do not see a message that was received
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
@@ -105,8 +105,8 @@ class Message(NamedTuple):
 def work(event: Json, context: Any) -> Done:
     what = event.get("redrive") if isinstance(event, dict) else None
     if what not in ("refused", "uncertain"):
-        message = 'Say {"redrive": "refused"}, or {"redrive": "uncertain"} for what was perhaps sent.'
-        return Done({"error": "UnknownRedrive", "message": message}, {"error": "UnknownRedrive"})
+        usage = 'Say {"redrive": "refused"}, or {"redrive": "uncertain"} for what was perhaps sent.'
+        return Done({"error": "UnknownRedrive", "message": usage}, {"error": "UnknownRedrive"})
     now = int(time.time())
     messages = given_up(context) if what == "refused" else []
     # What those records tell of was owed before the last of them was written.
@@ -120,9 +120,12 @@ def work(event: Json, context: Any) -> Done:
             more, messages = True, []
             break
         counts["redriven" if want(item, now, before) else "passedOver"] += 1
-    for at in range(0, len(messages), 10):
-        entries = [{"Id": str(n), "ReceiptHandle": one.handle} for n, one in enumerate(messages[at : at + 10])]
-        counts["messagesDeleted"] += len(queue.delete_message_batch(QueueUrl=QUEUE, Entries=entries)["Successful"])
+    for message in messages:
+        if context.get_remaining_time_in_millis() < RESERVE_MS // 2:
+            more = True
+            break
+        queue.delete_message(QueueUrl=QUEUE, ReceiptHandle=message.handle)
+        counts["messagesDeleted"] += 1
     answer = {"redrive": what, **counts, "more": more}
     return Done(answer, answer)
 
