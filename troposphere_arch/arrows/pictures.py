@@ -22,8 +22,9 @@ DONE = "media/*/picture.json"
 
 def signs_uploads(function: Function, uploads: Bucket, media: Bucket) -> None:
     """The function signs uploads into `incoming/` with its own right to put there, and looks what became of them."""
-    _handles(function, uploads, "SignUploadsTo", {INCOMING: "put", REJECTED: "get"}, write=True)
-    _handles(function, media, "LookInto", {DONE: "get"}, write=False)
+    _handles(function, uploads, "SignUploadsTo", {INCOMING: "put", REJECTED: "get"})
+    _handles(function, media, "LookInto", {DONE: "get"})
+    _uses_key(function, uploads)
     function.t.record(function, "signs uploads", uploads)
     function.t.record(function, "looks into", media)
 
@@ -39,15 +40,16 @@ def makes_thumbnails(function: Function, uploads: Bucket, media: Bucket) -> None
 
     Neither is where its own trigger looks, so it never runs on what it made. Makes the output `Thumbnails`.
     """
-    _handles(function, uploads, "TakeFrom", {INCOMING: "delete get", REJECTED: "get put"}, write=True)
-    _handles(function, media, "PutInto", {MADE: "get put"}, write=True)
+    _handles(function, uploads, "TakeFrom", {INCOMING: "delete get", REJECTED: "get put"})
+    _handles(function, media, "PutInto", {MADE: "get put"})
+    _uses_key(function, uploads)
     on = choose(function.when, "on", f"off: give {parameters.ARTIFACT_BUCKET.name}")
     outputs.output(function.t, "Thumbnails", on, "Whether authors can upload pictures.")
     function.t.record(function, "takes from", uploads)
     function.t.record(function, "puts thumbnails into", media)
 
 
-def _handles(function: Function, bucket: Bucket, name: str, rights: dict[str, str], *, write: bool) -> None:
+def _handles(function: Function, bucket: Bucket, name: str, rights: dict[str, str]) -> None:
     expect_end(function, Function, name)
     expect_end(bucket, Bucket, name)
     if function.places:
@@ -55,6 +57,11 @@ def _handles(function: Function, bucket: Bucket, name: str, rights: dict[str, st
     function.outside.append(bucket.title)
     when = beside(function, bucket.when)
     grant(function.role, f"{name}{bucket.title}", grants.handle_objects(bucket.resource, rights), when=when)
-    uses_key(function.t, function.role, f"UseKeyOf{bucket.title}", "s3", write=write, when=when)
     grant(function.role, f"Decrypt{bucket.title}", grants.decrypt_objects(bucket.resource), when=when)
     tell(function, variable(bucket, "BUCKET"), Ref(bucket.resource), bucket.when)
+
+
+def _uses_key(function: Function, bucket: Bucket) -> None:
+    """Both buckets are under the one key of the user's, if there is one."""
+    when = beside(function, bucket.when)
+    uses_key(function.t, function.role, f"UseKeyOf{bucket.title}", "s3", write=True, when=when)
