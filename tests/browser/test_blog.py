@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, Visitor, emulated
 from tests.browser.test_script import EVERYTHING
+from tests.cli.commands import Shell
 from tests.evidence import shows
 from tests.journeys import blog as blogs
 from tests.journeys.stack import Stack
@@ -28,6 +30,12 @@ from troposphere_arch.local import Emulator
 from troposphere_arch.local.addresses import plain_address
 
 pytestmark = [needs("chromium"), needs("node")]
+
+
+def free_port() -> str:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +189,23 @@ def test_pages_keep_to_the_policy_that_the_template_sends(visit: Visit, blog: St
     someone.page.wait_for_timeout(200)
     assert len(someone.troubles) == 1, someone.troubles
     assert "style-src" in someone.troubles.pop()
+
+
+@shows("REQ-B3", "REQ-B7", how="patched")
+def test_up_puts_the_site_and_says_where_a_browser_finds_it(visit: Visit, tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    try:
+        up = shell("up", "blog", "--port", free_port())
+        assert up.code == 0, up.err
+        assert "0 were there" in up.err
+        [here] = re.findall(r"^on this machine the blog, for your browser, is at (\S+)$", up.out, re.MULTILINE)
+        page = visit({}, through=(here,)).page
+        answer = page.goto(here)
+        assert answer is not None
+        assert answer.headers["cache-control"] == "public, max-age=0, s-maxage=60, stale-while-revalidate=86400"
+        expect(page.get_by_role("status")).to_have_text("Nothing has been written yet.")
+        expect(page.get_by_role("link", name="MyBlog.com")).to_be_visible()
+        again = shell("up", "blog")
+        assert "site: 0 files put" in again.err, again.err
+    finally:
+        shell("down")

@@ -94,10 +94,17 @@ def _up_here(args: argparse.Namespace, name: str, chosen: Chosen, parameters: di
     if needs.values.get("ResponseCache", "off") != "off":
         print("ResponseCache: the emulator keeps no answers, each is new", file=sys.stderr)
     _put_site(target, chosen, outputs)
-    here = here_of(outputs.get("ApiUrl", ""), emulator)
-    edge = here_of(f"https://{outputs['EdgeDomain']}/", emulator) if "EdgeDomain" in outputs else ""
-    _report(args, plan, outputs, _local(emulator, name, args.scenario, outputs, here, edge), here, edge)
+    here = _here(emulator, outputs)
+    _report(args, plan, outputs, _local(emulator, name, args.scenario, outputs, here), here)
     return 0
+
+
+def _here(emulator: Emulator, outputs: dict[str, str]) -> str:
+    """Where a person finds it on this machine; empty when that is nowhere."""
+    if "EdgeDomain" not in outputs:
+        return here_of(outputs.get("ApiUrl", ""), emulator)
+    # The unmodified emulator sends a browser to https, where it does not listen.
+    return here_of(f"https://{outputs['EdgeDomain']}/", emulator) if emulator.patched else ""
 
 
 def _without(value: object, option: str, where: str) -> None:
@@ -230,14 +237,7 @@ def _may_deploy(plan: Plan, yes: bool) -> bool:
     return not rows or yes or agreed(question, otherwise="--yes to deploy these changes")
 
 
-def _report(
-    args: argparse.Namespace,
-    plan: Plan,
-    outputs: dict[str, str],
-    tries: list[str],
-    here: str = "",
-    edge: str = "",
-) -> None:
+def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries: list[str], here: str = "") -> None:
     if args.json:
         from dataclasses import asdict
 
@@ -246,26 +246,23 @@ def _report(
         return
     print(f"stack {plan.stack_name}: {len(plan.changes)} changes" if plan.changes else "nothing changed")
     print(table(["output", "value"], sorted(outputs.items())))
-    if edge:
-        print(f"\non this machine the {args.scenario} is at {edge} (open it in a browser)")
-    elif here:
-        print(f"\non this machine the API is at {here}")
+    if here:
+        what = f"{args.scenario}, for your browser," if "EdgeDomain" in outputs else "API"
+        print(f"\non this machine the {what} is at {here}")
     print("\nto try:")
     for line in tries:
         print(f"  {line}")
 
 
-def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str], here: str, edge: str) -> list[str]:
+def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str], here: str) -> list[str]:
     keys = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={outputs['Region']}"
     aws = f"AWS_ENDPOINT_URL={emulator.url} {keys} aws"
     named = "" if name == scenario else f" --stack-name {name}"
-    if edge:
-        played = [f"curl -i {edge}api/posts", *_invited(outputs, aws, " --message-action SUPPRESS")]
-    else:
-        played = [
-            f"{places.command()} demo {scenario}{named}",
-            f"curl -i {here or emulator.url}/todos   # 401: nobody gets in without a token",
-        ]
+    played = [f"{places.command()} demo {scenario}{named}"]
+    if "EdgeDomain" not in outputs:
+        played.append(f"curl -i {here or emulator.url}/todos   # 401: nobody gets in without a token")
+    elif here:
+        played += [f"curl -i {here}api/posts", *_invited(outputs, aws, " --message-action SUPPRESS")]
     return [
         *(played if scenario in scenarios.ARCHITECTURES else []),
         f"{aws} cloudformation describe-stack-resources --stack-name {name}",

@@ -42,10 +42,9 @@ async function respond(ChallengeName, Session, ChallengeResponses) {
   return cognito("RespondToAuthChallenge", { ChallengeName, ClientId, Session, ChallengeResponses });
 }
 
-function keep({ IdToken, RefreshToken, ExpiresIn }) {
-  const RefreshToken_ = RefreshToken ?? stored()?.RefreshToken;
+function keep({ IdToken, RefreshToken = stored()?.RefreshToken, ExpiresIn }) {
   const ends = Date.now() + ExpiresIn * 1000;
-  sessionStorage.setItem(KEY, JSON.stringify({ IdToken, RefreshToken: RefreshToken_, ends }));
+  sessionStorage.setItem(KEY, JSON.stringify({ IdToken, RefreshToken, ends }));
 }
 
 function stored() {

@@ -12,6 +12,7 @@ let choose;
 function go(result) {
   if (!(result instanceof NewPassword)) return location.assign("/write");
   choose = result;
+  second.elements.username.value = first.elements.username.value; // so that password managers know whose it is
   first.hidden = true;
   second.hidden = false;
   say(said, "You were invited with a password for one time. Choose your own.");

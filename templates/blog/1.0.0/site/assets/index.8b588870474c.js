@@ -2,9 +2,9 @@
 
 import { call } from "./api.11d96392a82e.js";
 import { day, element, find, say } from "./dom.a19fdcd06e29.js";
-import "./page.eedc1849a12f.js";
+import "./page.33dbf9659165.js";
 import { thumbnail } from "./picture.0517968b5eb9.js";
-import { token } from "./session.e13dc7d0bc59.js";
+import { token } from "./session.39d05656bfad.js";
 
 const list = find("[data-posts]");
 const older = find("[data-older]");

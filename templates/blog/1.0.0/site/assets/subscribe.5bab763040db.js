@@ -2,7 +2,7 @@
 
 import { call, config } from "./api.11d96392a82e.js";
 import { find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import "./page.eedc1849a12f.js";
+import "./page.33dbf9659165.js";
 
 const form = find("form");
 const said = find("[data-said]");

@@ -2,9 +2,9 @@
 
 import { call, config } from "./api.11d96392a82e.js";
 import { day, element, find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import { name } from "./page.eedc1849a12f.js";
+import { name } from "./page.33dbf9659165.js";
 import { wholePicture } from "./picture.0517968b5eb9.js";
-import { isSignedIn, needToken, token } from "./session.e13dc7d0bc59.js";
+import { isSignedIn, needToken, token } from "./session.39d05656bfad.js";
 import { blocks } from "./text.7c0b9f3005b4.js";
 
 const SLUG = /^\/posts\/([a-z0-9](?:-?[a-z0-9])*)\/?$/;

@@ -2,7 +2,7 @@
 
 import { config } from "./api.11d96392a82e.js";
 import { find } from "./dom.a19fdcd06e29.js";
-import { isSignedIn, signOut } from "./session.e13dc7d0bc59.js";
+import { isSignedIn, signOut } from "./session.39d05656bfad.js";
 
 const title = document.title;
 

@@ -1,7 +1,7 @@
 // A picture's way: its SHA-256 ──▶ a form that the API signs ──▶ the bucket ──▶ thumbnails, or a reason why not.
 
 import { call } from "./api.11d96392a82e.js";
-import { needToken } from "./session.e13dc7d0bc59.js";
+import { needToken } from "./session.39d05656bfad.js";
 
 const MOST = 20 * 1024 * 1024;
 const TYPES = ["image/jpeg", "image/png", "image/webp"];

@@ -1,8 +1,8 @@
 // Authors sign in. Who was invited chooses a password of their own first.
 
 import { find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import "./page.eedc1849a12f.js";
-import { NewPassword, signIn } from "./session.e13dc7d0bc59.js";
+import "./page.33dbf9659165.js";
+import { NewPassword, signIn } from "./session.39d05656bfad.js";
 
 const first = find("[data-password]");
 const second = find("[data-new-password]");

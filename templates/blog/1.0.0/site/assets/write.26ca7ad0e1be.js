@@ -2,10 +2,10 @@
 
 import { call, config } from "./api.11d96392a82e.js";
 import { element, find, onSubmit, say } from "./dom.a19fdcd06e29.js";
-import "./page.eedc1849a12f.js";
+import "./page.33dbf9659165.js";
 import { thumbnail } from "./picture.0517968b5eb9.js";
-import { isSignedIn, needToken } from "./session.e13dc7d0bc59.js";
-import { upload } from "./upload.4a8fdc268a5b.js";
+import { isSignedIn, needToken } from "./session.39d05656bfad.js";
+import { upload } from "./upload.69f07f0cbadf.js";
 
 const slug = new URLSearchParams(location.search).get("post");
 const path = `/posts/${encodeURIComponent(slug)}`;
