@@ -33,6 +33,16 @@ def beside(function: Function, when: str | None) -> str | None:
     return None if when == function.when else when
 
 
+def stays_outside(function: Function, other: str) -> None:
+    """Note that the function uses what no network of ours has an endpoint for; raises ValueError if it is in one."""
+    if function.places:
+        raise ValueError(
+            f"{function.title} cannot reach {other} from inside a network: no arrow makes an endpoint for that; give "
+            "the work to a function outside"
+        )
+    function.outside.append(other)
+
+
 def variable(node: Node, what: str) -> str:
     """`Todos`, `TABLE` -> `TODOS_TABLE`; `ReadTodos` -> `READ_TODOS_...`."""
     words = "".join(f"_{c}" if c.isupper() else c.upper() for c in node.title).strip("_")

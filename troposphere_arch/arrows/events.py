@@ -48,6 +48,8 @@ def streams(table: Table, function: Function, *, failures: Queue, values: Mappin
     expect_end(table, Table, "streams")
     expect_end(function, Function, "streams")
     expect_end(failures, Queue, "streams")
+    if not table.is_own or "StreamSpecification" not in table.resource.properties:
+        raise ValueError(f"{table.title} has no stream of its own that {function.title} could be told by")
     t, when = function.t, all_of(function.t, table.when, function.when)
     images = {attribute: {"S": list(wanted)} for attribute, wanted in values.items()}
     pattern = json.dumps({"dynamodb": {"NewImage": images}}, separators=(",", ":"), sort_keys=True)

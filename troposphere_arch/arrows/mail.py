@@ -10,14 +10,14 @@ from ..blocks.iam import grant
 from ..blocks.ses import Sender
 from ..blocks.sqs import Queue
 from ..template import Node
-from .ends import beside, expect_end, tell, uses_key, variable
+from .ends import beside, expect_end, stays_outside, tell, uses_key, variable
 
 
 def sends(function: Function, mail: Sender, to: Node) -> None:
     """The function sends mail from the one address of the sender, in its configuration set; outside any network."""
     expect_end(function, Function, "sends")
     expect_end(mail, Sender, "sends")
-    _stays_outside(function, mail)
+    stays_outside(function, mail.title)
     statements = grants.send_mail(mail.identity_arn, mail.resource, mail.address)
     grant(function.role, f"Send{mail.title}", statements, when=beside(function, mail.when))
     tell(function, "SENDER_ADDRESS", mail.address, mail.when)
@@ -34,7 +34,7 @@ def redrives(function: Function, queue: Queue) -> None:
     """
     expect_end(function, Function, "redrives")
     expect_end(queue, Queue, "redrives")
-    _stays_outside(function, queue)
+    stays_outside(function, queue.title)
     when = beside(function, queue.when)
     grant(function.role, f"Take{queue.title}", grants.take_messages(queue.resource), when=when)
     uses_key(function.t, function.role, f"UseKeyOf{queue.title}", "sqs", write=False, when=when)
@@ -42,12 +42,3 @@ def redrives(function: Function, queue: Queue) -> None:
     told = f"Function to invoke by hand once the cause of what is in {queue.title} is gone."
     outputs.output(function.t, f"{function.title}Function", Ref(function.resource), told, when=function.when)
     function.t.record(function, "redrives", queue)
-
-
-def _stays_outside(function: Function, other: Node) -> None:
-    if function.places:
-        raise ValueError(
-            f"{function.title} cannot reach {other.title} from inside a network: no arrow makes an endpoint for that; "
-            "give the work to a function outside"
-        )
-    function.outside.append(other.title)

@@ -13,7 +13,7 @@ from ..blocks.iam import grant
 from ..blocks.s3 import Bucket
 from ..conditions import choose
 from ..template import Node
-from .ends import beside, expect_end, tell, uses_key, variable
+from .ends import beside, expect_end, stays_outside, tell, uses_key, variable
 
 INCOMING, REJECTED, MADE = "incoming/*", "rejected/*", "media/*"
 # Written last: when it is there, all files of the picture are.
@@ -52,9 +52,7 @@ def makes_thumbnails(function: Function, uploads: Bucket, media: Bucket) -> None
 def _handles(function: Function, bucket: Bucket, name: str, rights: dict[str, str]) -> None:
     expect_end(function, Function, name)
     expect_end(bucket, Bucket, name)
-    if function.places:
-        raise ValueError(f"{function.title} cannot reach {bucket.title} from inside a network; give it to one outside")
-    function.outside.append(bucket.title)
+    stays_outside(function, bucket.title)
     when = beside(function, bucket.when)
     grant(function.role, f"{name}{bucket.title}", grants.handle_objects(bucket.resource, rights), when=when)
     grant(function.role, f"Decrypt{bucket.title}", grants.decrypt_objects(bucket.resource), when=when)

@@ -11,7 +11,7 @@ from ..blocks.iam import grant
 from ..conditions import choose
 from ..parameters import Spec, parameter
 from ..template import Node
-from .ends import expect_end, tell, variable
+from .ends import expect_end, stays_outside, tell, variable
 
 
 def knows(function: Function, **settings: Spec | Node) -> None:
@@ -21,6 +21,7 @@ def knows(function: Function, **settings: Spec | Node) -> None:
         if isinstance(setting, Spec):
             tell(function, name, Ref(parameter(function.t, setting)), None)
         else:
+            expect_end(setting, Node, f"knows {name}")
             tell(function, name, choose(setting.when, "on", "off"), None)
 
 
@@ -41,6 +42,7 @@ def invites(source: Node, group: Group) -> None:
 def puts_metrics(function: Function) -> None:
     """The function puts numbers into the namespace of its scenario, under the name of the stack."""
     expect_end(function, Function, "puts metrics")
+    stays_outside(function, "CloudWatch")
     namespace = f"troposphere-arch/{function.t.scenario}"
     grant(function.role, "PutMetrics", grants.put_metrics(namespace))
     tell(function, "STACK", Ref("AWS::StackName"), None)

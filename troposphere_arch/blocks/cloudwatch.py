@@ -302,7 +302,7 @@ def dashboard(
     # A graph of what is switched off is left out of the text.
     own = {"Cluster": cache.cluster_id} if cache else {}
     # By the name of a resource, `Sub` takes the resource; of a table that may be another one, the name that it has.
-    names = {} if isinstance(table.name, Ref) else {table.title: table.name}
+    names = {} if table.is_own else {table.title: table.name}
     extras: dict[str, Any] = {
         f"Graph{n}": If(when, Sub(f", {widget}", {k: v for k, v in own.items() if f"${{{k}}}" in widget}), "")
         for n, (widget, when) in enumerate(widgets)

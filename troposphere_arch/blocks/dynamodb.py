@@ -49,6 +49,11 @@ class Table(Node):
     index: Index | None = None
     replicas: tuple[Replica, ...] = ()
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the stack's own, whatever the user names."""
+        return isinstance(self.name, Ref)
+
 
 def table(
     t: ScenarioTemplate,
