@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from troposphere import GetAtt, Join, Ref, Select, Split, Sub, Tags, cloudfront, route53
+from troposphere import GetAtt, Ref, Select, Split, Sub, Tags, cloudfront, route53
 
 from .. import outputs, parameters
 from ..conditions import all_of, choose, given, optional, switched_on
@@ -348,9 +348,11 @@ def _cache(
     )
 
 
-def _content(callable_: list[Any]) -> Any:
+def _content(addresses: list[Any]) -> Any:
     """The content security policy of pages that may call these addresses besides their own."""
-    return Join("", [CONTENT, *callable_, CONTENT_REST])
+    others = {f"Other{number}": one for number, one in enumerate(addresses, start=1)}
+    text = f"{CONTENT}{''.join(f'${{{name}}}' for name in others)}{CONTENT_REST}"
+    return Sub(text, others) if others else text
 
 
 def _headers(title: str, name: str, *, content: Any, referrer: str) -> cloudfront.ResponseHeadersPolicy:
