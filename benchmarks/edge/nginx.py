@@ -302,6 +302,7 @@ def _front(number: int, one: Behaviour, said: Distribution, origin: Origin, cach
 {cache if caches else ""}\
             proxy_hide_header Cache-Control;
             proxy_hide_header X-Edge-Cache-Control;
+            proxy_hide_header X-Cache;
             {"" if cookies else "proxy_hide_header Set-Cookie;"}
             add_header Cache-Control $upstream_http_x_edge_cache_control always;
             add_header X-Cache $upstream_cache_status always;
