@@ -352,6 +352,8 @@ ARNS: dict[str, str] = {
 }
 # The same for what a parameter names: the pattern by the service of the actions.
 GIVEN: dict[str, str] = {"kms": "kms:@:key/*"}
+# What a parameter calls by its name alone, by the kind in its ARN: only what was launched. (Of other kinds, any.)
+NAMED: dict[str, str] = {"table": f"{LAUNCHED}*"}
 
 
 def kinds(resource: Mapping[str, Any]) -> Iterator[str]:

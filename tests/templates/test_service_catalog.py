@@ -25,6 +25,9 @@ from troposphere_arch.scenarios.service_catalog import Release, build
 TODO: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "templates/todo/1.0.0/todo.template.json").read_text(encoding="utf-8")
 )
+BLOG: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "templates/blog/1.0.0/blog.template.json").read_text(encoding="utf-8")
+)
 ACCOUNT, REGION, STACK = "123456789012", "eu-west-1", "architectures"
 LAUNCHED = f"SC-{ACCOUNT}-pp-abcdefghijklm"  # how Service Catalog names the stack of a product
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/{STACK}/todo/{STACK}-TodoBoundary-X"
@@ -35,6 +38,7 @@ KNOWN = {
     "AWS::StackName": STACK,
     "AWS::URLSuffix": "amazonaws.com",
     "TodoBoundary": BOUNDARY,
+    "BlogBoundary": BOUNDARY.replace("todo", "blog").replace("Todo", "Blog"),
     "CatalogueUrl": "https://b.s3.eu-west-1.amazonaws.com/p",
     "ArtifactBucket": "artifacts",
 }
@@ -155,6 +159,31 @@ def test_it_is_clean_small_and_always_the_same() -> None:
     few = build([release(), release("1.1.0")])
     templates = {"service-catalog": render(few), "retained": retained(few)}
     assert lint.lint(templates, parts=["retained"]) == []
+
+
+@shows("REQ-D4", how="static")
+def test_the_blog_can_be_a_product_too() -> None:
+    blog = Release("blog", "1.0.0", "blog/1.0.0/blog.template.json", "Blog.", BLOG)
+    both = build([release(), blog])
+    assert lint.lint({"service-catalog": render(both), "retained": retained(both)}, parts=["retained"]) == []
+    template = plain(both)
+    for name, one in template["Resources"].items():
+        if one["Type"] == "AWS::IAM::ManagedPolicy":
+            document = worked_out(one["Properties"]["PolicyDocument"], KNOWN)
+            assert len(json.dumps(document, separators=(",", ":"))) <= 6_144, name
+    bounds, launched = policies(template, "BlogBoundary"), policies(template, "BlogLaunchRights")
+    here, away = (f"arn:aws:dynamodb:{region}:{ACCOUNT}:table/" for region in (REGION, "sa-east-1"))
+    # Whoever launches names the table of PostsTableName: it must be of another blog that was launched.
+    for name, may in ((f"{LAUNCHED}-Posts-X", True), ("payroll", False)):
+        assert allowed(bounds, "dynamodb:PutItem", here + name) is may
+        assert allowed(launched, "dynamodb:CreateTableReplica", away + name) is may
+    via = {"kms:ViaService": "dynamodb.sa-east-1.amazonaws.com"}
+    assert allowed(launched, "kms:CreateGrant", f"arn:aws:kms:sa-east-1:{ACCOUNT}:key/1", via)
+    assert not allowed(launched, "kms:CreateGrant", f"arn:aws:kms:sa-east-1:{ACCOUNT}:key/1", {})
+    assert allowed(launched, "s3:PutBucketNotification", f"arn:aws:s3:::{LAUNCHED.lower()}-uploads-x")
+    namespace = {"cloudwatch:namespace": "troposphere-arch/blog"}
+    assert allowed(bounds, "cloudwatch:PutMetricData", "*", namespace)
+    assert not allowed(bounds, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "other"})
 
 
 @shows("REQ-D4", how="static")
@@ -725,8 +754,10 @@ def test_the_rights_of_a_type_are_those_of_its_handlers(kind: str) -> None:
 
 @shows("REQ-D4", how="static")
 def test_no_template_has_a_property_whose_rights_are_left_out() -> None:
-    for name, one in TODO["Resources"].items():
+    for name, one in [*TODO["Resources"].items(), *BLOG["Resources"].items()]:
         for place in LEFT_OUT.get(one["Type"], {}):
+            if f"{one['Type']}.{place}" in launch_rights.RIGHTS:
+                continue  # it has a row of its own
             found: Any = one.get("Properties", {})
             for key in place.split("."):
                 found = found.get(key) if isinstance(found, dict) else None

@@ -371,9 +371,12 @@ def _pattern(resource: Any, service: str, template: Template) -> str:
 
 
 def _of_a_kind(text: str) -> str:
-    """An ARN that ends with a name which only the launch knows, as the pattern of all of its kind: `.../identity/*`."""
-    found = re.fullmatch(r"(arn(?::(?:\$\{AWS::[A-Za-z]+\}|[a-z0-9-]*)){4}:[a-z-]+/)\$\{[A-Za-z0-9]+\}", text)
-    return f"{found[1]}*" if found else text
+    """An ARN that ends with a name which only the launch knows, as the pattern of all that may have it.
+
+    Who launches gives the name, so where names tell, it must be of something that was launched.
+    """
+    found = re.fullmatch(r"(arn(?::(?:\$\{AWS::[A-Za-z]+\}|[a-z0-9-]*)){4}:)([a-z-]+)/\$\{[A-Za-z0-9]+\}", text)
+    return f"{found[1]}{found[2]}/{launch_rights.NAMED.get(found[2], '*')}" if found else text
 
 
 def _arn_of(name: str, template: Template) -> str:

@@ -49,6 +49,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "AWS::RDS::DBCluster": ("DBClusterIdentifier",),
     "AWS::RDS::DBInstance": ("DBInstanceIdentifier",),
     "AWS::S3::Bucket": ("BucketName",),
+    "AWS::SES::ConfigurationSet": ("Name",),
     "AWS::SNS::Topic": ("TopicName",),
     "AWS::SQS::Queue": ("QueueName",),
     "AWS::Scheduler::Schedule": ("Name",),
