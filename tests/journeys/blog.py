@@ -103,7 +103,7 @@ class Subscriber:
     """Somebody with a mailbox who reads the blog."""
 
     stack: Stack
-    address: str = field(default_factory=lambda: f"reader-{secrets.token_hex(5)}@example.com")
+    address: str = field(default_factory=lambda: f"reader-{secrets.token_hex(5)}@readers.example")
 
     def ask(self) -> Response:
         return reader(self.stack).call("POST", "/subscriptions", {"email": self.address})
