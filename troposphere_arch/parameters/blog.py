@@ -103,8 +103,9 @@ POSTS_TABLE = Spec(
     "Other regions",
     "Existing table of posts",
     "Name of a table of posts in this region to use in place of one of this stack's own: a replica that another "
-    "stack of this template keeps here. Or none. Choose when you create the stack: with another value later the posts "
-    "are those of the other table, and the stack's own table stays in the account.",
+    "stack of this template keeps here. Or none. Its key, if it has one of yours, is KmsKeyArn. Choose when you create "
+    "the stack: with another value later the posts are those of the other table, and the stack's own table stays in "
+    "the account.",
     NONE,
     pattern=r"none|[A-Za-z0-9_.-]{3,255}",
     constraint="PostsTableName is none or the name of a table.",
