@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from tests.evidence import shows
-from troposphere_arch import arrows, evaluate, scenarios
+from troposphere_arch import arrows, evaluate, lint, scenarios
 from troposphere_arch.blocks import apigateway, awslambda, cloudfront, cognito, s3, secretsmanager
+from troposphere_arch.render import render
 from troposphere_arch.scenarios.service_catalog import Release, build
 from troposphere_arch.template import actor, scenario_template
 
@@ -165,6 +166,15 @@ def test_what_cloudfront_would_refuse_late_is_refused_at_once(parameter: str, go
 
     assert all(map(taken, good))
     assert not any(map(taken, bad))
+
+
+@shows("REQ-B10", how="static")
+def test_where_ses_is_not_the_blog_is_without_mail() -> None:
+    sender = {"SenderAddress": "news@example.com", "SenderIdentity": "example.com"}
+    assert refusals("ap-east-1") == []
+    [told] = refusals("ap-east-1", **sender)
+    assert told == "CloudFormation has no SES configuration sets in this region: leave SenderAddress at none."
+    assert refusals("eu-west-1", **sender) == []
 
 
 @shows("REQ-B1", how="static")
@@ -646,8 +656,11 @@ def test_outputs_say_what_a_user_needs_next() -> None:
 
 @shows("REQ-D4", how="static")
 def test_it_can_be_a_product_of_the_service_catalog() -> None:
+    """With all that a launch of it needs, and a boundary that takes nothing from its roles."""
     release = Release("blog", "1.0.0", PATH.removeprefix("templates/"), "Blog.", TEMPLATE)
-    assert "BlogProduct" in build([release]).resources
+    catalogue = build([release])
+    assert "BlogProduct" in catalogue.resources
+    assert lint.lint({"service-catalog": render(catalogue)}) == []
 
 
 # --- what a page may not draw

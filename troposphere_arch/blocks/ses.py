@@ -9,9 +9,21 @@ from troposphere import If, Ref, Sub, ses
 
 from .. import outputs, parameters
 from ..conditions import given
-from ..parameters import both_or_neither, parameter
+from ..parameters import both_or_neither, only_elsewhere, parameter
 from ..template import Node, ScenarioTemplate
 
+# By the CloudFormation registry's schemas for each region, as cfn-lint 1.58 ships them.
+REGIONS_WITHOUT = (
+    "ap-east-1",
+    "ap-east-2",
+    "ap-southeast-4",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-south-2",
+    "mx-central-1",
+)
 # What becomes a metric: what an owner must know of.
 WATCHED = ("bounce", "complaint", "reject")
 # The dimension of these metrics: SES puts this tag on every mail of a set by itself.
@@ -37,6 +49,7 @@ def sender(t: ScenarioTemplate, title: str) -> Sender:
     """
     when = given(t, parameters.blog.SENDER_ADDRESS)
     both_or_neither(t, parameters.blog.SENDER_ADDRESS, parameters.blog.SENDER_IDENTITY)
+    only_elsewhere(t, parameters.blog.SENDER_ADDRESS, "SES configuration sets", REGIONS_WITHOUT)
     resource = t.put(
         ses.ConfigurationSet(
             title,
