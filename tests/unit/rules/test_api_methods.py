@@ -61,7 +61,9 @@ def test_a_method_for_whoever_comes_through_the_distribution_asks_for_its_key() 
     assert found(RULE, behind_a_distribution()) == []
 
 
-@pytest.mark.parametrize("asked", [{"Ref": "AWS::NoValue"}, False, {"Fn::If": ["StorageOn", True, False]}, {"Ref": "Storage"}])
+@pytest.mark.parametrize(
+    "asked", [{"Ref": "AWS::NoValue"}, False, {"Fn::If": ["StorageOn", True, False]}, {"Ref": "Storage"}]
+)
 def test_a_key_that_is_not_always_asked_for(asked: Any) -> None:
     message = only(RULE, behind_a_distribution(asked=asked))
     assert "GetTodo answers anybody" in message
