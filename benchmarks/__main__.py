@@ -2,6 +2,7 @@
 
 Two that are compared run in turn, so that what slows the machine for a while slows both; their ratio is that of the
 medians. Nothing here fails because of a figure: a goal is told as held or missed.
+Besides, what of readers' requests reaches the origin (`edge`): counted, not timed, so once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import sys
 from dataclasses import asdict
 
 from benchmarks import ours, peers
+from benchmarks.edge.measuring import ONE, WITHOUT, Measured
+from benchmarks.edge.trace import Habits
 from benchmarks.measure import Outcome, Pair, Ratio, in_turn, ratio
 
 PAIRS = (
@@ -24,12 +27,15 @@ PAIRS = (
     Pair("diff", "any two templates of 500 resources each, start-up included", ours.DIFF, at_most=1.0),
     Pair("up", "from nothing to an API on this machine that answers", ours.UP, at_most=5.0),
 )
+EDGE = "edge"
+# A third of an hour, so that it takes less than a minute; `python -m benchmarks.edge` has the whole.
+READERS = Habits(seconds=1_200)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
-    names = [pair.name for pair in PAIRS]
+    names = [*(pair.name for pair in PAIRS), EDGE]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"only these of: {', '.join(names)}")
     parser.add_argument("--runs", type=_count, default=5, metavar="N", help="runs that count of each (default: 5)")
     parser.add_argument("--json", action="store_true", help="print every run as JSON")
@@ -40,12 +46,17 @@ def main() -> None:
         contenders = [pair.ours, *([pair.peer] if pair.peer else [])]
         outcomes = in_turn(contenders, args.runs, lambda line: print(line, file=sys.stderr, flush=True))
         results.append((pair, outcomes))
+    readers = Measured.of(READERS, [WITHOUT, ONE]) if not args.only or EDGE in args.only else None
     if args.json:
-        print(json.dumps({"machine": machine, "pairs": [_plain(*result) for result in results]}, indent=2))
+        pairs = [_plain(*result) for result in results]
+        plain = {"machine": machine, "pairs": pairs, **({EDGE: readers.plain()} if readers else {})}
+        print(json.dumps(plain, indent=2))
         return
     print(f"{machine}; {args.runs} runs of each, in turn")
     for pair, outcomes in results:
         print("\n".join(["", *_lines(pair, outcomes)]))
+    if readers:
+        print("\n".join(["", *readers.lines()]))
 
 
 def _count(text: str) -> int:

@@ -69,6 +69,8 @@ class Distribution:
     error_seconds: Mapping[int, int] = field(default_factory=dict)
     origin_headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of the headers that the edge itself adds, for each origin: no viewer can send them."""
+    buckets: frozenset[str] = frozenset()
+    """The origins that are S3 buckets."""
 
 
 # The policies of AWS's own that a template may name by id.
@@ -109,6 +111,7 @@ def distribution(template: Mapping[str, Any]) -> Distribution:
             one["Id"]: tuple(header["HeaderName"] for header in one.get("OriginCustomHeaders", ()))
             for one in config["Origins"]
         },
+        buckets=frozenset(one["Id"] for one in config["Origins"] if "S3OriginConfig" in one),
     )
 
 

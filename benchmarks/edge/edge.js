@@ -115,9 +115,10 @@ function kept(r) {
     const b = behaviour(r);
     const status = r.variables.status;
     const found = directives(r.variables.upstream_http_cache_control);
-    const given = said(r, found);
-    const isError = Number(status) >= 400;
-    if (isError) {
+    if (Number(status) >= 400) {
+        // S3's errors say nothing of it. What is said there is of the page that stands in for the error, which is not
+        // asked: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
+        const given = b.isBucket ? undefined : said(r, found);
         const least = settings.errors[status] === undefined ? ERROR_SECONDS : settings.errors[status];
         const isKept = ALWAYS_KEPT.indexOf(status) >= 0 || (KEPT_IF_SAID.indexOf(status) >= 0 && given !== undefined);
         return b.most > 0 && isKept ? lasting(Math.max(least, Math.min(given || 0, b.most)), 0) : 'no-store';
@@ -125,6 +126,7 @@ function kept(r) {
     if (found.private !== undefined || found['no-store'] !== undefined || found['no-cache'] !== undefined) {
         return b.least > 0 ? lasting(b.least, 0) : 'no-store';
     }
+    const given = said(r, found);
     if ((r.variables.upstream_http_vary || '').trim() === '*' && b.least === 0) {
         return 'no-store';
     }

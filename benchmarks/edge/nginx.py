@@ -173,7 +173,7 @@ def settings(said: Distribution) -> str:
     """settings.js: the distribution as edge.js reads it, with the code of viewer functions."""
     lines, behaviours = [], []
     for number, one in enumerate(said.behaviours):
-        plain = json.dumps(_plain(one))
+        plain = json.dumps(_plain(one) | {"isBucket": one.origin in said.buckets})
         if one.viewer_function:
             lines.append(f"const rewrite{number} = (function () {{\n{one.viewer_function}\nreturn handler;\n}})();")
             event = "{request: {method: 'GET', uri: uri, querystring: {}, headers: {}, cookies: {}}}"

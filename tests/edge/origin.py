@@ -140,6 +140,13 @@ class Viewer:
     def get(self, address: str, **headers: str) -> Got:
         return self.ask("GET", address, **headers)
 
+    def until(self, address: str, wanted: Callable[[Got], bool]) -> Got:
+        """Ask again and again, until that is what comes: what is fetched in the background takes its time."""
+        until = time.monotonic() + SECONDS
+        while not wanted(got := self.get(address)):
+            assert time.monotonic() < until, got
+        return got
+
     def raw(self, request: bytes) -> bytes:
         """Send these very bytes, and give all that comes back until the edge closes or says no more."""
         with socket.create_connection((LOOPBACK, self.edge.ports[0]), timeout=2) as connection:

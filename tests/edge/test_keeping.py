@@ -160,12 +160,8 @@ def test_an_old_page_is_given_at_once_while_a_new_one_is_fetched_once(viewer: Vi
     assert (answers[0].cache, {one.cache for one in answers[1:]}) == ("STALE", {"UPDATING"})
     origin.wait_for(2)
     origin.goes_on.set()
-    seen = viewer.get("/api/posts").text
-    for _ in range(200):
-        if seen == "edition 2":
-            break
-        seen = viewer.get("/api/posts").text
-    assert (seen, len(origin.asked)) == ("edition 2", 2)
+    viewer.until("/api/posts", lambda got: got.text == "edition 2")
+    assert len(origin.asked) == 2
 
 
 @shows("REQ-B2", how="simulated")
