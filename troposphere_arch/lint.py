@@ -201,8 +201,8 @@ def _cfn_lint_version() -> str:
 @lru_cache
 def _house_rules_hash() -> str:
     here = Path(__file__).parent
-    # The functions' rule reads the runtime from there.
-    files = [Path(__file__), here / "runtime.py", *sorted((here / "rules").glob("*.py"))]
+    # What rules read besides themselves.
+    files = [Path(__file__), here / "runtime.py", here / "stores.py", *sorted((here / "rules").glob("*.py"))]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 

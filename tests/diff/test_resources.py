@@ -477,3 +477,21 @@ def test_a_mapping_whose_key_is_not_known() -> None:
     ]
     assert change_of(diff(old, one, region="xx-a-1"), "It").certain
     assert not names(diff(old, one, region="xx-b-1"))
+
+
+@pytest.mark.parametrize(
+    ("reader", "effect"),
+    [
+        ("AWS::ApiGateway::ApiKey", Effect.REMOVAL),
+        ("AWS::CloudFront::Distribution", Effect.REMOVAL),
+        ("AWS::RDS::DBCluster", Effect.DATA_LOSS),
+    ],
+)
+def test_a_key_that_is_made_anew_with_who_reads_it_is_no_data(reader: str, effect: Effect) -> None:
+    """But the password of a database, which knows no other, is."""
+    secret = resource("AWS::SecretsManager::Secret", GenerateSecretString={"PasswordLength": 64})
+    named = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}}}"}
+    old = template({"Secret": secret, "Reader": resource(reader, Value=named)})
+    assert change_of(diff(old, template({})), "Secret").effect == effect
+    handed_out = {**old, "Outputs": {"Told": {"Value": {"Ref": "Secret"}}}}
+    assert change_of(diff(handed_out, template({})), "Secret").effect == Effect.DATA_LOSS

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..stores import is_only_a_key
 from . import facts, keeping
 from .facts import Update
 from .model import NEW, Bump, Effect, Path, Reason
@@ -79,6 +80,7 @@ class Finding:
     when: str = ""  # when the action as a whole takes place only sometimes
     bump: Bump = Bump.NONE  # what is demanded whatever is felt
     blocked: list[Blocked] = field(default_factory=list)
+    is_spare: bool = False  # another one is as good as it was, though its type may hold data
 
     @property
     def effect(self) -> Effect:
@@ -112,6 +114,8 @@ def findings(old: Side, new: Side) -> dict[str, list[Finding]]:
     looking.most = most_worlds([part for several in parts.values() for part in several])
     looking.coming = {_type(one) for name, one in after.items() if name not in before}
     found = {name: list(looking.at(name, *pair, parts[name])) for name, pair in touched.items()}
+    for finding in (one for several in found.values() for one in several):
+        finding.is_spare = is_only_a_key(old.template, finding.name)
     return {name: several for name, several in found.items() if several}
 
 

@@ -37,7 +37,7 @@ def settled(finding: Finding) -> Change:
     when = finding.when or (whens.pop() if len(whens) == 1 else "")
     reasons = [cause.reason for cause in sorted(causes, key=lambda cause: (-cause.effect, str(cause.reason.path)))]
     bump, data, advice = finding.bump, "", ""
-    holds = keeping.holds_data(finding.kind, finding.old)
+    holds = keeping.holds_data(finding.kind, finding.old) and not finding.is_spare
     blocked = _gravest(finding)
     replaced = any(cause.effect == Effect.REPLACEMENT for cause in causes)
     goes = effect == Effect.REMOVAL or (replaced and not (blocked and blocked.always))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..stores import HOLDS_DATA
+from ..stores import HOLDS_DATA, is_only_a_key
 from ._rule import Found, HouseRule
-from ._template import Resource, View, is_true, items, references, values
-
-# What reads a secret when it is deployed, and can be told another at any time.
-READ_KEYS = {"AWS::ApiGateway::ApiKey", "AWS::CloudFront::Distribution"}
+from ._template import Resource, View, is_true, items, values
 
 
 class DataIsRetained(HouseRule):
@@ -26,7 +23,7 @@ class DataIsRetained(HouseRule):
 
     def check(self, view: View) -> Iterator[Found]:
         for r in view.of_type(*HOLDS_DATA):
-            if r.type == "AWS::SecretsManager::Secret" and _only_a_key(view, r):
+            if is_only_a_key(view.template, r.name):
                 continue
             snapshot = ["Snapshot"] if HOLDS_DATA[r.type] else []
             for attribute, allowed in (
@@ -42,12 +39,6 @@ class DataIsRetained(HouseRule):
         for table in view.of_type("AWS::DynamoDB::GlobalTable"):
             for where, replica in items(table.properties, "Replicas", path=table.properties_path):
                 yield from _restorable(table, replica, where)
-
-
-def _only_a_key(view: View, secret: Resource) -> bool:
-    readers = [r for r in view.resources.values() if secret.name in references(r.properties)]
-    kinds = {r.type for r in readers}
-    return "GenerateSecretString" in secret.properties and bool(readers) and kinds <= READ_KEYS
 
 
 def _restorable(table: Resource, settings: object, at: tuple[str | int, ...]) -> Iterator[Found]:

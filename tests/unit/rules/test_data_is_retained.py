@@ -80,6 +80,7 @@ def test_a_key_that_is_made_anew_with_who_reads_it_is_no_data() -> None:
     [
         with_secret({"SecretString": "x"}, Key=KEY),
         with_secret(GENERATED),  # who knows who reads it
+        changed("Outputs/Told", {"Value": {"Ref": "Secret"}}, template=with_secret(GENERATED, Key=KEY)),
         with_secret(GENERATED, Key=KEY, Database=("AWS::RDS::DBProxy", RESOLVED)),
     ],
 )
