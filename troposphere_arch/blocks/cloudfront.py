@@ -76,7 +76,8 @@ OF_S3 = (
     "x-amz-version-id",
 )
 # An origin's 403 is S3's word for a page that is not there. 502 and 504 are CloudFront's own, for an origin that is out
-# of reach. An API behind the distribution answers with none of these: see `apigateway.origin_api`.
+# of reach. An API behind the distribution answers with none of these: see `apigateway.origin_api`. (What a web ACL
+# blocks is 403 as well, and then looks like a page that is not there.)
 PAGES_OF_ERRORS = {403: (404, "/404.html"), 502: (502, "/error.html"), 504: (504, "/error.html")}
 # All others that CloudFront lets one set are passed on as the origin answered.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
