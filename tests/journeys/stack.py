@@ -80,7 +80,8 @@ class Stack:
             self.emulator,
             *("cloudformation", "update-stack", "--stack-name", self.name, "--use-previous-template"),
             *("--capabilities", "CAPABILITY_IAM", "--parameters"),
-            *(f"ParameterKey={k},ParameterValue={v}" for k, v in parameters.items()),
+            # In quotes, because commas and braces have a meaning in the CLI's shorthand.
+            *(f'ParameterKey={k},ParameterValue="{v}"' for k, v in parameters.items()),
             *(f"ParameterKey={k},UsePreviousValue=true" for k in sorted(names - parameters.keys())),
         )
         return self.wait("UPDATE_COMPLETE")

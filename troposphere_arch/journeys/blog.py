@@ -145,6 +145,11 @@ def invite(author: Author, *, group: str | None = GROUP) -> str:
     )
     if group:
         administrator.admin_add_user_to_group(UserPoolId=pool, Username=author.email, GroupName=group)
+    return first_password(author)
+
+
+def first_password(author: Author) -> str:
+    """What the invitation says."""
     [invitation] = until("the invitation", lambda: mails(author.emulator, author.email))
     found = re.search(r": (\S+)\s*$", invitation["BodyText"])
     expect("a password in the invitation", found is not None, invitation)
