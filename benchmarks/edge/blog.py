@@ -66,6 +66,12 @@ class Blog:
             post["picture"] = next(iter(picture_files(number // 2 % PICTURES))).split("/")[1]
         return post, self.author.tokens["IdToken"]
 
+    def forget(self, slugs: list[str]) -> None:
+        """Delete posts, so that the next readers find the blog as these found it."""
+        for slug in slugs:
+            answer = self.author.write("DELETE", f"/posts/{slug}")
+            expect("204", answer.status == 204, answer.text())
+
 
 @contextmanager
 def running(home: Path, posts: int) -> Iterator[Blog]:
@@ -103,8 +109,9 @@ def _made(emulator: local.Emulator, posts: int) -> Blog:
             )
             expect("201", answer.status == 201, answer.text())
 
+    # One after the other, since lists go by the time of writing.
+    blog.slugs += map(write, range(posts))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        blog.slugs += pool.map(write, range(posts))
         list(pool.map(comment, blog.slugs[:COMMENTED]))
     return blog
 

@@ -100,7 +100,10 @@ def _replay(origin: blog.Blog, steps: Iterable[Step], variant: Variant, number: 
             variant.browsers_keep,
         )
         begin = time.monotonic()
-        return Figures(variant, replay.run(steps), time.monotonic() - begin)
+        result = replay.run(steps)
+        seconds = time.monotonic() - begin
+        origin.forget(replay.slugs[habits.posts :])
+        return Figures(variant, result, seconds)
 
 
 def _sample(steps: list[Step], habits: Habits) -> list[Step]:
