@@ -35,6 +35,43 @@ def refused(call: Callable[..., Any], **parameters: Any) -> str:
     return ""
 
 
+# --- conditions of templates
+
+
+def test_conditions_on_the_region(stock: Emulator, patched: Emulator) -> None:
+    def seen_in(emulator: Emulator, region: str) -> list[bool]:
+        """Of four conditions that hold in us-east-1, those that hold; at first, and once more after an update."""
+        conditions = {
+            name: {"Fn::Equals": [{"Ref": f"AWS::{name}"}, value]}
+            for name, value in {
+                "AccountId": "000000000000",
+                "Partition": "aws",
+                "Region": HERE,
+                "URLSuffix": "amazonaws.com",
+            }.items()
+        }
+        cloudformation = emulator.client("cloudformation", region=region)
+        stack_name = f"t-{uuid.uuid4().hex[:12]}"
+        found: list[bool] = []
+        for call, description in ((cloudformation.create_stack, "a"), (cloudformation.update_stack, "b")):
+            topics = {name: {"Type": "AWS::SNS::Topic", "Condition": name} for name in conditions}
+            template = {
+                "Conditions": conditions,
+                "Resources": {**topics, "Always": resource("SNS::Topic", DisplayName=description)},
+            }
+            call(StackName=stack_name, TemplateBody=json.dumps(template))
+            waiter = "stack_create_complete" if description == "a" else "stack_update_complete"
+            cloudformation.get_waiter(waiter).wait(StackName=stack_name, WaiterConfig={"Delay": 1})
+            there = cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]
+            found += [name in {one["LogicalResourceId"] for one in there} for name in conditions]
+        cloudformation.delete_stack(StackName=stack_name)
+        return found
+
+    assert seen_in(stock, HERE) == [False] * 8
+    assert seen_in(patched, HERE) == [True] * 8
+    assert seen_in(patched, ELSEWHERE) == [True, True, False, True] * 2
+
+
 # --- global tables
 
 

@@ -21,6 +21,7 @@ from troposphere_arch.local.patches import (
     metric_namespace,
     policy_variables,
     properties,
+    pseudo_parameters,
     queue_batches,
     resource_types,
     sign_up,
@@ -49,6 +50,11 @@ PATCHES = (
         "conditional-writes",
         "IAM knows s3:if-match and s3:if-none-match of a PutObject",
         conditional_writes.install,
+    ),
+    Patch(
+        "pseudo-parameters",
+        "Conditions of templates know the region, the account, the partition and its domain",
+        pseudo_parameters.install,
     ),
     Patch(
         "request-validator",
