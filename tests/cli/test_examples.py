@@ -45,7 +45,7 @@ def test_a_blog_s_client_in_a_few_lines(build: Shell, tmp_path: Path) -> None:
         assert "First paragraph" in done.stdout.splitlines()[-1]
         demo = build("demo", "blog")
         assert demo.code == 0, demo.err
-        assert demo.out.rstrip().endswith("15 steps, each answered as it must be")
+        assert demo.out.rstrip().endswith("16 steps, each answered as it must be")
     finally:
         build("down")
 

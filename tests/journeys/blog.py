@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.journeys.stack import Stack, everything_named, put_layers, template_bytes, template_url
+from tests.journeys.stack import Stack, every, everything_named, put_layers, template_bytes, template_url
 from troposphere_arch import catalogue, scenarios
 from troposphere_arch.journeys.blog import Author, Reader, invite, links, mails, until
 from troposphere_arch.local import Emulator, Response
@@ -209,6 +209,19 @@ def alarm(stack: Stack, logical: str) -> str:
     return str(found[0]["StateValue"])
 
 
+def alarmed_by(stack: Stack, logical: str, output: str) -> bool:
+    """Whether what a queue holds is above its alarm's threshold. (The emulator has no metrics of queues.)"""
+    found = stack.emulator.client("cloudwatch").describe_alarms(AlarmNames=[stack.physical(logical)])["MetricAlarms"][0]
+    watched = (found["Namespace"], found["MetricName"], found["Dimensions"], found["ComparisonOperator"])
+    assert watched == (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        [{"Name": "QueueName", "Value": stack.outputs[output].rpartition("/")[2]}],
+        "GreaterThanThreshold",
+    )
+    return messages(stack, output) > found["Threshold"]
+
+
 def logged(stack: Stack, *functions: str) -> list[str]:
     """What these functions wrote into their logs."""
     logs = stack.emulator.client("logs")
@@ -283,22 +296,26 @@ def everything_of(emulator: Emulator, stack: str) -> list[str]:
     def named(found: list[Any], name: Callable[[Any], str]) -> list[str]:
         return [name(one) for one in found if one_of_ours.search(name(one))]
 
-    client = emulator.client
-    cloudfront = client("cloudfront")
+    def listed(service: str, call: str, key: str) -> list[Any]:
+        return every(emulator.client(service), call, key)
+
+    cloudfront = emulator.client("cloudfront")
     distributions = cloudfront.list_distributions()["DistributionList"].get("Items", [])
+    functions = cloudfront.list_functions()["FunctionList"].get("Items", [])
     return sorted(
         [
             *everything_named(emulator, stack),
             *named(distributions, lambda one: json.dumps(one, default=str)),
-            *named(cloudfront.list_functions()["FunctionList"].get("Items", []), lambda one: str(one["Name"])),
-            *named(client("apigateway").get_api_keys()["items"], lambda one: str(one["name"])),
-            *named(client("apigateway").get_usage_plans()["items"], lambda one: str(one["name"])),
-            *named(client("events").list_rules()["Rules"], lambda one: str(one["Name"])),
+            *named(functions, lambda one: str(one["Name"])),
+            *named(listed("apigateway", "get_api_keys", "items"), lambda one: str(one["name"])),
+            *named(listed("apigateway", "get_usage_plans", "items"), lambda one: str(one["name"])),
+            *named(listed("events", "list_rules", "Rules"), lambda one: str(one["Name"])),
             *named(
-                client("lambda").list_event_source_mappings()["EventSourceMappings"], lambda one: one["FunctionArn"]
+                listed("lambda", "list_event_source_mappings", "EventSourceMappings"),
+                lambda one: str(one["FunctionArn"]),
             ),
-            *named(client("secretsmanager").list_secrets()["SecretList"], lambda one: str(one["Name"])),
-            *named(client("sesv2").list_configuration_sets()["ConfigurationSets"], str),
-            *named(client("sqs").list_queues().get("QueueUrls", []), str),
+            *named(listed("secretsmanager", "list_secrets", "SecretList"), lambda one: str(one["Name"])),
+            *named(listed("sesv2", "list_configuration_sets", "ConfigurationSets"), str),
+            *named(listed("sqs", "list_queues", "QueueUrls"), str),
         ]
     )

@@ -138,11 +138,18 @@ def aws(emulator: Emulator, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+def every(client: Any, call: str, key: str, **arguments: Any) -> list[Any]:
+    """All that a service lists, page by page."""
+    if not client.can_paginate(call):
+        return list(getattr(client, call)(**arguments).get(key, []))
+    return [one for page in client.get_paginator(call).paginate(**arguments) for one in page.get(key, [])]
+
+
 def everything_named(emulator: Emulator, stack: str) -> list[str]:
     """What there is in the account that carries the stack's name, by the services' own lists."""
 
     def listed(service: str, call: str, key: str, name: str, identifier: str = "", **arguments: int) -> list[str]:
-        found = getattr(emulator.client(service), call)(**arguments)[key]
+        found = every(emulator.client(service), call, key, **arguments)
         found = [{name: one} if isinstance(one, str) else one for one in found]
         return [one[identifier or name] for one in found if stack in one[name]]
 

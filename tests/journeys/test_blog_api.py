@@ -294,4 +294,4 @@ def test_logs_are_structured_and_hold_nothing_personal(blog: Stack, mina: Author
 def test_the_demo_plays(request: pytest.FixtureRequest, which: str) -> None:
     stack: Stack = request.getfixturevalue(which)
     steps = list(play("blog", stack.emulator, stack.outputs))
-    assert len(steps) == {"blog": 15, "bare_blog": 12}[which], [step.does for step in steps]
+    assert len(steps) == {"blog": 16, "bare_blog": 13}[which], [step.does for step in steps]

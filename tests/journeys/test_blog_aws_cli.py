@@ -43,11 +43,11 @@ def test_deploy_publish_the_site_and_delete(stock: Emulator, monkeypatch: pytest
     url = template_url(stock, "blog", TEMPLATE.read_bytes())
     aws(stock, "cloudformation", "validate-template", "--template-url", url)
     deploy = (
-        *("cloudformation", "deploy", "--stack-name", "blog-by-deploy", "--template-file", str(TEMPLATE)),
+        *("cloudformation", "deploy", "--stack-name", "typed-blog", "--template-file", str(TEMPLATE)),
         *("--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM"),
     )
     aws(stock, *deploy)
-    stack = Stack(stock, "blog-by-deploy")
+    stack = Stack(stock, "typed-blog")
     # The line of the output, typed where the templates are.
     program, *line = shlex.split(stack.outputs["PublishSiteCommand"])
     assert program == "aws"
@@ -67,13 +67,13 @@ def test_deploy_publish_the_site_and_delete(stock: Emulator, monkeypatch: pytest
     # (No update here: the unmodified emulator puts empty tables in the place of global ones that change.)
 
     kept = {name: stack.physical(name) for name in RETAINED}
-    assert len(everything_of(stock, "blog-by-deploy")) > 40  # so the look at what is left cannot pass by seeing nothing
+    assert len(everything_of(stock, "typed-blog")) > 40  # so the look at what is left cannot pass by seeing nothing
     stack_id = stack.describe()["StackId"]
-    aws(stock, "cloudformation", "delete-stack", "--stack-name", "blog-by-deploy")
+    aws(stock, "cloudformation", "delete-stack", "--stack-name", "typed-blog")
     stack.wait("DELETE_COMPLETE", name=stack_id)  # the CLI looks twice a minute
-    aws(stock, "cloudformation", "wait", "stack-delete-complete", "--stack-name", "blog-by-deploy")
+    aws(stock, "cloudformation", "wait", "stack-delete-complete", "--stack-name", "typed-blog")
     of_the_account = {kept[name] for name in RETAINED - {"App", "Authors"}}
-    assert set(everything_of(stock, "blog-by-deploy")) == of_the_account
+    assert set(everything_of(stock, "typed-blog")) == of_the_account
     users = stock.client("cognito-idp")
     assert users.describe_user_pool_client(UserPoolId=kept["Users"], ClientId=kept["App"])
     assert [g["GroupName"] for g in users.list_groups(UserPoolId=kept["Users"])["Groups"]] == ["authors"]
@@ -86,13 +86,13 @@ def test_create_stack_from_its_address_with_everything(patched: Emulator) -> Non
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
     aws(
         patched,
-        *("cloudformation", "create-stack", "--stack-name", "blog-by-url", "--capabilities", "CAPABILITY_IAM"),
+        *("cloudformation", "create-stack", "--stack-name", "addressed-blog", "--capabilities", "CAPABILITY_IAM"),
         *("--template-url", template_url(patched, "blog", TEMPLATE.read_bytes())),
         *("--parameters", json.dumps(parameters)),
     )
-    stack = Stack(patched, "blog-by-url").wait("CREATE_COMPLETE")  # the CLI looks twice a minute
-    aws(patched, "cloudformation", "wait", "stack-create-complete", "--stack-name", "blog-by-url")
-    shown = json.loads(aws(patched, "cloudformation", "describe-stacks", "--stack-name", "blog-by-url"))
+    stack = Stack(patched, "addressed-blog").wait("CREATE_COMPLETE")  # the CLI looks twice a minute
+    aws(patched, "cloudformation", "wait", "stack-create-complete", "--stack-name", "addressed-blog")
+    shown = json.loads(aws(patched, "cloudformation", "describe-stacks", "--stack-name", "addressed-blog"))
     outputs = {o["OutputKey"]: o["OutputValue"] for o in shown["Stacks"][0]["Outputs"]}
     assert (outputs["TemplateId"], outputs["TemplateVersion"]) == ("blog", "1.0.0")
     assert (outputs["Mail"], outputs["Thumbnails"]) == ("on", "on")
@@ -102,7 +102,7 @@ def test_create_stack_from_its_address_with_everything(patched: Emulator) -> Non
     kept = {name: stack.physical(name) for name in RETAINED - {"App", "Authors"}}
     count = items(stack)
     stack.delete()
-    assert set(everything_of(patched, "blog-by-url")) == set(kept.values())
+    assert set(everything_of(patched, "addressed-blog")) == set(kept.values())
     dynamodb = patched.client("dynamodb")
     assert {n: dynamodb.scan(TableName=n, Select="COUNT")["Count"] for n in count} == count
 

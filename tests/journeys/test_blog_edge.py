@@ -13,11 +13,12 @@ import pytest
 
 from tests.evidence import shows
 from tests.journeys.blog import AUTHORS_ONLY, FOR_ANYBODY, author, items, make, reader, site_files
-from tests.journeys.stack import Stack
+from tests.journeys.stack import Stack, every
+from tests.system import needs
 from troposphere_arch.journeys.blog import Author, Reader, until
 from troposphere_arch.local import Emulator, Response
 
-pytestmark = pytest.mark.xdist_group("blog")
+pytestmark = [pytest.mark.xdist_group("blog"), needs("node")]
 HASHED = re.compile(r"assets/.+\.[0-9a-f]{8,}\.\w+")
 
 
@@ -166,7 +167,7 @@ def test_the_key_is_shown_to_nobody_and_a_reader_s_own_is_not_passed_on(blog: St
     seen += [json.dumps([blog.describe(), blog.events(), blog.resources()], default=str)]
     seen += [blog.emulator.client("cloudformation").get_template(StackName=blog.name)["TemplateBody"]]
     logs = blog.emulator.client("logs")
-    for group in logs.describe_log_groups()["logGroups"]:
+    for group in every(logs, "describe_log_groups", "logGroups"):
         seen += [event["message"] for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]]
     for value in secret.values():
         assert len(value) >= 20

@@ -17,6 +17,7 @@ from tests.journeys.blog import (
     SENDER,
     Subscriber,
     alarm,
+    alarmed_by,
     author,
     code_changed,
     invoke,
@@ -247,6 +248,7 @@ def test_what_ses_refuses_is_kept_and_sent_later(blog: Stack, tmp_path: Path) ->
     with sandbox(blog.emulator):
         assert joon.ask().status == 202
         until("a message in the queue", lambda: messages(blog, "MailFailuresQueue") == 1)
+        assert alarmed_by(blog, "MailFailuresWaitingAlarm", "MailFailuresQueue")
         assert joon.item()["mail"] == "confirm-refused"
         # Once and five times again, and no more.
         tries = [json.loads(line) for line in logged(blog, "SendMail") if about(joon) in line]

@@ -15,11 +15,12 @@ from PIL import Image
 
 from tests.evidence import shows
 from tests.handlers.blog_async import pictures
-from tests.journeys.blog import author, code_changed, logged, messages, reader, refused, without_right
+from tests.journeys.blog import alarmed_by, author, code_changed, logged, messages, reader, refused, without_right
 from tests.journeys.stack import Stack
+from tests.system import needs
 from troposphere_arch.journeys.blog import Author, until
 
-pytestmark = pytest.mark.xdist_group("blog")
+pytestmark = [pytest.mark.xdist_group("blog"), needs("node")]
 JPEG, PNG, WEBP = pictures.JPEG, pictures.PNG, pictures.WEBP
 SECRETS = (b"SecretCamera", b"SecretArtist", b"SecretXmp", b"Exif", b"GPS", b"http://ns.adobe.com")
 
@@ -154,6 +155,7 @@ def test_what_fails_for_another_reason_is_tried_again_and_then_kept(blog: Stack,
     with without_right(blog, "MakeThumbnailsRole", "s3:PutObject"):
         name = mina.upload(data, PNG)
         until("a message in the queue", lambda: messages(blog, "ThumbnailFailuresQueue") == 1)
+    assert alarmed_by(blog, "ThumbnailFailuresWaitingAlarm", "ThumbnailFailuresQueue")
     assert mina.state(name) == {"state": "waiting"}
     queue, sqs = blog.outputs["ThumbnailFailuresQueue"], blog.emulator.client("sqs")
     [message] = sqs.receive_message(QueueUrl=queue)["Messages"]

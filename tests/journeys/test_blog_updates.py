@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.evidence import shows
 from tests.handlers.blog_async import pictures
 from tests.journeys.blog import Subscriber, author, everything_of, make, messages, reader, refused, verify_sender
-from tests.journeys.stack import Stack, put_layers, template_bytes, template_url
+from tests.journeys.stack import Stack, every, put_layers, template_bytes, template_url
 from tests.system import needs
 from troposphere_arch.journeys.blog import Author
 from troposphere_arch.local import Emulator
@@ -105,12 +105,12 @@ def roles(name: str) -> Look:
 
 def retention(stack: Stack) -> set[int]:
     groups = {r["PhysicalResourceId"] for r in stack.resources() if r["ResourceType"] == "AWS::Logs::LogGroup"}
-    found = stack.emulator.client("logs").describe_log_groups()["logGroups"]
+    found = every(stack.emulator.client("logs"), "describe_log_groups", "logGroups")
     return {one["retentionInDays"] for one in found if one["logGroupName"] in groups}
 
 
 def alarm_actions(stack: Stack) -> set[tuple[str, ...]]:
-    alarms = stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    alarms = every(stack.emulator.client("cloudwatch"), "describe_alarms", "MetricAlarms")
     ours = [a for a in alarms if stack.name in a["AlarmName"]]
     assert len(ours) > 20
     return {tuple(a["AlarmActions"]) for a in ours}
@@ -224,6 +224,22 @@ def test_each_change_is_seen_and_so_is_its_way_back(stack: Stack) -> None:
     stack.update_by_aws_cli(**{name: as_it_was[name] for name in values})
     for what, (_, look, before, _) in CHANGES.items():
         assert look(stack) == before, what
+
+
+@shows("REQ-B9", "REQ-D5", how="patched")
+@pytest.mark.usefixtures("as_before")
+def test_comments_that_are_there_stay_when_no_new_ones_are_taken(stack: Stack, hana: Author) -> None:
+    joon, said = reader(stack), {"name": "Joon", "text": "Hello"}
+    path = hana.write("POST", "/posts", {"title": "Discussed", "body": "x"}).headers["Location"]
+    made = joon.call("POST", f"{path}/comments", said)
+    assert made.status == 201
+    stack.update(Comments="off")
+    assert refused(joon.call("POST", f"{path}/comments", said), 409) == "CommentsOff"
+    assert joon.call("GET", f"{path}/comments").json() == {"items": [made.json()]}
+    assert hana.write("DELETE", f"{path}/comments/{made.json()['id']}").status == 204
+    stack.update(Comments="on")
+    assert joon.call("POST", f"{path}/comments", said).status == 201
+    assert hana.write("DELETE", path).status == 204
 
 
 @shows("REQ-B5", "REQ-D5", how="patched")

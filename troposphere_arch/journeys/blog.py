@@ -198,6 +198,8 @@ def play(emulator: Emulator, outputs: Mapping[str, str]) -> Iterator[Step]:
         "nobody signs up by themselves, and no password is sent to sign in",
     )
 
+    yield _front_page(joon)
+
     title = f"A day by the lake {secrets.token_hex(2)}"
     post = {"title": title, "summary": "With a picture.", "body": "It was cold.\n\nIt was beautiful."}
     answer = joon.call("POST", "/posts", post)
@@ -252,6 +254,15 @@ def play(emulator: Emulator, outputs: Mapping[str, str]) -> Iterator[Step]:
         _short(answer),
         "a post goes with its comments; authors see what is, past all caches",
     )
+
+
+def _front_page(joon: Reader) -> Step:
+    page = joon.get("/")
+    if page.status != 200:
+        return Step("GET /", f"{page.status}", "nobody has put a site: the output PublishSiteCommand does")
+    policy = page.headers["Content-Security-Policy"]
+    expect("scripts of its own only", "script-src 'self';" in policy, policy)
+    return Step("GET /", f"200 {len(page.body)} B", "pages come from the bucket, and run nobody else's script")
 
 
 def _photo() -> tuple[bytes, str]:
