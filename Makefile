@@ -32,7 +32,7 @@ up: $(VENV)/.local  ## the to-do list in the embedded emulator
 down: $(VENV)/.local  ## delete what is in the emulator, and end it
 	$(BIN)/python build.py down
 
-bench: $(VENV)/.local  ## measure: builds against cfn-lint and the AWS CDK (needs node), up to the first answer
+bench: $(VENV)/.local  ## measure: builds against cfn-lint and the AWS CDK (needs node), up to the first answer, edge caching (needs nginx)
 	$(BIN)/python -m benchmarks
 
 proof: $(VENV)/.test  ## the long proofs: 220 publishers killed with -9, eight at once 20 times (eight minutes)

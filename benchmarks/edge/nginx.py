@@ -11,7 +11,6 @@ Where they differ it is to the disadvantage of what is measured here:
 - An old answer in place of a 5xx, CloudFront gives for ErrorCachingMinTTL before it asks again; here each asks.
 - A request for part of a file brings the whole of it.
 - There is one layer of caches, no regional one behind it. Each port of the front is an edge location of its own.
-
 - What a writer says in If-Match does not get to the origin, where answers to readers are kept.
 
 And this to its advantage: nothing is thrown out for room, which CloudFront may do with what is seldom asked for; and
@@ -34,7 +33,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.edge.distribution import EVERYTHING, Behaviour, Distribution, Names, Values
@@ -55,6 +54,7 @@ CONDITIONS = ("If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-
 WRITTEN = {"accept-encoding", "authorization", "connection", "content-length", "cookie", "host", "user-agent"}
 NEVER_SENT_ON = ("Proxy-Authorization", "Proxy-Connection", "TE", "Upgrade", "X-Real-IP", "X-HTTP-Method-Override")
 START_SECONDS = 20
+TRIES = 3
 
 
 class NoCache(Exception):
@@ -82,8 +82,8 @@ class Edge:
         """Let it be `now` seconds since 1970, as far as the cache knows."""
         self.now = now
         told = self.folder / "clock.new"
-        # In nginx's local time, to the microsecond: the library reads no other form.
-        told.write_text(datetime.fromtimestamp(now).strftime("%Y-%m-%d %H:%M:%S.%f") + "\n")
+        # The library reads no other form.
+        told.write_text(datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S.%f") + "\n")
         told.replace(self.folder / "clock")
 
     def wait(self, seconds: float) -> None:
@@ -120,16 +120,34 @@ def running(
     """
     if lacking := missing():
         raise NoCache(f"no {' and no '.join(lacking)} here: apt-get install {PACKAGES}")
-    edge = Edge(_free_ports(locations), folder, host)
     for name in ("cache", "temporary"):
         (folder / name).mkdir()
     (folder / "edge.js").write_text(SCRIPT.read_text())
     (folder / "settings.js").write_text(settings(said))
-    (folder / "nginx.conf").write_text(configuration(said, origins, edge, caching=caching))
-    edge.set_clock(float(int(time.time())))
+    for left in reversed(range(TRIES)):
+        edge = Edge(_free_ports(locations), folder, host)
+        edge.set_clock(float(int(time.time())))
+        (folder / "nginx.conf").write_text(configuration(said, origins, edge, caching=caching))
+        process = _started(folder)
+        try:
+            _await(process, edge)
+        except NoCache:
+            # Somebody else may have taken a port in between.
+            _end(process)
+            if not left:
+                raise
+            continue
+        try:
+            yield edge
+        finally:
+            _end(process)
+        return
+
+
+def _started(folder: Path) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ.get("PATH", ""),
-        "TZ": os.environ.get("TZ", ""),
+        "TZ": "UTC",
         "LD_PRELOAD": _clock(),
         "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
         "FAKETIME_NO_CACHE": "1",
@@ -137,21 +155,18 @@ def running(
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
     }
-    if not environment["TZ"]:
-        del environment["TZ"]
     command = [_nginx(), "-p", str(folder), "-c", "nginx.conf", "-e", str(folder / "error.log")]
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        _await(process, edge)
-        yield edge
-    finally:
-        process.terminate()
-        try:
-            process.wait(START_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(START_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _await(process: subprocess.Popen[bytes], edge: Edge) -> None:

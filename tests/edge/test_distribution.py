@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -227,3 +228,28 @@ def test_an_error_is_kept_as_long_as_cloudfront_keeps_it(
     status: int, headers: Mapping[str, str], seconds: int, tmp_path: Path
 ) -> None:
     check(first_asked_again(tmp_path, LIMITS, Answer(headers, status), seconds or 30), seconds)
+
+
+@needs("nginx")
+def test_what_nginx_does_not_take_is_told_in_a_line(tmp_path: Path) -> None:
+    broken = Behaviour("*", "Site", LIMITS, viewer_function="function handler(event) { return (;")
+    places = {"Site": nginx.Origin(9, "site.test")}
+    with (
+        pytest.raises(nginx.NoCache, match="SyntaxError") as refused,
+        nginx.running(Distribution((broken,)), places, tmp_path, host=HOST),
+    ):
+        raise AssertionError("it must not start")
+    assert "\n" not in str(refused.value)
+
+
+@needs("nginx")
+def test_an_edge_leaves_no_process_behind(tmp_path: Path) -> None:
+    one = Behaviour("*", "Site", LIMITS)
+    with nginx.running(Distribution((one,)), {"Site": nginx.Origin(9, "site.test")}, tmp_path, host=HOST) as edge:
+        assert Viewer(edge).get("/").status == 502, "nobody is at the origin's port"
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(pid, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(ConnectionRefusedError):
+        Viewer(edge).get("/")
