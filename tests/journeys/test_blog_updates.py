@@ -92,15 +92,19 @@ def reserved(stack: Stack) -> set[Any]:
     }
 
 
-def roles(name: str) -> Look:
-    def look(stack: Stack) -> set[str]:
-        iam = stack.emulator.client("iam")
-        ours = [r for r in stack.resources() if r["ResourceType"] == "AWS::IAM::Role"]
-        assert len(ours) > 8
-        found = [iam.get_role(RoleName=r["PhysicalResourceId"])["Role"].get(name) for r in ours]
-        return {json.dumps(one) for one in found}
+def roles(stack: Stack) -> list[dict[str, Any]]:
+    iam = stack.emulator.client("iam")
+    ours = [r for r in stack.resources() if r["ResourceType"] == "AWS::IAM::Role"]
+    assert len(ours) > 8
+    return [iam.get_role(RoleName=r["PhysicalResourceId"])["Role"] for r in ours]
 
-    return look
+
+def boundaries(stack: Stack) -> set[str | None]:
+    return {one.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for one in roles(stack)}
+
+
+def paths(stack: Stack) -> set[str]:
+    return {one["Path"] for one in roles(stack)}
 
 
 def retention(stack: Stack) -> set[int]:
@@ -165,8 +169,6 @@ def there(logical: str) -> Look:
 ACL = f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/blog/00000000-0000-0000-0000-000000000000"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary-of-blogs"
-NONE = {json.dumps(None)}
-BOUND = {json.dumps({"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": BOUNDARY})}
 
 # What is set -> what then is looked at, before, after.
 CHANGES: dict[str, tuple[dict[str, str], Look, Any, Any]] = {
@@ -205,8 +207,8 @@ CHANGES: dict[str, tuple[dict[str, str], Look, Any, Any]] = {
     "retention": ({"LogRetentionDays": "7"}, retention, {30}, {7}),
     "access log": ({"AccessLogs": "on"}, access_log, False, True),
     "budget": ({"MonthlyBudget": "50", "BudgetEmail": "owner@example.com"}, budgets, [], ["50"]),
-    "boundary": ({"PermissionsBoundaryArn": BOUNDARY}, roles("PermissionsBoundary"), NONE, BOUND),
-    "role path": ({"RolePath": "/blogs/"}, roles("Path"), {'"/"'}, {'"/blogs/"'}),
+    "boundary": ({"PermissionsBoundaryArn": BOUNDARY}, boundaries, {None}, {BOUNDARY}),
+    "role path": ({"RolePath": "/blogs/"}, paths, {"/"}, {"/blogs/"}),
 }
 
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
-from tests.journeys.stack import Stack, put_layers, template_bytes, template_url
+from tests.journeys.stack import Stack, every, put_layers, template_bytes, template_url
 from troposphere_arch import layers
 from troposphere_arch.journeys.todo import Phone
 from troposphere_arch.local import Emulator
@@ -93,7 +93,7 @@ def response_cache(stack: Stack, phone: Phone) -> Any:
 
 
 def alarm_actions(stack: Stack, phone: Phone) -> list[list[str]]:
-    alarms = stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    alarms = every(stack.emulator.client("cloudwatch"), "describe_alarms", "MetricAlarms")
     ours = [a for a in alarms if stack.name in a["AlarmName"]]
     assert len(ours) == 10
     return sorted({tuple(a["AlarmActions"]) for a in ours})  # type: ignore[return-value]
@@ -108,7 +108,7 @@ def roles(stack: Stack) -> list[dict[str, Any]]:
 
 
 def retention(stack: Stack, phone: Phone) -> list[int]:
-    groups = stack.emulator.client("logs").describe_log_groups()["logGroups"]
+    groups = every(stack.emulator.client("logs"), "describe_log_groups", "logGroups")
     ours = {stack.physical("ReadTodosLogs"), stack.physical("WriteTodosLogs")}
     return [g["retentionInDays"] for g in groups if g["logGroupName"] in ours]
 

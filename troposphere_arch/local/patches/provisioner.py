@@ -162,7 +162,10 @@ def this_emulator() -> Emulator:
 @functools.cache
 def _client(service: str, region: str, account: str) -> Any:
     # An account's number as access key is that account's root.
-    return this_emulator().client(service, credentials=(account, "test"), region=region)
+    made = this_emulator().client(service, credentials=(account, "test"), region=region)
+    # Kept open, a connection may be closed after a while of silence, just as the next request is on its way.
+    made.meta.events.register("before-send", lambda request, **_: request.headers.update(Connection="close"))
+    return made
 
 
 def _naming() -> Any:
