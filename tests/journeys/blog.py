@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.journeys.stack import Stack, every, everything_named, put_layers, template_bytes, template_url
-from troposphere_arch import catalogue, scenarios
+from tests.journeys.stack import Stack, contents, every, everything_named, put_layers, template_bytes, template_url
+from troposphere_arch import scenarios
 from troposphere_arch.journeys.blog import Author, Reader, invite, links, mails, until
 from troposphere_arch.local import Emulator, Response
 from troposphere_arch.media_types import media_type
@@ -59,7 +59,7 @@ def make(emulator: Emulator, name: str, **parameters: str) -> Stack:
 def site_files() -> dict[str, bytes]:
     """The site of the version, by the paths that its files have in the bucket."""
     begin = f"blog/{scenarios.page('blog').VERSION}/site/"
-    return {path.removeprefix(begin): data for path, data in catalogue.contents().items() if path.startswith(begin)}
+    return {path.removeprefix(begin): data for path, data in contents().items() if path.startswith(begin)}
 
 
 def put_site(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -20,9 +21,15 @@ BUCKET = "templates-of-the-tests"
 ARTIFACTS = "layers-of-the-tests"
 
 
+@functools.cache
+def contents() -> dict[str, bytes]:
+    """All files as the sources make them; another test holds these and the committed ones together."""
+    return catalogue.contents()
+
+
 def template_bytes(scenario: str) -> bytes:
-    """The template's bytes as the sources make them; another test holds these and the committed file together."""
-    return catalogue.contents()[catalogue.template_path(scenario, scenarios.page(scenario).VERSION)]
+    """The template's bytes as the sources make them."""
+    return contents()[catalogue.template_path(scenario, scenarios.page(scenario).VERSION)]
 
 
 def template_url(emulator: Emulator, scenario: str, body: bytes | None = None) -> str:
@@ -183,4 +190,4 @@ def _list(parameters: Mapping[str, str]) -> list[dict[str, str]]:
 def preset(scenario: str, name: str) -> dict[str, str]:
     """The values of a committed parameter file."""
     path = f"{scenario}/{scenarios.page(scenario).VERSION}/parameters/{name}.json"
-    return {p["ParameterKey"]: p["ParameterValue"] for p in json.loads(catalogue.contents()[path])}
+    return {p["ParameterKey"]: p["ParameterValue"] for p in json.loads(contents()[path])}

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from tests.evidence import shows
 from tests.journeys.blog import AUTHORS_ONLY, author, items, logged, reader, refused
 from tests.journeys.stack import Stack
+from troposphere_arch.errors import UserError
 from troposphere_arch.journeys import play
 from troposphere_arch.journeys.blog import Author
 
@@ -295,3 +296,8 @@ def test_the_demo_plays(request: pytest.FixtureRequest, which: str) -> None:
     stack: Stack = request.getfixturevalue(which)
     steps = list(play("blog", stack.emulator, stack.outputs))
     assert len(steps) == {"blog": 16, "bare_blog": 13}[which], [step.does for step in steps]
+
+
+def test_the_demo_says_so_where_it_cannot_play(stock_blog: Stack) -> None:
+    with pytest.raises(UserError, match="deploy the blog without --stock"):
+        next(play("blog", stock_blog.emulator, stock_blog.outputs))

@@ -10,9 +10,9 @@ import pytest
 from tests.evidence import shows
 from tests.handlers.blog_async import pictures
 from tests.journeys.blog import Subscriber, author, make, put_site, reader, with_everything
-from tests.journeys.stack import BUCKET, Stack, template_url
+from tests.journeys.stack import BUCKET, Stack, contents, template_url
 from tests.system import needs
-from troposphere_arch import catalogue
+from troposphere_arch.journeys.blog import until
 from troposphere_arch.lint import lint
 from troposphere_arch.local import Emulator
 
@@ -26,8 +26,8 @@ def import_into(
 ) -> Stack:
     """A new stack made of resources that exist, by an import change set."""
     cloudformation = emulator.client("cloudformation")
-    known = json.loads(catalogue.contents()[RETAINED])["Parameters"]
-    emulator.client("s3").put_object(Bucket=BUCKET, Key="retained-blog.json", Body=catalogue.contents()[RETAINED])
+    known = json.loads(contents()[RETAINED])["Parameters"]
+    emulator.client("s3").put_object(Bucket=BUCKET, Key="retained-blog.json", Body=contents()[RETAINED])
     cloudformation.create_change_set(
         StackName=name,
         ChangeSetName="take-over",
@@ -39,9 +39,8 @@ def import_into(
             for logical, (kind, identifier) in resources.items()
         ],
     )
-    cloudformation.get_waiter("change_set_create_complete").wait(
-        StackName=name, ChangeSetName="take-over", WaiterConfig={"Delay": 1}
-    )
+    named = {"StackName": name, "ChangeSetName": "take-over"}
+    until("a change set", lambda: cloudformation.describe_change_set(**named)["Status"] == "CREATE_COMPLETE")
     cloudformation.execute_change_set(StackName=name, ChangeSetName="take-over")
     return Stack(emulator, name).wait("IMPORT_COMPLETE")
 
@@ -66,7 +65,8 @@ def test_a_new_stack_takes_over_what_the_lost_one_retained(patched: Emulator) ->
     dynamodb.restore_table_to_point_in_time(
         SourceTableName=kept["Posts"], TargetTableName="posts-restored", UseLatestRestorableTime=True
     )
-    dynamodb.get_waiter("table_exists").wait(TableName="posts-restored", WaiterConfig={"Delay": 1})
+    restored = {"TableName": "posts-restored"}
+    until("the restored table", lambda: dynamodb.describe_table(**restored)["Table"]["TableStatus"] == "ACTIVE")
     # What a restored table lacks.
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     dynamodb.update_table(TableName="posts-restored", StreamSpecification=stream)
@@ -117,7 +117,7 @@ def test_a_new_stack_takes_over_what_the_lost_one_retained(patched: Emulator) ->
 
 @shows("REQ-D3", how="static")
 def test_the_template_to_import_is_whole() -> None:
-    body = catalogue.contents()[RETAINED]
+    body = contents()[RETAINED]
     value: dict[str, Any] = json.loads(body)
     assert value["Resources"].keys() == set(KEPT)
     assert lint({"retained": body}, house=False) == []

@@ -189,6 +189,8 @@ def photo(comment: str, width: int = 400, height: int = 300) -> bytes:
 
 def play(emulator: Emulator, outputs: Mapping[str, str]) -> Iterator[Step]:
     """An author and a reader, from the invitation to the deleted post."""
+    if not emulator.patched:
+        raise UserError("the distribution of the unmodified emulator reaches no API: deploy the blog without --stock")
     mina, joon = Author(emulator, outputs), Reader(emulator, outputs)
 
     mina.sign_in_first(invite(mina))
