@@ -40,7 +40,7 @@ def test_alarms_see_the_numbers_and_zeros_too_in_one_call(world: World) -> None:
     world.invoke("watch_mail", {})
     assert len(world.gates["cloudwatch"].seen) == 1
     found = world.metrics("stack-of-the-handler-tests")
-    assert found.keys() == NONE.keys()
+    assert found.keys() >= NONE.keys()
     assert found["MailUncertain"][1] >= 1
     assert found["MailRefused"][0] == found["MailWaiting"][0] == 0
 
