@@ -133,7 +133,8 @@ class Stack:
 
     def physical(self, logical: str) -> str:
         """The physical id of a resource: what an operator, not a user, looks at."""
-        return next(r["PhysicalResourceId"] for r in self.resources() if r["LogicalResourceId"] == logical)
+        found = self.cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=logical)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def aws(emulator: Emulator, *arguments: str) -> str:
