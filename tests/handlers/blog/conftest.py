@@ -10,7 +10,7 @@ import importlib.util
 import json
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -97,15 +97,21 @@ def load(name: str) -> ModuleType:
     return module
 
 
-def load_with(stock: local.Emulator, name: str, **changes: str) -> ModuleType:
-    """A handler whose variables differ from the usual ones."""
+def load_in(environment: dict[str, str], name: str, **changes: str) -> ModuleType:
+    """A handler in this environment, with its usual variables, of which some differ."""
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in {**stock.environment(), **ENVIRONMENT[name], **changes}.items():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        for variable, value in {**environment, **ENVIRONMENT[name], **changes}.items():
             patch.setenv(variable, value)
         module = load(name)
         if hasattr(module, "signer"):
             module.signer()  # it makes its client from the environment, when it is first asked
         return module
+
+
+def load_with(stock: local.Emulator, name: str, **changes: str) -> ModuleType:
+    """A handler on the emulator, of whose variables some differ from the usual ones."""
+    return load_in(stock.environment(), name, **changes)
 
 
 def event_of(
@@ -303,7 +309,6 @@ class Deployed:
     function: str
     role: str
     stock: local.Emulator
-    rights: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def invoke(self, event: dict[str, Any]) -> Reply | None:
         """The answer; none when the function failed, as it does when the role lacks a right."""
