@@ -625,6 +625,13 @@ def test_cut_off_anywhere(world: World, kind: str) -> None:
     assert set(outcomes[:-1]) == {"rejected"}, outcomes
 
 
+def test_a_png_whose_sums_do_not_add_up(world: World) -> None:
+    """Decoded as it is it would show something: which pixels are wrong, nobody knows."""
+    whole = saved(corners(), "PNG")
+    at = whole.rindex(b"IEND") - 5  # the last byte of the sum of the pixels
+    assert "damaged" in reason(world, whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :], PNG)
+
+
 BLOCKS = [b"", b"\0", b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(50)]
 
 

@@ -161,11 +161,12 @@ def test_many_messages(world: World) -> None:
     assert messages(world) == 0
 
 
-def test_when_time_runs_out_messages_stay_and_the_next_call_goes_on(world: World) -> None:
+@pytest.mark.parametrize("left", [1000, 15_000])
+def test_when_time_runs_out_messages_stay_and_the_next_call_goes_on(world: World, left: int) -> None:
     people = [world.subscriber("confirm-refused", owedSince=1 + n) for n in range(5)]
     given_up(world)
     # Two questions while receiving, then one before each item.
-    answer = redrive(world, "refused", Context([60_000] * 4 + [1000]))
+    answer = redrive(world, "refused", Context([60_000] * 4 + [left]))
     assert (answer["redriven"], answer["messagesDeleted"], answer["more"]) == (2, 0, True)
     assert messages(world) == 1
     assert [world.item(address)["mail"] for address in people] == ["confirm-wanted"] * 2 + ["confirm-refused"] * 3
