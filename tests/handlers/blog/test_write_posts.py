@@ -173,6 +173,12 @@ def test_another_author_a_later_click_and_a_changed_post_are_no_second_click(blo
     blog.empty()
     blog.put(*post_items("a-post", young, title="A post", body="Its text."))
     assert author.post("/posts", sent).status == 200
+    blog.empty()
+    blog.put(*post_items("a-post", young, title="A post", body="Its text.", picture=SHA))
+    assert author.post("/posts", sent).error == (409, "SlugTaken")
+    assert author.post("/posts", sent | {"picture": SHA}).status == 200
+    blog.put(post_items("a-post", young, title="A post", body="Its text.")[0] | {"closed": {"S": young}})
+    assert author.post("/posts", sent).error == (409, "SlugTaken")
 
 
 def test_a_slug_is_taken_until_its_post_is_wholly_deleted(blog: Blog, author: Caller) -> None:

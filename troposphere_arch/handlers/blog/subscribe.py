@@ -362,7 +362,7 @@ def leave(call: Call) -> Answer:
 
 
 def one_click(event: Json) -> object:
-    """The token of a one-click request: https://www.rfc-editor.org/rfc/rfc8058#section-3.1
+    """The token of a one-click request: https://www.rfc-editor.org/rfc/rfc8058
 
     Mail programs send the form in either encoding. A body that says something else was made by nobody's button.
     """
