@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,6 +59,14 @@ class Answer:
 
 
 Host = Callable[[Asked], Answer]
+
+
+def choose(page: Page, file: Path) -> None:
+    """Choose a picture as a person does: once the form is open for it."""
+    field = page.get_by_label("Picture")
+    expect(field).to_be_enabled()
+    expect(field).to_be_visible()
+    field.set_input_files(file)
 
 
 def emulated(emulator: Emulator) -> Host:

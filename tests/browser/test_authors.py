@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit, Visitor
+from tests.browser.conftest import Visit, Visitor, choose
 from tests.browser.fake import SITE, URL, Blog
 from tests.browser.test_script import EVERYTHING
 from tests.evidence import shows
@@ -275,7 +275,7 @@ def test_an_author_uploads_a_picture_and_sees_its_thumbnail(
 ) -> None:
     page, file = author.page, picture(tmp_path, name)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    page.get_by_label("Picture").set_input_files(file)
+    choose(page, file)
     shown = page.get_by_role("img", name="The picture of this post")
     expect(shown).to_be_visible()
     expect(page.locator("[data-said-picture]")).to_have_text("The picture is ready.")
@@ -303,7 +303,7 @@ def test_an_author_uploads_a_picture_and_sees_its_thumbnail(
 
 def test_a_picture_can_be_left_out_again(author: Visitor, desk: Desk, tmp_path: Path) -> None:
     page = author.page
-    page.get_by_label("Picture").set_input_files(picture(tmp_path))
+    choose(page, picture(tmp_path))
     page.get_by_role("button", name="Without this picture").click()
     expect(page.get_by_role("img", name="The picture of this post")).to_have_count(0)
     page.get_by_label("Title").fill("No picture")
@@ -317,11 +317,11 @@ def test_a_picture_can_be_left_out_again(author: Visitor, desk: Desk, tmp_path: 
 def test_a_rejected_picture_is_told_with_its_reason(author: Visitor, desk: Desk, tmp_path: Path) -> None:
     file = picture(tmp_path)
     desk.blog.rejected[hashlib.sha256(file.read_bytes()).hexdigest()] = EVERYTHING
-    author.page.get_by_label("Picture").set_input_files(file)
+    choose(author.page, file)
     said = author.page.locator("[data-said-picture]")
     expect(said).to_have_text(f"The picture can't be used: {EVERYTHING}")
     # Another can be chosen after that.
-    author.page.get_by_label("Picture").set_input_files(picture(tmp_path, "other.png"))
+    choose(author.page, picture(tmp_path, "other.png"))
     expect(said).to_have_text("The picture is ready.")
 
 
@@ -336,13 +336,13 @@ def test_a_rejected_picture_is_told_with_its_reason(author: Visitor, desk: Desk,
 )
 def test_what_can_be_no_picture_is_not_sent(author: Visitor, tmp_path: Path, name: str, data: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(data)
-    author.page.get_by_label("Picture").set_input_files(tmp_path / name)
+    choose(author.page, tmp_path / name)
     expect(author.page.locator("[data-said-picture]")).to_have_text(said)
     assert author.requests("POST", "/api/uploads") == []
 
 
 def test_an_upload_that_the_bucket_refuses_is_told(author: Visitor, desk: Desk, tmp_path: Path) -> None:
     desk.blog.short_by = 1
-    author.page.get_by_label("Picture").set_input_files(picture(tmp_path))
+    choose(author.page, picture(tmp_path))
     said = author.page.locator("[data-said-picture]")
     expect(said).to_contain_text("The upload was refused: Your proposed upload exceeds the maximum allowed")

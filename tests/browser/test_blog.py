@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit, Visitor, emulated
+from tests.browser.conftest import Visit, Visitor, choose, emulated
 from tests.browser.test_script import EVERYTHING
 from tests.cli.commands import Shell
 from tests.evidence import shows
@@ -88,7 +88,7 @@ def test_an_author_uploads_writes_and_is_read(visit: Visit, blog: Stack, tmp_pat
 
     file = photo(tmp_path)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    page.get_by_label("Picture").set_input_files(file)
+    choose(page, file)
     expect(page.locator("[data-said-picture]")).to_have_text("The picture is ready.", timeout=60_000)
     shown = page.get_by_role("img", name="The picture of this post")
     assert shown.evaluate("async (img) => (await img.decode(), img.naturalWidth < img.naturalHeight)"), "upright"
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_picture_is_rejected_with_a_reason(visit: Visit, blog:
     page.keyboard.press("Enter")
     page.wait_for_url(address(blog, "/write"))
     (tmp_path / "x.png").write_text(f"<script>alert({secrets.token_hex(4)!r})</script>")
-    page.get_by_label("Picture").set_input_files(tmp_path / "x.png")
+    choose(page, tmp_path / "x.png")
     expect(page.locator("[data-said-picture]")).to_contain_text("The picture can't be used: ", timeout=60_000)
 
 

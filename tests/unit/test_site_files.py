@@ -19,7 +19,8 @@ SMALL = {
     "about.html": '<img src="/assets/dot.svg"><a href="/">Home</a>',
     "assets/a.css": "@import 'b.css'; p { background: url(dot.svg) } q { background: url( \"/assets/dot.svg#x\" ) }",
     "assets/b.css": "p { color: red }",
-    "assets/a.js": 'import {\n  b,\n} from "./b.js";\nexport { c } from "./deep/c.js";\nconst d = () => import("./b.js");\n',
+    "assets/a.js": 'import {\n  b,\n} from "./b.js";\nexport { c } from "./deep/c.js";\n'
+    'const d = () => import("./b.js");\n',
     "assets/b.js": "export const b = `/assets/dot.svg`; // from 'nowhere', import 'nothing'\n",
     "assets/deep/c.js": "import { b } from '../b.js'; export const c = b;\n",
     "assets/dot.svg": "<svg/>",

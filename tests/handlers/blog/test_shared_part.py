@@ -224,7 +224,7 @@ def test_without_an_id_token_of_this_app_nothing_is_done(blog: Blog, route: str,
         {"claims": author_claims()},
         author_claims(),
     ],
-    ids=lambda context: str(context)[:30],
+    ids=lambda context: repr(sorted(context) if isinstance(context, dict) else context)[:60],
 )
 def test_claims_are_taken_from_the_authorizer_alone(author: Caller, route: str, context: Any) -> None:
     event = author.event(route.split(" ")[0], ROUTE_PATHS[route], BODIES.get(route))

@@ -68,7 +68,7 @@ async function choosePicture() {
   }
 }
 
-onSubmit(form, said, async ({ title, summary, body }) => {
+async function publish({ title, summary, body }) {
   if (uploading) throw new Error("The picture is not ready yet.");
   const given = { title: title.trim(), body };
   if (summary.trim()) given.summary = summary.trim();
@@ -84,7 +84,7 @@ onSubmit(form, said, async ({ title, summary, body }) => {
   say(said, slug ? "Changed: " : "Published: ");
   said.append(link, ". Readers see it within a minute or so.");
   link.focus();
-});
+}
 
 find("[data-delete]").addEventListener("click", async ({ target }) => {
   if (target.dataset.sure === undefined) {
@@ -134,6 +134,7 @@ async function begin() {
     say(saidOfPicture, "");
     elements.file.focus();
   });
+  onSubmit(form, said, publish); // which opens the form: before, nobody would hear what is written or chosen
 }
 
 begin().catch((error) => {
