@@ -16,7 +16,7 @@ from tests.journeys.blog import AUTHORS_ONLY, author, items, logged, reader, ref
 from tests.journeys.stack import Stack
 from troposphere_arch.errors import UserError
 from troposphere_arch.journeys import play
-from troposphere_arch.journeys.blog import Author
+from troposphere_arch.journeys.blog import NAME, Author
 
 pytestmark = pytest.mark.xdist_group("blog")
 
@@ -37,6 +37,7 @@ def test_a_post_is_published_and_read_through_the_distribution(blog: Stack, mina
     read = joon.call("GET", paths[0])
     assert read.status == 200
     assert {k: read.json()[k] for k in written[0]} == written[0]
+    assert read.json()["author"] == NAME
     assert read.headers["Cache-Control"] == "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
 
     found: list[list[str]] = []

@@ -420,6 +420,8 @@ def test_authors_are_invited_and_nobody_signs_up() -> None:
     assert "RoleArn" not in group["Properties"]  # a name in a token, and no credentials
     [client] = of_type(RESOURCES, "AWS::Cognito::UserPoolClient").values()
     assert client["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
+    # What the app may not read is in no token, and then posts are signed by nobody.
+    assert {"name", "preferred_username"} < set(client["ReadAttributes"])
 
 
 @shows("REQ-B6", how="static")

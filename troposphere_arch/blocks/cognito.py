@@ -143,8 +143,11 @@ def _pool(
     return node
 
 
-def app_client(t: ScenarioTemplate, title: str, users: UserPool) -> AppClient:
+def app_client(t: ScenarioTemplate, title: str, users: UserPool, *, tells: tuple[str, ...] = ()) -> AppClient:
     """An app without a secret, which a phone could not keep: at sign-in users prove their password by SRP, not sent.
+
+    It reads the address of its user, and with it the attributes that it `tells`, such as `name`: what it may not read
+    is not in a user's token. Users change these themselves.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cognito-userpoolclient.html
     """
@@ -156,12 +159,12 @@ def app_client(t: ScenarioTemplate, title: str, users: UserPool) -> AppClient:
         GenerateSecret=False,
         IdTokenValidity=ID_TOKEN_MINUTES,
         PreventUserExistenceErrors="ENABLED",
-        ReadAttributes=["email", "email_verified"],
+        ReadAttributes=["email", "email_verified", *tells],
         RefreshTokenValidity=REFRESH_TOKEN_DAYS,
         SupportedIdentityProviders=["COGNITO"],
         TokenValidityUnits=cognito.TokenValidityUnits(AccessToken="minutes", IdToken="minutes", RefreshToken="days"),
         UserPoolId=Ref(users.resource),
-        WriteAttributes=["email"],
+        WriteAttributes=["email", *tells],
         # Apps in the field hold the client's id, so it survives the stack as its pool does.
         DeletionPolicy="RetainExceptOnCreate",
         UpdateReplacePolicy="Retain",

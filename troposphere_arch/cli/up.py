@@ -75,7 +75,7 @@ def _up_here(args: argparse.Namespace, name: str, chosen: Chosen, parameters: di
         target = deploy.target_of(emulator.client)
         _same_template(target, name, args.scenario)
         needs = deploy.needs(target, name, chosen.template, parameters, chosen.layers)
-        if needs.artifacts and not emulator.patched:
+        if needs.values.get("ReadCache", "none") != "none" and not emulator.patched:
             raise UserError("the unmodified emulator has no DAX: leave out --stock, or ReadCache=dax")
         missing = _missing(target, needs, "host")
         deploy.ensure_bucket(target)
@@ -303,6 +303,7 @@ def _invited(outputs: dict[str, str], aws: str, more: str = "") -> list[str]:
     pool = outputs.get("UserPoolId", "")
     who = f"--user-pool-id {pool} --username ADDRESS"
     return [
-        f"{aws} cognito-idp admin-create-user {who} --temporary-password PASSWORD{more}",
+        f"{aws} cognito-idp admin-create-user {who} --temporary-password PASSWORD "
+        f"--user-attributes Name=email,Value=ADDRESS Name=email_verified,Value=true Name=name,Value=NAME{more}",
         f"{aws} cognito-idp admin-add-user-to-group {who} --group-name authors",
     ]

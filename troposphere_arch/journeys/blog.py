@@ -18,6 +18,7 @@ from ..local import Emulator, Response
 from . import Step, expect
 
 GROUP = "authors"
+NAME = "Mina Kim"  # what readers see of an author
 SECONDS = 30
 """For which a journey waits for what a blog does in the background: a small machine has other things to do, too."""
 
@@ -140,7 +141,11 @@ def invite(author: Author, *, group: str | None = GROUP) -> str:
     administrator.admin_create_user(
         UserPoolId=pool,
         Username=author.email,
-        UserAttributes=[{"Name": "email", "Value": author.email}, {"Name": "email_verified", "Value": "true"}],
+        UserAttributes=[
+            {"Name": "email", "Value": author.email},
+            {"Name": "email_verified", "Value": "true"},
+            {"Name": "name", "Value": NAME},
+        ],
         DesiredDeliveryMediums=["EMAIL"],
     )
     if group:

@@ -82,7 +82,7 @@ def build() -> ScenarioTemplate:
     )
     users = cognito.invited_users(t, "Users")
     authors = cognito.group(t, "Authors", users, name="authors", description="Who may write posts")
-    app = cognito.app_client(t, "App", users)
+    app = cognito.app_client(t, "App", users, tells=("name", "preferred_username"))
     api = apigateway.origin_api(t, "Api", users=users, stage="api")
     posts = dynamodb.global_table(
         t, "Posts", partition="list", sort="id", replicas=words.REPLICAS, existing=words.POSTS_TABLE
