@@ -23,7 +23,7 @@ from troposphere_arch.runtime import PYTHON_RUNTIME
 
 HANDLERS = Path(__file__).parents[3] / "troposphere_arch" / "handlers" / "blog"
 APP_CLIENT = "app-client-of-the-blog-tests"
-POSTS, SUBSCRIBERS = "posts-of-the-handler-tests", "subscribers-of-the-handler-tests"
+POSTS, SUBSCRIBERS = "posts-of-the-handler-tests", "subscribers-of-the-api-tests"
 UPLOADS, MEDIA = "uploads-of-the-handler-tests", "media-of-the-handler-tests"
 ENVIRONMENT = {
     "read_posts": {
