@@ -230,6 +230,21 @@ def test_parameters_and_rules_refuse_before_anything_else(target: Target, name: 
 # --- subnets
 
 
+@shows("REQ-B9", how="stock")
+def test_keys_go_round_by_single_steps(target: Target, name: str) -> None:
+    topic = {"Type": "AWS::SNS::Topic"}
+    template = {"Parameters": {"OriginKeyRotation": {"Type": "String"}}, "Resources": {"Topic": topic}}
+    text = json.dumps(template)
+    chosen = [{"ParameterKey": "OriginKeyRotation", "ParameterValue": "4"}]
+    target.client("cloudformation").create_stack(StackName=name, TemplateBody=text, Parameters=chosen)
+    for wanted in ("4", "1"):
+        assert needs(target, name, text.encode(), {"OriginKeyRotation": wanted}).parameters
+    for wanted in ("2", "3"):
+        said = f"^OriginKeyRotation: {wanted} does not follow 4, which the stack has; give 4 or 1, "
+        with pytest.raises(UserError, match=said):
+            needs(target, name, text.encode(), {"OriginKeyRotation": wanted})
+
+
 @pytest.fixture(scope="module")
 def network(stock: Emulator) -> dict[str, str]:
     """A VPC and its subnets: two in zone a, one in zone b; and one of another VPC."""

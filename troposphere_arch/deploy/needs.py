@@ -25,6 +25,7 @@ from .target import Target
 # As in `parameters`, which would bring troposphere along: what stands for none, and what names a user's own network.
 NONE = "none"
 VPC, SUBNETS, ZONES = "VpcId", "SubnetIds", "Zones"
+ROTATION, TURNS = "OriginKeyRotation", 4
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def needs(
     `frozen` are the layers that the template's release froze; what is not among them must be one of today's.
 
     A layer whose bucket is nobody's choice comes from the target's own. Raises UserError when the template or its Rules
-    refuse the parameters; when a bucket does not exist (the target's own may be made yet), is another account's or in
-    another region; and when the subnets are not of the VPC, in two zones at least.
+    refuse the parameters, or keys would go round by more than a step; when a bucket does not exist (the target's own
+    may be made yet), is another account's or in another region; and when the subnets are not of the VPC, in two zones
+    at least.
     """
     template = json.loads(body)
     stack = describe(target, stack_name)
@@ -68,6 +70,7 @@ def needs(
     known = template.get("Parameters", {})
     kept = {p["ParameterKey"]: p["ParameterValue"] for p in running if p["ParameterKey"] in known}
     check_parameters(template, given, kept)
+    _check_rotation(kept.get(ROTATION), given.get(ROTATION))
     values = evaluate.parameters_of(template, {**kept, **given}, region=target.region)
     values |= {"AWS::AccountId": target.account, "AWS::Partition": target.partition, "AWS::StackName": stack_name}
     # What the Rules say of a bucket that nobody named is not for this user, whether the layer can be there or not.
@@ -224,6 +227,18 @@ def _look_for_endpoint(target: Target, vpc: str) -> tuple[str, ...]:
         f"{VPC}: {vpc} has no endpoint for {service}; unless it has a NAT gateway, functions in it reach no table: "
         "make a gateway endpoint, which costs nothing",
     )
+
+
+def _check_rotation(running: str | None, wanted: str | None) -> None:
+    """Whether keys go round by single steps: else the key that is in use goes before the new one is everywhere."""
+    if running is None or wanted in (None, running):
+        return
+    following = str(int(running) % TURNS + 1)
+    if wanted != following:
+        raise UserError(
+            f"{ROTATION}: {wanted} does not follow {running}, which the stack has; give {running} or {following}, so "
+            "that the key in use stays valid"
+        )
 
 
 def _check_zones(target: Target, values: Mapping[str, str]) -> tuple[str, ...]:
