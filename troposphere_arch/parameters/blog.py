@@ -37,8 +37,8 @@ EDGE_SECONDS = Spec(
     "60",
     "Number",
     minimum=1,
-    maximum=86400,
-    constraint="EdgeSeconds is a number of seconds from 1 to 86400.",
+    maximum=3600,
+    constraint="EdgeSeconds is a number of seconds from 1 to 3600.",
 )
 SENDER_ADDRESS = Spec(
     "SenderAddress",
@@ -76,9 +76,9 @@ WELCOME_TEXT = Spec(
     "Text of the welcome",
     "Text of that mail; {title} is the title of the blog and {url} its address. A link to leave is added below.",
     "Warm greetings, and thank you for subscribing to {title}. You find what is new at {url}.",
-    # A function takes 4 KB of variables, and a letter may be three bytes.
-    pattern=r"[^\x00-\x08\x0b-\x1f\x7f]{1,900}",
-    constraint="WelcomeText is 1 to 900 characters.",
+    # A function takes 4 KB of variables, and a letter may be four bytes.
+    pattern=r"[^\x00-\x08\x0b-\x1f\x7f]{1,700}",
+    constraint="WelcomeText is 1 to 700 characters.",
 )
 THUMBNAIL_MEMORY = Spec(
     "ThumbnailMemory",

@@ -78,7 +78,7 @@ def test_a_post_is_its_two_items(blog: Blog, author: Caller) -> None:
     assert (entry["list"], entry["id"]) == ({"S": "posts"}, name)
     assert set(entry) == {"list", "id", "slug", "title", "summary", "publishedAt"}
     assert (own["list"], own["id"]) == ({"S": "post#a-post"}, {"S": "post"})
-    assert set(own) == {"list", "id", "entry", *POST_FIELDS}
+    assert set(own) == {"list", "id", "entry", "authorId", *POST_FIELDS}
     assert (own["entry"], own["version"]) == (name, {"N": "1"})
 
 
@@ -159,6 +159,8 @@ def test_the_same_post_at_once_several_times_is_one(blog: Blog, author: Caller) 
 
 
 def test_another_author_a_later_click_and_a_changed_post_are_no_second_click(blog: Blog, author: Caller) -> None:
+    assert author.claims
+    author_id = author.claims["sub"]
     author.publish(slug="a-post")
     sent = {"title": "A post", "body": "Its text.", "slug": "a-post"}
     ben = Caller(blog, author_claims(name="Ben"))
@@ -166,18 +168,19 @@ def test_another_author_a_later_click_and_a_changed_post_are_no_second_click(blo
     assert author.put("/posts/a-post", {"title": "A post", "body": "Its text.", "version": 1}).status == 200
     assert author.post("/posts", sent).error == (409, "SlugTaken")
     old = (datetime.now(UTC) - timedelta(seconds=61)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    own = {"title": "A post", "body": "Its text.", "authorId": author_id}
     blog.empty()
-    blog.put(*post_items("a-post", old, title="A post", body="Its text."))
+    blog.put(*post_items("a-post", old, **own))
     assert author.post("/posts", sent).error == (409, "SlugTaken")
     young = (datetime.now(UTC) - timedelta(seconds=50)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     blog.empty()
-    blog.put(*post_items("a-post", young, title="A post", body="Its text."))
+    blog.put(*post_items("a-post", young, **own))
     assert author.post("/posts", sent).status == 200
     blog.empty()
-    blog.put(*post_items("a-post", young, title="A post", body="Its text.", picture=SHA))
+    blog.put(*post_items("a-post", young, **own, picture=SHA))
     assert author.post("/posts", sent).error == (409, "SlugTaken")
     assert author.post("/posts", sent | {"picture": SHA}).status == 200
-    blog.put(post_items("a-post", young, title="A post", body="Its text.")[0] | {"closed": {"S": young}})
+    blog.put(post_items("a-post", young, **own)[0] | {"closed": {"S": young}})
     assert author.post("/posts", sent).error == (409, "SlugTaken")
 
 
@@ -211,6 +214,25 @@ def test_an_author_is_named_and_an_address_never_shown(blog: Blog, claims: dict[
     caller = Caller(blog, author_claims(**claims))
     assert caller.publish()["author"] == name
     assert "example.com" not in json.dumps(blog.items())
+
+
+@shows("REQ-B9", how="stock")
+def test_who_wrote_a_post_is_known_whatever_they_call_themselves(blog: Blog) -> None:
+    anna, bea = author_claims(name="Anna"), author_claims(name="Bea")
+    post = Caller(blog, anna).publish(slug="a-post")
+    renamed = Caller(blog, bea | {"name": "Anna"}).put(
+        "/posts/a-post", {"title": post["title"], "body": "Other.", "version": 1}
+    )
+    assert renamed.status == 200
+    [stored] = [item for item in blog.items() if item["id"] == {"S": "post"}]
+    assert (stored["authorId"], stored["updatedBy"]) == ({"S": anna["sub"]}, {"S": bea["sub"]})
+    shown = renamed.text + Caller(blog, None).get("/posts/a-post").text + Caller(blog, None).get("/posts").text
+    assert anna["sub"] not in shown
+    assert bea["sub"] not in shown
+    # A second click is answered as the first one, and somebody else's post of the same words is not.
+    same = {"title": "Twice", "body": "The same.", "slug": "twice"}
+    clicks = [Caller(blog, who).post("/posts", same).status for who in (anna, anna, bea | {"name": "Anna"})]
+    assert clicks == [201, 200, 409]
 
 
 # ---- PUT /posts/{slug}

@@ -8,7 +8,7 @@ or whatever stood behind it. `picture.json` is written last: when it is there th
 
 What is wrong with a file itself is for ever, so it never raises: the reason is written down, and the file removed.
 Everything else raises; Lambda tries it again, a few times, and hands it to the queue ThumbnailFailures. A file that
-was made stays at incoming/ until the bucket's own rules remove it: it is the author's original.
+was made stays at incoming/, which nobody is served from: it is the author's original.
 
 The function's role needs, on the bucket of uploads, s3:GetObject and s3:DeleteObject on incoming/*, s3:GetObject and
 s3:PutObject on rejected/*; on the bucket of media s3:GetObject and s3:PutObject on media/*. Without s3:ListBucket S3

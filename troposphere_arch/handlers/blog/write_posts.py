@@ -394,6 +394,11 @@ def name_of(claims: Json) -> str:
     return ""
 
 
+def id_of(claims: Json) -> Json:
+    """The author's id as the table stores it: `sub`, which stays the same whatever the author is called."""
+    return {"S": str(claims.get("sub") or "")}
+
+
 def find(slug: str) -> Any:
     """A post as it is now: a refusal must not rest on an old copy."""
     return table.get_item(TableName=TABLE, Key=post_key(slug), ConsistentRead=True).get("Item")
@@ -411,7 +416,8 @@ def made(status: int, post: Json) -> Answer:
 def create(call: Call) -> Answer:
     claims = author_of(call.event)
     values = read_body(call.event, ("title", "body"), ("summary", "slug", "picture"))
-    content = content_of(values) | {"author": {"S": name_of(claims)}}
+    # Authors may change their names, so who wrote a post is kept as an id besides, which nobody is shown.
+    content = content_of(values) | {"author": {"S": name_of(claims)}, "authorId": id_of(claims)}
     slug = slug_for(values, content["title"]["S"])
     now = time.time()
     times = {"publishedAt": {"S": stamp(now)}, "updatedAt": {"S": stamp(now)}, "entry": {"S": f"{stamp(now)}#{slug}"}}
@@ -436,7 +442,7 @@ def create(call: Call) -> Answer:
 
 def replace(call: Call) -> Answer:
     """All content of a post at once, if it is still at the version that the author saw."""
-    author_of(call.event)
+    claims = author_of(call.event)
     values = read_body(call.event, ("title", "body", "version"), ("summary", "picture"))
     content, version = content_of(values), values["version"]
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= 10**9:
@@ -446,7 +452,7 @@ def replace(call: Call) -> Answer:
     while post is not None and "closed" not in post and int(post["version"]["N"]) == version:
         kept = {name: value for name, value in post.items() if name != "picture"}
         times = {"version": {"N": str(version + 1)}, "updatedAt": {"S": stamp(time.time())}}
-        changed = kept | content | times
+        changed = kept | content | times | {"updatedBy": id_of(claims)}
         if_unchanged = {
             "ConditionExpression": "#version = :version AND #entry = :entry AND attribute_not_exists(#closed)",
             "ExpressionAttributeNames": {"#version": "version", "#entry": "entry", "#closed": "closed"},
