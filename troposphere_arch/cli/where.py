@@ -55,7 +55,7 @@ def running() -> Emulator:
 
     emulator = local.find()
     if emulator is None:
-        raise UserError(f"no emulator is running: start one with `{places.command()} up todo`, or with another template")
+        raise UserError(f"no emulator is running: start one with `{places.command()} up todo` or another")
     local.wait(emulator)
     return emulator
 
