@@ -26,7 +26,10 @@ SECTIONS = (
 )
 # Values that fit into so many characters are written on one line.
 LINE = 100
-ATTRIBUTES = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties")
+ATTRIBUTES = (
+    *("Type", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy"),
+    *("Metadata", "Properties"),
+)
 
 
 def plain(t: ScenarioTemplate) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from troposphere import Parameter, Template
 
-from . import blog, shared
+from . import blog, shared, updates
 from .shared import *  # noqa: F403  # the table is what this package is for: parameters.KMS_KEY
 from .spec import NONE as NONE
 from .spec import Spec as Spec
@@ -25,7 +25,12 @@ GROUPS = (
     "GitHub Actions",
     "Catalogue",
     "Blog",
+    "Origin",
     "Address",
+    "Edge",
+    "Enforcement",
+    "Servers",
+    "Releases",
     "Web app",
     "Limits",
     "Mail",
@@ -40,7 +45,7 @@ GROUPS = (
 )
 ALL: tuple[Spec, ...] = tuple(
     sorted(
-        (value for table in (shared, blog) for value in vars(table).values() if isinstance(value, Spec)),
+        (value for table in (shared, blog, updates) for value in vars(table).values() if isinstance(value, Spec)),
         key=lambda spec: GROUPS.index(spec.group),
     )
 )
