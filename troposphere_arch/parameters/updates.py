@@ -333,16 +333,11 @@ HEADER_SECRET = Spec(
     constraint="OriginHeaderSecretArn is none or the ARN of a secret.",
 )
 
-_OF_THE_EDGE = tuple(
-    replace(blog.WORDS[spec.name], group="Edge", label=spec.label)
-    for spec in (shared.DOMAIN_NAME, shared.DOMAIN_CERTIFICATE, shared.HOSTED_ZONE, shared.WEB_ACL)
-)
-_DOMAIN, _CERTIFICATE, _ZONE, _ACL = _OF_THE_EDGE
-
+_BLOG = {name: replace(spec, group="Edge") for name, spec in blog.WORDS.items()}
 _OF_BOTH = (
-    replace(_CERTIFICATE),
+    _BLOG["DomainCertificateArn"],
     replace(
-        _ACL,
+        _BLOG["WebAclArn"],
         description="ARN of a WAF web ACL for CloudFront (scope CLOUDFRONT, made in us-east-1) to put before the edge, "
         "or none. WAF bills from about 5 USD a month.",
     ),
@@ -366,14 +361,14 @@ WORDS: dict[str, Spec] = {
     for spec in (
         *_OF_BOTH,
         replace(
-            _DOMAIN,
+            _BLOG["DomainName"],
             label="Domain name that devices ask",
             description="The name that devices know, such as updates.example.com, or none. DomainTarget says whether "
             "it points at the load balancer or at the edge. Needs DomainCertificateArn when EdgeCache is not off.",
             constraint="DomainName is none or a lower-case domain name such as updates.example.com.",
         ),
         replace(
-            _ZONE,
+            _BLOG["HostedZoneId"],
             description="Id of the Route 53 zone in which to keep the records of DomainName and OriginDomainName, or "
             "none when you keep your DNS elsewhere.",
         ),
@@ -434,14 +429,14 @@ EDGE_WORDS: dict[str, Spec] = {
             constraint="OriginDomainName is a lower-case domain name, without https:// and without a path.",
         ),
         replace(
-            _DOMAIN,
+            _BLOG["DomainName"],
             label="Domain name that devices ask",
             description="The name that devices know, such as updates.example.com, or none for CloudFront's own. Needs "
             "DomainCertificateArn. Point it here once the stack is made.",
             constraint="DomainName is none or a lower-case domain name such as updates.example.com.",
         ),
         replace(
-            _ZONE,
+            _BLOG["HostedZoneId"],
             description="Id of the Route 53 zone in which to point DomainName at the edge, or none when you keep your "
             "DNS elsewhere. Creating a record that is there already fails: then delete that first, or give none.",
         ),
