@@ -373,10 +373,10 @@ def test_each_function_knows_what_it_needs_and_no_more() -> None:
             *("BLOG_TITLE", "BLOG_URL", "MAIL_SET", "SENDER_ADDRESS", "SENDER_IDENTITY_ARN"),
             *("SUBSCRIBERS_TABLE", "WELCOME_SUBJECT", "WELCOME_TEXT"),
         },
-        "WatchMail": {"STACK", "SUBSCRIBERS_TABLE"},
+        "WatchMail": {"NAMESPACE", "STACK", "SUBSCRIBERS_TABLE"},
         "RedriveMail": {"MAIL_FAILURES_QUEUE", "SUBSCRIBERS_TABLE"},
         "MakeThumbnails": {"MEDIA_BUCKET", "UPLOADS_BUCKET"},
-        "WatchEdge": {"EDGE_ID", "EDGE_METRICS_REGION", "STACK"},
+        "WatchEdge": {"EDGE_ID", "EDGE_METRICS_REGION", "NAMESPACE", "STACK"},
     }
     assert "POSTS_CACHE" not in deployed()["ReadPosts"]["Properties"]["Environment"]["Variables"]
 

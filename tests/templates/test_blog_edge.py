@@ -650,6 +650,7 @@ def test_the_edge_is_watched_from_the_stacks_own_region() -> None:
     assert variables == {
         "EDGE_ID": {"Ref": "Edge"},
         "EDGE_METRICS_REGION": "us-east-1",
+        "NAMESPACE": "troposphere-arch/blog",
         "STACK": {"Ref": "AWS::StackName"},
     }
     for resources, count in ((there, 3), (off, 2)):
@@ -687,7 +688,7 @@ def nodes() -> tuple[Any, ...]:
     users = cognito.invited_users(t, "Users")
     return (
         t,
-        cloudfront.distribution(t, "Edge"),
+        cloudfront.page_distribution(t, "Edge"),
         s3.site_bucket(t, "Site", holds="Pages."),
         users,
         apigateway.origin_api(t, "Api", users=users, stage="api"),

@@ -11,7 +11,7 @@ from .. import grants, outputs, parameters
 from ..blocks import apigateway, cloudfront
 from ..blocks.apigateway import RestApi
 from ..blocks.awslambda import Function
-from ..blocks.cloudfront import Distribution
+from ..blocks.cloudfront import Distribution, PageDistribution
 from ..blocks.cognito import UserPool
 from ..blocks.iam import grant
 from ..blocks.s3 import Bucket, UploadBucket, add_statements
@@ -27,7 +27,7 @@ def visits(source: Node, edge: Distribution) -> None:
     source.t.record(source, "visits", edge, "HTTPS")
 
 
-def serves(edge: Distribution, bucket: Bucket, path: str = "") -> None:
+def serves(edge: PageDistribution, bucket: Bucket, path: str = "") -> None:
     """The distribution serves what is in the bucket: pages, or, below a path such as `/media/*`, what never changes.
 
     The bucket lets this distribution read, and nobody else. Nobody may list, so S3 answers 403 for what is not there.
@@ -35,7 +35,7 @@ def serves(edge: Distribution, bucket: Bucket, path: str = "") -> None:
     alone the rest of the bucket stays closed.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
     """
-    expect_end(edge, Distribution, "serves")
+    expect_end(edge, PageDistribution, "serves")
     expect_end(bucket, Bucket, "serves")
     t = edge.t
     if path:
@@ -55,13 +55,13 @@ def serves(edge: Distribution, bucket: Bucket, path: str = "") -> None:
     t.record(edge, "serves", bucket, path or "/")
 
 
-def passes_on(edge: Distribution, api: RestApi, path: str, key: OriginKey) -> None:
+def passes_on(edge: PageDistribution, api: RestApi, path: str, key: OriginKey) -> None:
     """What comes to a path such as `/api/*` is answered by the API, which knows the distribution by the key.
 
     The path begins with the name of the API's stage, so that it is right for both as it is. The distribution is set up
     only once the key that it sends is one that the API accepts.
     """
-    expect_end(edge, Distribution, "passes on")
+    expect_end(edge, PageDistribution, "passes on")
     expect_end(api, RestApi, "passes on")
     expect_end(key, OriginKey, "passes on")
     if path != f"/{api.stage.StageName}/*":
@@ -102,7 +102,7 @@ def watches(function: Function, edge: Distribution) -> None:
     function.t.record(function, "watches", edge)
 
 
-def may_call(edge: Distribution, other: Node) -> None:
+def may_call(edge: PageDistribution, other: Node) -> None:
     """Scripts of the distribution's pages may call these users' sign-in, or post files to this bucket.
 
     Else the pages' content security policy lets them call nothing but their own address. A bucket also says it itself
@@ -111,7 +111,7 @@ def may_call(edge: Distribution, other: Node) -> None:
     signed form, and a form can be posted from anywhere without asking.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
     """
-    expect_end(edge, Distribution, "may call")
+    expect_end(edge, PageDistribution, "may call")
     if isinstance(other, UserPool):
         cloudfront.let_call(edge, Sub(" https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}"))
     else:
@@ -121,7 +121,7 @@ def may_call(edge: Distribution, other: Node) -> None:
     edge.t.record(edge, "may call", other)
 
 
-def _posts_to(edge: Distribution, bucket: UploadBucket) -> None:
+def _posts_to(edge: PageDistribution, bucket: UploadBucket) -> None:
     t, title = edge.t, bucket.title
     fast = Sub(f" https://${{{title}}}.s3-accelerate.${{AWS::URLSuffix}}")
     cloudfront.let_call(

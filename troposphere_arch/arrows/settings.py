@@ -45,4 +45,5 @@ def puts_metrics(function: Function) -> None:
     stays_outside(function, "CloudWatch")
     namespace = f"troposphere-arch/{function.t.scenario}"
     grant(function.role, "PutMetrics", grants.put_metrics(namespace))
+    tell(function, "NAMESPACE", namespace, None)
     tell(function, "STACK", Ref("AWS::StackName"), None)

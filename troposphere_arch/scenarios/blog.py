@@ -70,7 +70,7 @@ def build() -> ScenarioTemplate:
     reader, author, administrator, mailbox = (
         actor(t, title) for title in ("Reader", "Author", "Administrator", "Mailbox")
     )
-    edge = cloudfront.distribution(t, "Edge")
+    edge = cloudfront.page_distribution(t, "Edge")
     key = secretsmanager.origin_key(t, "OriginKey")
     site = s3.site_bucket(t, "Site", holds="The pages are here, and the scripts and styles that they need.")
     media = s3.site_bucket(t, "Media", holds="The thumbnails are here, of each picture in several sizes.")
@@ -158,7 +158,7 @@ def build() -> ScenarioTemplate:
     watch_edge = awslambda.function(
         t,
         "WatchEdge",
-        code="blog/watch_edge.py",
+        code="edge/watch_edge.py",
         Description="Brings CloudFront's metrics to the stack's region.",
         Timeout=60,
     )

@@ -33,9 +33,9 @@ VARIABLES = {
         *("SUBSCRIBERS_TABLE", "SENDER_ADDRESS", "SENDER_IDENTITY_ARN", "MAIL_SET"),
         *("BLOG_URL", "BLOG_TITLE", "WELCOME_SUBJECT", "WELCOME_TEXT"),
     ),
-    "watch_mail": ("SUBSCRIBERS_TABLE", "STACK"),
+    "watch_mail": ("NAMESPACE", "SUBSCRIBERS_TABLE", "STACK"),
     "redrive_mail": ("SUBSCRIBERS_TABLE", "MAIL_FAILURES_QUEUE"),
-    "watch_edge": ("EDGE_ID", "STACK", "EDGE_METRICS_REGION"),
+    "watch_edge": ("EDGE_ID", "NAMESPACE", "STACK", "EDGE_METRICS_REGION"),
 }
 
 

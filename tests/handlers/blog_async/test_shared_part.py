@@ -9,22 +9,22 @@ import sys
 import pytest
 
 from tests.evidence import shows
-from tests.handlers.blog_async.conftest import HANDLERS
+from tests.handlers.blog_async.conftest import file_of
 
 VARIABLES = {
     "send_mail": {
         *("SUBSCRIBERS_TABLE", "SENDER_ADDRESS", "SENDER_IDENTITY_ARN", "MAIL_SET"),
         *("BLOG_URL", "BLOG_TITLE", "WELCOME_SUBJECT", "WELCOME_TEXT"),
     },
-    "watch_mail": {"SUBSCRIBERS_TABLE", "STACK"},
+    "watch_mail": {"NAMESPACE", "SUBSCRIBERS_TABLE", "STACK"},
     "redrive_mail": {"SUBSCRIBERS_TABLE", "MAIL_FAILURES_QUEUE"},
     "make_thumbnails": {"UPLOADS_BUCKET", "MEDIA_BUCKET"},
-    "watch_edge": {"EDGE_ID", "STACK", "EDGE_METRICS_REGION"},
+    "watch_edge": {"EDGE_ID", "NAMESPACE", "STACK", "EDGE_METRICS_REGION"},
 }
 
 
 def source(name: str) -> str:
-    return (HANDLERS / f"{name}.py").read_text(encoding="utf-8")
+    return file_of(name).read_text(encoding="utf-8")
 
 
 def shared(name: str) -> str:

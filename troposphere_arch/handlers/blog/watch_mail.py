@@ -7,7 +7,7 @@ perhaps was not: that one is never sent again by itself, so somebody has to look
 each time, also when they are 0: no numbers at all means that nobody counts.
 
 The function's role needs dynamodb:Query on the table's index Owed, and cloudwatch:PutMetricData, which knows no
-resource, under the condition that cloudwatch:namespace is troposphere-arch/blog.
+resource, under the condition that cloudwatch:namespace is NAMESPACE.
 """
 
 import json
@@ -66,7 +66,7 @@ def handler(event: Json, context: Any) -> Json:
 
 TABLE = os.environ["SUBSCRIBERS_TABLE"]
 STACK = os.environ["STACK"]
-NAMESPACE = "troposphere-arch/blog"
+NAMESPACE = os.environ["NAMESPACE"]
 OVERDUE_SECONDS = 15 * 60
 METRICS = {"wanted": "MailWaiting", "sending": "MailUncertain", "refused": "MailRefused"}
 PAGES = 100  # of up to 1 MB, some ten thousand mails each: past that the numbers say enough

@@ -11,7 +11,7 @@ additional metrics) the per cent of requests, each minute with the weight of its
 tell, because nobody came or the metric is off, is not put: no data is not 0.
 
 The function's role needs cloudwatch:GetMetricData, and cloudwatch:PutMetricData under the condition that
-cloudwatch:namespace is troposphere-arch/blog; neither knows a resource.
+cloudwatch:namespace is NAMESPACE; neither knows a resource.
 """
 
 import json
@@ -70,7 +70,7 @@ def handler(event: Json, context: Any) -> Json:
 
 EDGE = os.environ["EDGE_ID"]
 STACK = os.environ["STACK"]
-NAMESPACE = "troposphere-arch/blog"
+NAMESPACE = os.environ["NAMESPACE"]
 MINUTES = 10
 METRICS = {"Requests": "Sum", "5xxErrorRate": "Average", "CacheHitRate": "Average"}
 

@@ -1,0 +1,21 @@
+"""Distributions of CloudFront: what readers and devices reach, wherever they are.
+
+`pages` is a distribution of a site and its API, `downloads` one of files that never change, before a load balancer;
+`distribution` is what both have, `policies` how long they keep what.
+"""
+
+from .distribution import METRICS_REGION, Distribution, alias_of
+from .pages import PageDistribution, behave, let_call, page_distribution, pass_on, serve_files, serve_pages
+
+__all__ = [
+    "METRICS_REGION",
+    "Distribution",
+    "PageDistribution",
+    "alias_of",
+    "behave",
+    "let_call",
+    "page_distribution",
+    "pass_on",
+    "serve_files",
+    "serve_pages",
+]
