@@ -31,11 +31,15 @@ HOLDS_DATA = {
     "AWS::SecretsManager::Secret": False,
 }
 # What reads a secret when it is deployed, and can be told another one at any time.
-READ_KEYS = {"AWS::ApiGateway::ApiKey", "AWS::CloudFront::Distribution"}
+READ_KEYS = {
+    "AWS::ApiGateway::ApiKey",
+    "AWS::CloudFront::Distribution",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
+}
 
 
 def is_only_a_key(template: Mapping[str, Any], name: str) -> bool:
-    """Whether the secret `name` of a template is made by it, and read by nothing but API keys and distributions of it.
+    """Whether the secret `name` of a template is made by it, and read by nothing but what its types in `READ_KEYS` are.
 
     Then it holds nothing that can't be made again: another one is as good, and whoever needs it is told.
     """

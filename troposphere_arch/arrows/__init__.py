@@ -5,6 +5,7 @@ leaves a record from which pictures and proofs are made. All nodes come before t
 arrow sees everything.
 """
 
+from .downloads import offloads, points_to
 from .edge import links_to, may_call, passes_on, serves, visits, watches
 from .events import runs_every, streams, triggers
 from .functions import accepts, deletes_users, route
@@ -35,8 +36,10 @@ __all__ = [
     "may_call",
     "names_pool",
     "offers",
+    "offloads",
     "owns_prefix",
     "passes_on",
+    "points_to",
     "publishes",
     "puts_metrics",
     "reads",

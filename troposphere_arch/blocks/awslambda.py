@@ -75,12 +75,12 @@ def function(
     code: str | Path,
     when: str | None = None,
     libraries: Sequence[awslambda.LayerVersion] = (),
-    memory: Spec = parameters.FUNCTION_MEMORY,
+    memory: Spec | int = parameters.FUNCTION_MEMORY,
     **properties: Any,
 ) -> Function:
     """A Python function on arm64 that runs the handler file `code`, inlined as it is.
 
-    `libraries` are layers that it always has, there whenever the function is; `memory` is the parameter of its size.
+    `libraries` are layers that it always has, there whenever the function is; `memory` is its size in MB, or the parameter of that.
     Makes `<title>`, `<title>Role` and `<title>Logs`. It is traced, logs JSON, and may do nothing else until an arrow
     grants it. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
     """
@@ -98,7 +98,7 @@ def function(
         title,
         **{
             **DEFAULTS,
-            "MemorySize": Ref(parameter(t, memory)),
+            "MemorySize": Ref(parameter(t, memory)) if isinstance(memory, Spec) else memory,
             "ReservedConcurrentExecutions": optional(given(t, parameters.RESERVED_CONCURRENCY), Ref(reserved)),
             **properties,
             "Architectures": [ARCHITECTURE],

@@ -61,10 +61,17 @@ def _kept(t: ScenarioTemplate, *more: s3.LifecycleRule) -> dict[str, Any]:
     """What every bucket has: an owner of all objects, versions, an end for old ones, and a life beyond its stack."""
     old = Ref(parameter(t, parameters.OLD_FILE_VERSIONS))
     return {
+        **_versioned(),
         "LifecycleConfiguration": s3.LifecycleConfiguration(Rules=[*_tidied(old), *more]),
         "OwnershipControls": s3.OwnershipControls(
             Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]
         ),
+    }
+
+
+def _versioned() -> dict[str, Any]:
+    """Versions, and a life beyond the stack."""
+    return {
         "VersioningConfiguration": s3.VersioningConfiguration(Status="Enabled"),
         "DeletionPolicy": "RetainExceptOnCreate",
         "UpdateReplacePolicy": "Retain",
@@ -201,15 +208,13 @@ def log_bucket(t: ScenarioTemplate, title: str, *, when: str) -> Bucket:
     ended = s3.LifecycleRule(Id="OldLogs", Status="Enabled", ExpirationInDays=days)
     resource = s3.Bucket(
         title,
-        **{
-            **_kept(t),
-            "BucketEncryption": s3.BucketEncryption(ServerSideEncryptionConfiguration=[_s3_managed()]),
-            "LifecycleConfiguration": s3.LifecycleConfiguration(Rules=[*_tidied(1), ended]),
-            "OwnershipControls": s3.OwnershipControls(
-                Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerPreferred")]
-            ),
-            "PublicAccessBlockConfiguration": _closed(),
-        },
+        **_versioned(),
+        BucketEncryption=s3.BucketEncryption(ServerSideEncryptionConfiguration=[_s3_managed()]),
+        LifecycleConfiguration=s3.LifecycleConfiguration(Rules=[*_tidied(1), ended]),
+        OwnershipControls=s3.OwnershipControls(
+            Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerPreferred")]
+        ),
+        PublicAccessBlockConfiguration=_closed(),
     )
     t.put(resource, when=when)
     policy = s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource))

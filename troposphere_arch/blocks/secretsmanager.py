@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Equals, If, Or, Ref, Sub, secretsmanager
 
 from .. import parameters
-from ..conditions import condition, equals
+from ..conditions import all_of, condition, equals
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 
@@ -49,9 +49,10 @@ class OriginKey(Node):
         return chosen
 
 
-def origin_key(t: ScenarioTemplate, title: str) -> OriginKey:
-    """Keys 1 to 4, each generated when its turn comes: the one that is sent, and the one that was sent before it.
+def origin_key(t: ScenarioTemplate, title: str, *, of: str = "API", when: str | None = None) -> OriginKey:
+    """Keys 1 to 4 by which the `of` knows its distribution, each generated when its turn comes.
 
+    Two are there: the one that is sent, and the one that was sent before it; none at all unless `when` holds.
     CloudFormation reads a secret again only where the reference changes, so a new key is a new secret, and not another
     value of the old one. A step of `OriginKeyRotation` makes the next secret, sends it, and only after that, when the
     update cleans up, removes the one before the last. None has a name of ours: a name would be taken for as long as
@@ -64,16 +65,17 @@ def origin_key(t: ScenarioTemplate, title: str) -> OriginKey:
     numbers = parameters.ORIGIN_KEY_ROTATION.allowed
     keys = []
     for number, following in zip(numbers, (*numbers[1:], numbers[0]), strict=True):
-        valid = condition(
+        its_turn = condition(
             t, f"{title}{number}IsValid", Or(*(Equals(Ref(rotation), one) for one in (number, following)))
         )
+        valid = all_of(t, its_turn, when) or its_turn
         secret = secretsmanager.Secret(
             f"{title}{number}",
-            Description=Sub("A key by which the API of ${AWS::StackName} knows its distribution"),
+            Description=Sub(f"A key by which the {of} of ${{AWS::StackName}} knows its distribution"),
             GenerateSecretString=secretsmanager.GenerateSecretString(ExcludePunctuation=True, PasswordLength=LENGTH),
             # Nothing is lost with it: CloudFormation makes another, and whoever knows the key is told.
             DeletionPolicy="Delete",
             UpdateReplacePolicy="Delete",
         )
         keys.append(Key(number, t.put(secret, when=valid), valid))
-    return OriginKey(t, title, tuple(keys))
+    return OriginKey(t, title, tuple(keys), when=when)

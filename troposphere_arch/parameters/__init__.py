@@ -191,6 +191,26 @@ def needs_with(t: Template, one: Spec, other: Spec, third: Spec) -> None:
     )
 
 
+def demand(t: Template, name: str, *, when: Mapping[str, Any], then: Mapping[str, Any], told: str) -> None:
+    """Refuse a stack of which `when` holds and `then` does not, with the message `told`.
+
+    Both are made of `says`, and of Fn::And, Fn::Or and Fn::Not. Raises ValueError for a second rule of that name.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+    """
+    if name in t.rules:
+        raise ValueError(f"there is a rule {name} already")
+    t.add_rule(name, {"RuleCondition": when, "Assertions": [{"Assert": then, "AssertDescription": told}]})
+
+
+def says(t: Template, spec: Spec, *values: str) -> dict[str, Any]:
+    """In a rule: the parameter has one of these values; without any, it has another one than stands for nothing."""
+    parameter(t, spec)
+    if not values:
+        return _given(spec)
+    each = [{"Fn::Equals": [{"Ref": spec.name}, value]} for value in values]
+    return each[0] if len(each) == 1 else {"Fn::Or": each}
+
+
 def _given(spec: Spec) -> dict[str, Any]:
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]}
 

@@ -224,16 +224,6 @@ ORIGIN_PROTOCOL = Spec(
     allowed=("https", "http"),
     constraint="OriginProtocol is https or http.",
 )
-ORIGIN_PORT = Spec(
-    "OriginPort",
-    "Origin",
-    "Port of the load balancer",
-    "What your load balancer listens at, or none for 443 (https) or 80 (http). CloudFront asks no others than 80, 443 "
-    "and those from 1024.",
-    NONE,
-    pattern=r"none|80|443|102[4-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}|[1-6][0-9]{4}",
-    constraint="OriginPort is none, 80, 443 or a number from 1024 to 65535.",
-)
 FORWARD_HOST = switch(
     "ForwardHost",
     "Origin",
@@ -260,7 +250,6 @@ def _never_changes(number: int, default: str) -> Spec:
 
 IMMUTABLE_PATH = _never_changes(1, "/releases/*")
 IMMUTABLE_PATH_2 = _never_changes(2, NONE)
-IMMUTABLE_PATH_3 = _never_changes(3, NONE)
 MANIFEST_PATH = Spec(
     "ManifestPath",
     "Origin",
@@ -302,15 +291,28 @@ TARGET_GROUP = Spec(
     pattern=r"none|arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9/-]+",
     constraint="TargetGroupArn is none or the ARN of a target group.",
 )
-FIRST_PRIORITY = Spec(
-    "FirstRulePriority",
+KEY_PRIORITY = Spec(
+    "KeyRulePriority",
     "Enforcement",
-    "First priority of the rules",
-    "The rules take this priority and some after it: 1 to 5, 11 to 15 and so on. Choose ten that are free and before "
-    "your own; another choice moves the rules.",
+    "Priority of the rule for the key",
+    "Priority on the listener of the rule that lets in who has the key: a free number before your own rules.",
     "1",
-    allowed=("1", "11", "21", "31", "41"),
-    constraint="FirstRulePriority is 1, 11, 21, 31 or 41.",
+    "Number",
+    minimum=1,
+    maximum=49999,
+    constraint="KeyRulePriority is a number from 1 to 49999.",
+)
+REFUSAL_PRIORITY = Spec(
+    "RefusalRulePriority",
+    "Enforcement",
+    "Priority of the rule that refuses",
+    "Priority of the rule that refuses all others once EdgeCache is enforced: a free number after KeyRulePriority and "
+    "before your own rules; what a rule before it forwards passes by the edge.",
+    "2",
+    "Number",
+    minimum=2,
+    maximum=50000,
+    constraint="RefusalRulePriority is a number from 2 to 50000, larger than KeyRulePriority.",
 )
 HEADER_NAME = Spec(
     "OriginHeaderName",

@@ -5,14 +5,19 @@
 """
 
 from .distribution import METRICS_REGION, Distribution, alias_of
+from .downloads import DownloadDistribution, Source, download_distribution, keep
 from .pages import PageDistribution, behave, let_call, page_distribution, pass_on, serve_files, serve_pages
 
 __all__ = [
     "METRICS_REGION",
     "Distribution",
+    "DownloadDistribution",
     "PageDistribution",
+    "Source",
     "alias_of",
     "behave",
+    "download_distribution",
+    "keep",
     "let_call",
     "page_distribution",
     "pass_on",

@@ -69,32 +69,30 @@ def cache_policy(
 
 
 def headers_policy(
-    name: str, called: Any, *, referrer: str, content: Any = None, override: bool = True, removed: tuple[str, ...] = ()
+    name: str, called: Any, *, content: Any, referrer: str, removed: tuple[str, ...] = ()
 ) -> cloudfront.ResponseHeadersPolicy:
-    """Security headers: what a page may do (`content`), that it is not framed, and that it is TLS.
+    """Security headers, in place of what an origin says: what a page may do, that it is not framed, and that it is TLS.
 
-    In place of what an origin says itself, unless `override` is False: then only where it says nothing.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/understanding-response-headers-policies.html
     """
-    said = cloudfront.ContentSecurityPolicy(ContentSecurityPolicy=content, Override=override)
     gone = cloudfront.RemoveHeadersConfig(Items=[cloudfront.RemoveHeader(Header=one) for one in removed])
     return cloudfront.ResponseHeadersPolicy(
         name,
         ResponseHeadersPolicyConfig=cloudfront.ResponseHeadersPolicyConfig(
             Comment=of_stack(),
             CustomHeadersConfig=cloudfront.CustomHeadersConfig(
-                Items=[cloudfront.CustomHeader(Header="Permissions-Policy", Override=override, Value=PERMISSIONS)]
+                Items=[cloudfront.CustomHeader(Header="Permissions-Policy", Override=True, Value=PERMISSIONS)]
             ),
             Name=called,
             **({"RemoveHeadersConfig": gone} if removed else {}),
             SecurityHeadersConfig=cloudfront.SecurityHeadersConfig(
-                **({"ContentSecurityPolicy": said} if content else {}),
-                ContentTypeOptions=cloudfront.ContentTypeOptions(Override=override),
-                FrameOptions=cloudfront.FrameOptions(FrameOption="DENY", Override=override),
-                ReferrerPolicy=cloudfront.ReferrerPolicy(Override=override, ReferrerPolicy=referrer),
+                ContentSecurityPolicy=cloudfront.ContentSecurityPolicy(ContentSecurityPolicy=content, Override=True),
+                ContentTypeOptions=cloudfront.ContentTypeOptions(Override=True),
+                FrameOptions=cloudfront.FrameOptions(FrameOption="DENY", Override=True),
+                ReferrerPolicy=cloudfront.ReferrerPolicy(Override=True, ReferrerPolicy=referrer),
                 # Not of subdomains: the name may be that of the whole company.
                 StrictTransportSecurity=cloudfront.StrictTransportSecurity(
-                    AccessControlMaxAgeSec=YEAR, IncludeSubdomains=False, Override=override, Preload=False
+                    AccessControlMaxAgeSec=YEAR, IncludeSubdomains=False, Override=True, Preload=False
                 ),
             ),
         ),

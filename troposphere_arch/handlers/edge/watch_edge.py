@@ -2,16 +2,12 @@
 
     every 5 minutes --> this --reads AWS/CloudFront, in the one region that has it--> puts it in the stack's own region
 
-CloudFront's metrics are in one region for the whole partition (N. Virginia; Ningxia in China), wherever the stack is,
-and an alarm sees metrics of its own region only. EDGE_METRICS_REGION names that region.
+CloudFront's metrics are in one region for the whole partition (N. Virginia), and an alarm sees its own region only.
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html
 
 Each number is of the ten minutes before: Requests their sum, 5xxErrorRate and CacheHitRate (which needs CloudFront's
 additional metrics) the per cent of requests, each minute with the weight of its requests. What CloudFront does not
 tell, because nobody came or the metric is off, is not put: no data is not 0.
-
-The function's role needs cloudwatch:GetMetricData, and cloudwatch:PutMetricData under the condition that
-cloudwatch:namespace is NAMESPACE; neither knows a resource.
 """
 
 import json
