@@ -20,6 +20,10 @@ from ..parameters import Spec, demand, needs, parameter, says, updates
 from ..template import Node
 from .ends import expect_end
 
+# How long devices may wait for an origin that is out of reach, before they get what is kept: twice five seconds. Of what
+# is expired, each request waits so long (`stale-if-error` begins only then).
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html
+QUICK = {"ConnectionAttempts": 2, "ConnectionTimeout": 5}
 # What a tag says when no key is sent.
 NO_KEY = "none"
 
@@ -63,6 +67,7 @@ def _before_foreign(balancer: ForeignBalancer, key: OriginKey) -> tuple[Source, 
 
     ours = optional(balancer.ruled, header(key.sent(lambda one: one.value)))
     origin = {
+        **QUICK,
         "CustomOriginConfig": cloudfront.CustomOriginConfig(
             OriginProtocolPolicy=If(secure, "https-only", "http-only"),
             OriginSSLProtocols=["TLSv1.2"],
