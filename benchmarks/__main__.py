@@ -16,8 +16,8 @@ import sys
 from dataclasses import asdict
 
 from benchmarks import ours, peers
-from benchmarks.edge.measuring import ONE, WITHOUT, Measured
-from benchmarks.edge.trace import Habits
+from benchmarks.edge.blog.measuring import ONE, WITHOUT, Measured
+from benchmarks.edge.blog.trace import Habits
 from benchmarks.measure import Outcome, Pair, Ratio, in_turn, ratio
 
 PAIRS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.edge.measuring import ONE, WHOLE, WITHOUT, Measured
-from benchmarks.edge.trace import Habits
+from benchmarks.edge.blog.measuring import ONE, WHOLE, WITHOUT, Measured
+from benchmarks.edge.blog.trace import Habits
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.edge import nginx
+from benchmarks.edge.blog.measuring import ONE, WITHOUT, Figures, Measured
+from benchmarks.edge.blog.replay import Replay, kind, pages
+from benchmarks.edge.blog.trace import COMMENT, FRONT, OLDER, POST, PUBLISH, Habits, trace
 from benchmarks.edge.distribution import Distribution
-from benchmarks.edge.measuring import ONE, WITHOUT, Figures, Measured
-from benchmarks.edge.replay import Replay, kind, pages
-from benchmarks.edge.trace import COMMENT, FRONT, OLDER, POST, PUBLISH, Habits, trace
 from tests.edge.origin import HOST, Answer, Asked, Origin
 from tests.evidence import shows
 from tests.system import needs

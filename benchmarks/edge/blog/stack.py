@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.edge.blog.replay import picture_files
 from benchmarks.edge.distribution import Distribution, distribution
-from benchmarks.edge.replay import picture_files
 from troposphere_arch import catalogue, evaluate, local, scenarios
 from troposphere_arch.deploy.site import put_site
 from troposphere_arch.deploy.target import target_of

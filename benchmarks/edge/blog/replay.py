@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 from urllib.parse import quote
 
+from benchmarks.edge.blog.trace import Step
 from benchmarks.edge.nginx import LOOPBACK, Edge
-from benchmarks.edge.trace import Step
 
 SECONDS = 60
 ORIGIN_SECONDS = 30

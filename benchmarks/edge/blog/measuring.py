@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.edge import blog, nginx
-from benchmarks.edge.replay import KINDS, Replay, Result
-from benchmarks.edge.trace import Habits, Step, trace
+from benchmarks.edge import nginx
+from benchmarks.edge.blog import stack
+from benchmarks.edge.blog.replay import KINDS, Replay, Result
+from benchmarks.edge.blog.trace import Habits, Step, trace
 from benchmarks.measure import NotMeasured
 
 # Without a cache each request is one to the origin; a sample shows it, since the emulator is no fast origin.
@@ -69,14 +70,14 @@ def measure(habits: Habits, variants: Iterable[Variant], seed: int = 1) -> list[
     steps, found = trace(habits, seed), []
     with ExitStack() as ends:
         _say(f"edge: a blog with {habits.posts} posts on the emulator")
-        origin = ends.enter_context(blog.running(_folder(ends), habits.posts))
+        origin = ends.enter_context(stack.running(_folder(ends), habits.posts))
         for number, variant in enumerate(variants):
             _say(f"edge: {variant.name}")
             found.append(_replay(origin, steps if variant.caching else _sample(steps, habits), variant, number, habits))
     return found
 
 
-def _replay(origin: blog.Blog, steps: Iterable[Step], variant: Variant, number: int, habits: Habits) -> Figures:
+def _replay(origin: stack.Blog, steps: Iterable[Step], variant: Variant, number: int, habits: Habits) -> Figures:
     places = {one.origin: nginx.Origin(origin.emulator.port, origin.host) for one in origin.distribution().behaviours}
     with ExitStack() as ends:
         try:

@@ -1,0 +1,1 @@
+"""A release day of software updates: ten thousand devices, what they ask, what of it reaches the origin."""
