@@ -71,6 +71,8 @@ class Distribution:
     """Names of the headers that the edge itself adds, for each origin: no viewer can send them."""
     buckets: frozenset[str] = frozenset()
     """The origins that are S3 buckets."""
+    shielded: frozenset[str] = frozenset()
+    """The origins that are asked through one more cache, the origin shield."""
 
 
 # The policies of AWS's own that a template may name by id.
@@ -100,8 +102,12 @@ def distribution(template: Mapping[str, Any]) -> Distribution:
     config = found[0]["Properties"]["DistributionConfig"]
     patterns = [*config.get("CacheBehaviors", ()), {**config["DefaultCacheBehavior"], "PathPattern": EVERYTHING}]
     errors = config.get("CustomErrorResponses", ())
+    behaviours = tuple(_behaviour(one, resources) for one in patterns)
+    shielded = frozenset(one["Id"] for one in config["Origins"] if _true(one.get("OriginShield", {}).get("Enabled")))
+    if any(one.viewer_function and one.origin in shielded for one in behaviours):
+        raise ValueError("a function that rewrites addresses before an origin with a shield is not understood here")
     return Distribution(
-        behaviours=tuple(_behaviour(one, resources) for one in patterns),
+        behaviours=behaviours,
         root=config.get("DefaultRootObject", ""),
         error_seconds={
             int(one["ErrorCode"]): _seconds(one.get("ErrorCachingMinTTL", ERROR_SECONDS), "ErrorCachingMinTTL")
@@ -112,6 +118,7 @@ def distribution(template: Mapping[str, Any]) -> Distribution:
             for one in config["Origins"]
         },
         buckets=frozenset(one["Id"] for one in config["Origins"] if "S3OriginConfig" in one),
+        shielded=shielded,
     )
 
 

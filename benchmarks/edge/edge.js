@@ -8,6 +8,9 @@ const ALWAYS_KEPT = ['404', '414', '500', '501', '502', '503', '504'];
 // Kept only when the origin says for how long.
 const KEPT_IF_SAID = ['400', '403', '405', '412', '415'];
 const ERROR_SECONDS = 10;
+// What is old is given in place of an error as long as it is there, where nobody says how long.
+// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
+const AS_LONG_AS_IT_IS_THERE = 3650 * 24 * 60 * 60;
 
 function behaviour(r) {
     return settings.behaviours[Number(r.variables.behaviour)];
@@ -121,23 +124,27 @@ function kept(r) {
         const given = b.isBucket ? undefined : said(r, found);
         const least = settings.errors[status] === undefined ? ERROR_SECONDS : settings.errors[status];
         const isKept = ALWAYS_KEPT.indexOf(status) >= 0 || (KEPT_IF_SAID.indexOf(status) >= 0 && given !== undefined);
-        return b.most > 0 && isKept ? lasting(Math.max(least, Math.min(given || 0, b.most)), 0) : 'no-store';
+        return b.most > 0 && isKept ? lasting(Math.max(least, Math.min(given || 0, b.most)), 0, 0) : 'no-store';
     }
     if (found.private !== undefined || found['no-store'] !== undefined || found['no-cache'] !== undefined) {
-        return b.least > 0 ? lasting(b.least, 0) : 'no-store';
+        return b.least > 0 ? lasting(b.least, 0, AS_LONG_AS_IT_IS_THERE) : 'no-store';
     }
     const given = said(r, found);
     if ((r.variables.upstream_http_vary || '').trim() === '*' && b.least === 0) {
         return 'no-store';
     }
     const ttl = Math.max(b.least, given === undefined ? b.default : Math.min(given, b.most));
-    const stale = Math.min(seconds(found['stale-while-revalidate']) || 0, Math.max(0, b.most - ttl));
-    return lasting(ttl, stale);
+    // Nothing that is said keeps an answer longer than the policy's MaxTTL.
+    const left = Math.max(0, b.most - ttl);
+    const stale = Math.min(seconds(found['stale-while-revalidate']) || 0, left);
+    const ifError = found['stale-if-error'];
+    return lasting(ttl, stale, ifError === undefined ? AS_LONG_AS_IT_IS_THERE : Math.min(seconds(ifError) || 0, left));
 }
 
-function lasting(ttl, stale) {
+function lasting(ttl, stale, staleIfError) {
     // What nginx is told to keep for n seconds it keeps for up to a second longer, which CloudFront need not do.
-    return ttl < 2 ? 'no-store' : `max-age=${ttl - 1}, stale-while-revalidate=${stale}`;
+    return ttl < 2 ? 'no-store'
+        : `max-age=${ttl - 1}, stale-while-revalidate=${stale}, stale-if-error=${staleIfError}`;
 }
 
 export default {authorizationSentOn, cookieSentOn, encodingSentOn, kept, key, target};

@@ -1,6 +1,6 @@
 """A real HTTP cache with the cache policies of a distribution: nginx, on loopback, with a clock of its own.
 
-    viewer ──▶ front: behaviours, key, cache ──▶ back: how long, in the policy's limits ──▶ origin
+    viewer ──▶ front: behaviours, key, cache ──▶ (shield: cache) ──▶ back: how long, in the policy's limits ──▶ origin
 
 The front is what CloudFront documents, as far as nginx goes; edge.js, run by nginx's JavaScript module, has the rest.
 Where they differ it is to the disadvantage of what is measured here:
@@ -9,12 +9,14 @@ Where they differ it is to the disadvantage of what is measured here:
 - Requests at the same time are collapsed while nothing is cached yet; for what has expired, each that may not be
   answered with the old one goes to the origin.
 - An old answer in place of a 5xx, CloudFront gives for ErrorCachingMinTTL before it asks again; here each asks.
-- A request for part of a file brings the whole of it.
-- There is one layer of caches, no regional one behind it. Each port of the front is an edge location of its own.
+- A request for part of a file brings the whole of it; or, in slices, each slice that it touches, and then a request for
+  the whole is one to the origin for each slice, where CloudFront asks once.
+- There is one layer of caches, no regional one behind it, but for the origin shield, if the template has that. Each
+  port of the front is an edge location of its own; each layer counts the seconds anew.
 - What a writer says in If-Match does not get to the origin, where answers to readers are kept.
 
-And this to its advantage: nothing is thrown out for room, which CloudFront may do with what is seldom asked for; and
-the number in `stale-if-error` is not heeded: an old answer in place of a 5xx is given as where it is not said.
+And this to its advantage: nothing is thrown out for room, which CloudFront may do with what is seldom asked for. An
+old answer in place of a 5xx is given for `stale-if-error`, no longer than MaxTTL; where that is not said, for ever.
 An error that is always cached (404, 5xx) is kept for its time though the origin says `no-store`: AWS's pages leave that
 open, and it is the harder reading for readers. Custom error pages, TLS and compression are not the cache's: the origin
 (the emulator's CloudFront) has the first, and the others are left out.
@@ -53,6 +55,14 @@ CONDITIONS = ("If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-
 # What nginx or edge.js writes, so that no list of names may write it a second time.
 WRITTEN = {"accept-encoding", "authorization", "connection", "content-length", "cookie", "host", "user-agent"}
 NEVER_SENT_ON = ("Proxy-Authorization", "Proxy-Connection", "TE", "Upgrade", "X-Real-IP", "X-HTTP-Method-Override")
+ZONES = ("edge", "shield")
+# nginx heeds the number in stale-if-error only where it gets no answer at all. So whoever has an old answer gets none
+# in place of a 5xx.
+CLOSES = """\
+            proxy_intercept_errors on;
+            if ($http_x_edge_had = EXPIRED) { error_page 500 502 503 504 = @gone; }"""
+GONE = "        location @gone { return 444; }"
+DAY = 24 * 60 * 60
 START_SECONDS = 20
 TRIES = 3
 
@@ -112,22 +122,24 @@ def running(
     host: str,
     locations: int = 1,
     caching: bool = True,
+    slices: int = 0,
 ) -> Iterator[Edge]:
     """A cache before these origins, for so many edge locations, each with a port and a cache of its own.
 
     `host` is the one name that it answers to. Without `caching` every request goes to its origin, by the same way.
+    What is kept for a day at least is fetched in `slices` of so many bytes, or whole.
     Raises NoCache when it cannot be.
     """
     if lacking := missing():
         raise NoCache(f"no {' and no '.join(lacking)} here: apt-get install {PACKAGES}")
-    for name in ("cache", "temporary"):
+    for name in (*ZONES, "temporary"):
         (folder / name).mkdir()
     (folder / "edge.js").write_text(SCRIPT.read_text())
     (folder / "settings.js").write_text(settings(said))
     for left in reversed(range(TRIES)):
         edge = Edge(_free_ports(locations), folder, host)
         edge.set_clock(float(int(time.time())))
-        (folder / "nginx.conf").write_text(configuration(said, origins, edge, caching=caching))
+        (folder / "nginx.conf").write_text(configuration(said, origins, edge, caching=caching, slices=slices))
         process = _started(folder)
         try:
             _await(process, edge)
@@ -223,12 +235,17 @@ def _plain(one: Behaviour) -> dict[str, object]:
     }
 
 
-def configuration(said: Distribution, origins: Mapping[str, Origin], edge: Edge, *, caching: bool = True) -> str:
+def configuration(
+    said: Distribution, origins: Mapping[str, Origin], edge: Edge, *, caching: bool = True, slices: int = 0
+) -> str:
     """nginx.conf."""
     listen = "\n".join(f"        listen {LOOPBACK}:{port};" for port in edge.ports)
     unknown = "\n".join(f"        listen {LOOPBACK}:{port} default_server;" for port in edge.ports)
-    fronts = "\n".join(_front(n, one, said, origins[one.origin], caching) for n, one in enumerate(said.behaviours))
-    backs = "\n".join(_back(n, origins[one.origin], edge.folder) for n, one in enumerate(said.behaviours))
+    numbered = list(enumerate(said.behaviours))
+    fronts = "\n".join(_front(n, one, said, origins[one.origin], caching, slices) for n, one in numbered)
+    shielded = [(n, one) for n, one in numbered if one.origin in said.shielded and caching and one.policy.most > 0]
+    shields = "\n".join(_shield(n, one, edge.folder, slices) for n, one in shielded)
+    backs = "\n".join(_back(n, origins[one.origin], edge.folder) for n, one in numbered)
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
     return f"""\
 load_module {_module()};
@@ -257,7 +274,8 @@ http {{
     }}
     log_format origin "$request_method\\t$request_uri\\t$status\\t$upstream_response_length";
     access_log off;
-    proxy_cache_path {edge.folder}/cache levels=1:2 keys_zone=edge:32m inactive=3650d max_size=4g use_temp_path=off;
+    sendfile on;
+    {"".join(f"{_zone(edge.folder, name)} " for name in ZONES)}
     {"".join(f"{name}_temp_path {edge.folder}/temporary/{name}; " for name in ("client_body", "proxy", "fastcgi"))}
     {"".join(f"{name}_temp_path {edge.folder}/temporary/{name}; " for name in ("uwsgi", "scgi"))}
     proxy_http_version 1.1;
@@ -282,39 +300,28 @@ http {{
         if ($edge_fat) {{ return 403; }}
 {fronts}
     }}
+{shields}
 {backs}
 }}
 """
 
 
-def _front(number: int, one: Behaviour, said: Distribution, origin: Origin, caching: bool) -> str:
+def _front(number: int, one: Behaviour, said: Distribution, origin: Origin, caching: bool, slices: int) -> str:
     caches = caching and one.policy.most > 0
     where = "/" if one.pattern == EVERYTHING else f'~ "{path_pattern(one.pattern)}"'
     sent = "\n".join(
         f"            proxy_set_header {name} {value};" for name, value in _sent_on(one, said, origin, caches)
     )
     cookies = _which(one, "cookies") != {"none"}
-    cache = f"""\
-            proxy_cache edge;
-            proxy_cache_key $edge_key;
-            proxy_cache_methods GET HEAD;
-            proxy_cache_revalidate on;
-            proxy_cache_background_update on;
-            proxy_cache_use_stale error timeout http_500 http_502 http_503 http_504;
-            proxy_cache_lock {"off" if cookies else "on"};
-            proxy_cache_lock_timeout 30s;
-            proxy_cache_lock_age 30s;
-            # CloudFront heeds neither when it decides whether to keep an answer.
-            proxy_ignore_headers Set-Cookie Vary Expires;
-"""
+    behind = f"shield{number}" if caches and one.origin in said.shielded else f"back{number}"
     return f"""\
         location {where} {{
             set $behaviour {number};
             if ($request_method !~ "^({"|".join(one.methods)})$") {{ return 403; }}
-            proxy_pass http://back{number}$edge_target;
+            proxy_pass http://{behind}$edge_target;
             proxy_pass_request_headers {"on" if _which(one, "headers") & {"all", "allExcept"} else "off"};
 {sent}
-{cache if caches else ""}\
+{_cache(one, "edge", slices) if caches else ""}\
             proxy_hide_header Cache-Control;
             proxy_hide_header X-Edge-Cache-Control;
             proxy_hide_header X-Cache;
@@ -322,6 +329,46 @@ def _front(number: int, one: Behaviour, said: Distribution, origin: Origin, cach
             add_header Cache-Control $upstream_http_x_edge_cache_control always;
             add_header X-Cache $upstream_cache_status always;
         }}"""
+
+
+def _cache(one: Behaviour, zone: str, slices: int) -> str:
+    """What makes a location a cache of this zone."""
+    sliced = slices > 0 and one.policy.least >= DAY
+    in_slices = f"""\
+            slice {slices};
+            proxy_set_header Range $slice_range;
+"""
+    return f"""\
+            proxy_cache {zone};
+            proxy_cache_key "$edge_key{" $slice_range" if sliced else ""}";
+            proxy_cache_methods GET HEAD;
+            proxy_cache_revalidate on;
+            proxy_cache_background_update on;
+            proxy_set_header X-Edge-Had $upstream_cache_status;
+            proxy_cache_lock {"off" if _which(one, "cookies") != {"none"} else "on"};
+            proxy_cache_lock_timeout 30s;
+            proxy_cache_lock_age 30s;
+            # CloudFront heeds neither when it decides whether to keep an answer.
+            proxy_ignore_headers Set-Cookie Vary Expires;
+{in_slices if sliced else ""}"""
+
+
+def _shield(number: int, one: Behaviour, folder: Path, slices: int) -> str:
+    """One more cache, which all edge locations ask. It sends on what it is sent, and gives what it has as it got it."""
+    return f"""\
+    upstream shield{number} {{ server unix:{folder}/shield{number}; keepalive 16; }}
+    server {{
+        listen unix:{folder}/shield{number};
+        location / {{
+            set $behaviour {number};
+            proxy_pass http://back{number};
+            proxy_set_header Host $http_host;
+            proxy_set_header Connection "";
+{_cache(one, "shield", slices)}\
+{CLOSES}
+        }}
+{GONE}
+    }}"""
 
 
 def _back(number: int, origin: Origin, folder: Path) -> str:
@@ -336,12 +383,15 @@ def _back(number: int, origin: Origin, folder: Path) -> str:
             proxy_pass http://origin{number};
             proxy_set_header Host $http_host;
             proxy_set_header Connection "";
+            proxy_set_header X-Edge-Had "";
             proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
             proxy_hide_header Cache-Control;
             proxy_hide_header X-Edge-Cache-Control;
             add_header Cache-Control $edge_kept always;
             add_header X-Edge-Cache-Control $upstream_http_cache_control always;
+{CLOSES}
         }}
+{GONE}
     }}"""
 
 
@@ -387,6 +437,11 @@ def path_pattern(pattern: str) -> str:
     whole = pattern if pattern.startswith(("/", "*")) else f"/{pattern}"
     parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in whole)
     return f"^{''.join(parts)}$".replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _zone(folder: Path, name: str) -> str:
+    kept = "inactive=3650d max_size=4g use_temp_path=off"
+    return f"proxy_cache_path {folder}/{name} levels=1:2 keys_zone={name}:32m {kept};"
 
 
 def _free_ports(number: int) -> tuple[int, ...]:
