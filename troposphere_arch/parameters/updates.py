@@ -264,7 +264,8 @@ MANIFEST_SECONDS = Spec(
     "ManifestSeconds",
     "Edge",
     "Seconds that the edge keeps the manifest",
-    "So long CloudFront answers with the same manifest without asking again: a release may take as long to show.",
+    "So long CloudFront answers with the same manifest without asking again: a release may take as long to show. It "
+    "is longer, up to a day, if the application's own Cache-Control says so (max-age, s-maxage).",
     "5",
     "Number",
     minimum=1,

@@ -25,6 +25,7 @@ from .policies import CONTENT_OF_DATA, ERROR_SECONDS, YEAR, unique_name
 # AWS's own policy SecurityHeadersPolicy, which leaves what an origin says itself.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-response-headers-policies.html
 SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"
+DAY = 24 * 60 * 60
 ERRORS = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
 
 
@@ -67,7 +68,7 @@ def keep(
     """Set where the distribution gets its files, and how long it keeps which.
 
     What is below the paths of `never_change` for a year, whatever the origin says; the `manifest` for
-    `ManifestSeconds`; all else as long as the origin says, which sees no query string of the first two. Of a `foreign`
+    `ManifestSeconds`, or longer if the origin says so, to a day; all else as long as the origin says, which sees no query string of the first two. Of a `foreign`
     origin all else has query strings, which tell one answer from another there, and its own security headers.
     `accepted` is what the origin has for the key that is sent: the distribution waits for it.
 
@@ -80,7 +81,8 @@ def keep(
     all_queries = cloudfront.CacheQueryStringsConfig(QueryStringBehavior="all") if foreign else None
     caches = {
         "ReleaseCache": (YEAR, YEAR, YEAR, None),
-        "ManifestCache": (seconds, seconds, seconds, None),
+        # How old it may be in place of an error, an origin says in stale-if-error, but never longer than MaxTTL.
+        "ManifestCache": (seconds, seconds, DAY, None),
         "OtherCache": (0, 0, YEAR, all_queries),
     }
     for name, (least, default, most, query) in caches.items():
