@@ -20,8 +20,8 @@ from ..parameters import Spec, demand, needs, parameter, says, updates
 from ..template import Node
 from .ends import expect_end
 
-# How long devices may wait for an origin that is out of reach, before they get what is kept: twice five seconds. Of what
-# is expired, each request waits so long (`stale-if-error` begins only then).
+# How long a device may wait for an origin that is out of reach: twice five seconds. Of what is expired each request
+# waits so long before it gets what is kept; `stale-if-error` begins only then.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html
 QUICK = {"ConnectionAttempts": 2, "ConnectionTimeout": 5}
 # What a tag says when no key is sent.

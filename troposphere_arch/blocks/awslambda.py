@@ -80,7 +80,8 @@ def function(
 ) -> Function:
     """A Python function on arm64 that runs the handler file `code`, inlined as it is.
 
-    `libraries` are layers that it always has, there whenever the function is; `memory` is its size in MB, or the parameter of that.
+    `libraries` are layers that it always has, there whenever the function is; `memory` is its size in MB, or the
+    parameter of that.
     Makes `<title>`, `<title>Role` and `<title>Logs`. It is traced, logs JSON, and may do nothing else until an arrow
     grants it. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
     """

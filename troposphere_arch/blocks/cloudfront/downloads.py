@@ -67,10 +67,11 @@ def keep(
 ) -> None:
     """Set where the distribution gets its files, and how long it keeps which.
 
-    What is below the paths of `never_change` for a year, whatever the origin says; the `manifest` for
-    `ManifestSeconds`, or longer if the origin says so, to a day; all else as long as the origin says, which sees no query string of the first two. Of a `foreign`
-    origin all else has query strings, which tell one answer from another there, and its own security headers.
-    `accepted` is what the origin has for the key that is sent: the distribution waits for it.
+    What is below the paths of `never_change` is kept for a year, whatever the origin says; the `manifest` for
+    `ManifestSeconds`, or longer if the origin says so, to a day; all else as long as the origin says. Query strings
+    reach no origin but a `foreign` one, and there only of all else, where they tell one answer from another; a foreign
+    one also has its own security headers there. `accepted` is what the origin has for the key that is sent: the
+    distribution waits for it.
 
     Makes `<title>ReleaseCache`, `<title>ManifestCache`, `<title>OtherCache` and `<title>FileHeaders`.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
