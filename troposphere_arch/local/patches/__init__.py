@@ -11,14 +11,18 @@ from dataclasses import dataclass
 
 from troposphere_arch.local.patches import (
     api_origin,
+    balancer,
     conditional_writes,
     dax,
     event_retries,
+    fleet,
+    function_files,
     function_tls,
     global_table,
     local_browser,
     mail,
     metric_namespace,
+    names,
     policy_variables,
     properties,
     pseudo_parameters,
@@ -137,6 +141,11 @@ PATCHES = (
         user_pool_protection.install,
     ),
     Patch(
+        "names",
+        "A Host header, and the name of an origin, leads where its record in Route 53 leads",
+        names.install,
+    ),
+    Patch(
         "api-origin",
         "CloudFront reaches REST APIs of this emulator as origins",
         api_origin.install,
@@ -195,6 +204,51 @@ PATCHES = (
         "local-browser",
         "A browser reaches a distribution at http://<label>.cloudfront.localhost, and counts as using TLS there",
         local_browser.install,
+    ),
+    Patch(
+        "function-files",
+        "Functions find a directory of this machine where FileSystemConfigs mount a file system, and keep the setting",
+        function_files.install,
+    ),
+    Patch(
+        "balancer-listeners",
+        "A load balancer's listener is that of the port asked; https is 443; an internal one is not reached",
+        balancer.install_listeners,
+    ),
+    Patch(
+        "balancer-origin",
+        "CloudFront reaches load balancers over HTTPS listeners whose certificate fits, and by VPC origins",
+        balancer.install_origin,
+    ),
+    Patch(
+        "vpc-origin",
+        "AWS::CloudFront::VpcOrigin can be created",
+        fleet.install_vpc_origin,
+    ),
+    Patch(
+        "vpc-attributes",
+        "Fn::GetAtt knows CidrBlock of AWS::EC2::VPC",
+        fleet.install_vpc_attributes,
+    ),
+    Patch(
+        "group-capacity",
+        "AWS::AutoScaling::AutoScalingGroup keeps its capacity in an update, and TargetGroupARNs; no instance is there",
+        fleet.install_group_capacity,
+    ),
+    Patch(
+        "listener-attributes",
+        "AWS::ElasticLoadBalancingV2::Listener keeps ListenerAttributes from its creation on",
+        fleet.install_listener_attributes,
+    ),
+    Patch(
+        "generated-secrets",
+        "AWS::SecretsManager::Secret leaves out the kinds of characters that the template excludes",
+        fleet.install_generated_secrets,
+    ),
+    Patch(
+        "change-sets",
+        "Change sets know which changes of a fleet, its balancer and its edge replace a resource",
+        fleet.install_change_sets,
     ),
 )
 
