@@ -19,12 +19,15 @@ import awacs.cognito_idp as cognito_idp
 import awacs.dax as dax
 import awacs.dynamodb as dynamodb
 import awacs.ec2 as ec2
+import awacs.elasticfilesystem as elasticfilesystem
 import awacs.iam as iam
 import awacs.kms as kms
 import awacs.logs as logs
 import awacs.s3 as s3
 import awacs.ses as ses
 import awacs.sqs as sqs
+import awacs.ssm as ssm
+import awacs.ssmmessages as ssmmessages
 import awacs.sts as sts
 import awacs.xray as xray
 from awacs.aws import (
@@ -237,6 +240,67 @@ def through_endpoint(table_arns: list[Any]) -> list[Statement]:
     return [_allow([every[name] for name in sorted(every)], table_arns, Principal=Principal("*"))]
 
 
+def packages_through_endpoint() -> list[Statement]:
+    """Let whoever is in the network get packages of Amazon Linux 2023, as anybody may; `dnf` asks without a name.
+
+    https://docs.aws.amazon.com/linux/al2023/ug/repository-configuration.html
+    """
+    packages = Sub("arn:${AWS::Partition}:s3:::al2023-repos-${AWS::Region}-de612dc2/*")
+    return [_allow([s3.GetObject], [packages], Principal=Principal("*"))]
+
+
+def objects_through_endpoint(bucket: Any, rights: Mapping[str, str]) -> list[Statement]:
+    """Let whoever is in the network, and may do it anyway, handle objects of this bucket; see `handle_objects`."""
+    return [_allow(one.Action, one.Resource, Principal=Principal("*")) for one in handle_objects(bucket, rights)]
+
+
+def mount(files: Any, access_point: Any, *, write: bool) -> list[Statement]:
+    """Mount this file system, over TLS, through this access point and no other; as root never.
+
+    https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
+    """
+    through = [
+        Bool("aws:SecureTransport", "true"),
+        StringEquals("elasticfilesystem:AccessPointArn", GetAtt(access_point, "Arn")),
+    ]
+    actions = [elasticfilesystem.ClientMount, *([elasticfilesystem.ClientWrite] if write else [])]
+    return [_allow(actions, [GetAtt(files, "Arn")], Condition=Condition(through))]
+
+
+def over_tls_by_access_points() -> PolicyDocument:
+    """Deny whoever it is to mount the file system without TLS, or but through an access point, or to be root there.
+
+    It allows nobody anything. Without any policy, whoever reaches a mount target may mount, with no name at all; with
+    one, only a role that is allowed to.
+    https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html
+    """
+    clients = [elasticfilesystem.ClientMount, elasticfilesystem.ClientRootAccess, elasticfilesystem.ClientWrite]
+    root = [elasticfilesystem.ClientRootAccess]
+    nowhere = Condition(Null("elasticfilesystem:AccessPointArn", "true"))
+    plain = Condition(Bool("aws:SecureTransport", "false"))
+    anybody = Principal("AWS", "*")
+    return document(
+        Statement(Sid="TlsOnly", Effect=Deny, Action=clients, Principal=anybody, Condition=plain),
+        Statement(Sid="AccessPointsOnly", Effect=Deny, Action=clients, Principal=anybody, Condition=nowhere),
+        Statement(Sid="NoRoot", Effect=Deny, Action=root, Principal=anybody),
+    )
+
+
+def open_shells() -> list[Statement]:
+    """What the agent on an instance does for Session Manager; who may open a shell is said elsewhere.
+
+    To carry one has no resource. https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
+    """
+    channels = [
+        ssmmessages.CreateControlChannel,
+        ssmmessages.CreateDataChannel,
+        ssmmessages.OpenControlChannel,
+        ssmmessages.OpenDataChannel,
+    ]
+    here = Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")
+    return [_allow(channels, ["*"]), _allow([ssm.UpdateInstanceInformation], [here])]
+
+
 def have_interfaces() -> list[Statement]:
     """Let Lambda keep network interfaces for a function; the function's own code may not.
 
@@ -319,9 +383,15 @@ def decrypt_objects(bucket: Any) -> list[Statement]:
 def handle_objects(bucket: Any, rights: Mapping[str, str]) -> list[Statement]:
     """Get, put or delete objects of the bucket: of keys like each pattern what is said, as {"incoming/*": "get put"}.
 
-    No list: S3 says 403 of an object that is not there, as it does of one that nobody may see.
+    `version` is to get one by the number of its version. No list: S3 says 403 of an object that is not there, as it
+    does of one that nobody may see.
     """
-    actions = {"delete": s3.DeleteObject, "get": s3.GetObject, "put": s3.PutObject}
+    actions = {
+        "delete": s3.DeleteObject,
+        "get": s3.GetObject,
+        "put": s3.PutObject,
+        "version": s3.GetObjectVersion,
+    }
     return [
         _allow([actions[verb] for verb in sorted(verbs.split())], [_objects(bucket, pattern)])
         for pattern, verbs in sorted(rights.items())

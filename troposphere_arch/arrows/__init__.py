@@ -8,6 +8,7 @@ arrow sees everything.
 from .downloads import offloads, points_to
 from .edge import links_to, may_call, passes_on, serves, visits, watches
 from .events import runs_every, streams, triggers
+from .fleet import asks, forwards, mounts, publishes_to, puts
 from .functions import accepts, deletes_users, route
 from .mail import redrives, sends
 from .people import calls, exchanges_token, owns_prefix, signs_in
@@ -19,6 +20,7 @@ from .tables import adds, clears, counts, edits, keeps, reads, requeues, updates
 __all__ = [
     "accepts",
     "adds",
+    "asks",
     "assumes",
     "calls",
     "clears",
@@ -27,6 +29,7 @@ __all__ = [
     "edits",
     "exchanges_token",
     "fetches",
+    "forwards",
     "invites",
     "keeps",
     "knows",
@@ -34,6 +37,7 @@ __all__ = [
     "links_to",
     "makes_thumbnails",
     "may_call",
+    "mounts",
     "names_pool",
     "offers",
     "offloads",
@@ -41,6 +45,8 @@ __all__ = [
     "passes_on",
     "points_to",
     "publishes",
+    "publishes_to",
+    "puts",
     "puts_metrics",
     "reads",
     "redrives",

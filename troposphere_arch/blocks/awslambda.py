@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, iam, logs
+from troposphere import AWSHelperFn, GetAtt, Ref, Tags, awslambda, ec2, iam, logs
 
 from .. import grants, layers, parameters
 from ..conditions import choose, given, optional
@@ -19,6 +19,7 @@ from .dynamodb import Table
 from .ec2 import Network, gateway_endpoint
 from .iam import grant, role
 from .logs import log_group
+from .network import ServerNetwork, closed_group, over_https
 
 DEFAULTS = {"Timeout": 10}
 
@@ -26,7 +27,7 @@ DEFAULTS = {"Timeout": 10}
 class Place(NamedTuple):
     """Where a function is: a network, the layers that it has there, and the condition of both."""
 
-    network: Network
+    network: Network | ServerNetwork
     layers: tuple[str, ...]
     when: str | None
 
@@ -142,6 +143,11 @@ def uses(function: Function, table: Table) -> None:
     if table not in function.tables:
         function.tables.append(table)
     for place in function.places:
+        if isinstance(place.network, ServerNetwork):
+            raise ValueError(
+                f"{function.title} cannot reach {table.title} from inside {place.network.title}: there is no endpoint "
+                "for DynamoDB; give the work to a function outside"
+            )
         gateway_endpoint(place.network, table)
 
 
@@ -174,3 +180,35 @@ def put_into(
     function.resource.Layers = choose(when, [Ref(library) for library in libraries], [])
     for table in function.tables:
         gateway_endpoint(network, table)
+
+
+def mount(
+    function: Function, network: ServerNetwork, access_point: Any, path: str, *, mounted: Any
+) -> ec2.SecurityGroup:
+    """Put the function into the network's private subnets, and let it see at `path` what is behind the access point.
+
+    Its right to mount is another matter. Of AWS it reaches S3 there. `mounted` refers to what must be there before.
+    Makes `<function>Group`, which is what this gives. Raises ValueError when the function uses what cannot be reached
+    from there, or is in a network already. https://docs.aws.amazon.com/lambda/latest/dg/configuration-filesystem.html
+    """
+    others = [*function.outside, *(table.title for table in function.tables)]
+    if others or function.places:
+        raise ValueError(
+            f"{function.title} is to be in {network.title}, where it could not reach {', '.join(others)}"
+            if others
+            else f"{function.title} is in a network already"
+        )
+    group = closed_group(
+        network, f"{function.title}Group", "The function: out to S3 and to what arrows allow, nothing in.", over_https()
+    )
+    function.places.append(Place(network, (), None))
+    grant(function.role, f"HaveInterfacesIn{network.title}", grants.have_interfaces())
+    function.resource.VpcConfig = awslambda.VPCConfig(
+        SecurityGroupIds=[GetAtt(group, "GroupId")], SubnetIds=network.private_ids
+    )
+    function.resource.FileSystemConfigs = [
+        awslambda.FileSystemConfig(Arn=GetAtt(access_point, "Arn"), LocalMountPath=path)
+    ]
+    # Who refers to the mount targets comes after them: Lambda refuses a file system that it cannot mount.
+    function.resource.Tags = Tags(mounts=mounted)
+    return group

@@ -6,21 +6,25 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Rec
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from troposphere import GetAtt, If, Ref, Sub, cloudwatch
 
 from .. import parameters
-from ..conditions import all_of, given, optional, switched_on
+from ..conditions import all_of, equals, given, optional, switched_on
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 from .apigateway import RestApi
+from .autoscaling import Fleet
 from .awslambda import Function
 from .cloudfront import Distribution
 from .dax import ReadCache
 from .dynamodb import Table
+from .efs import FileSystem
+from .elasticloadbalancingv2 import Balancer
+from .logs import Lines
 from .ses import BY_SET, Sender
 from .sqs import Queue
 
@@ -29,16 +33,22 @@ PERIOD_SECONDS = 300
 NAMESPACE = "troposphere-arch"
 # Per cent of requests. Of a blog that is read, far more come from the caches.
 LOW_HIT_RATE = 50
+# Of a file system without elastic throughput: what lets it be read at 100 MB a second for an hour.
+BURST_BYTES = 360_000_000_000
 # Of a dashboard: its heading, its metrics, and the condition under which it is there.
 Graph = tuple[str, list[Any], str | None]
 
 
 @dataclass(frozen=True)
 class Watch:
-    """One alarm: a metric, how it is summed up, the value that is too much, and what that means for a user."""
+    """One alarm: a metric, how it is summed up, the value that is too much, and what that means for a user.
+
+    With `less` it is by how much the metric is more than that other one of the same dimensions. `silence` is what to
+    think when there are no numbers.
+    """
 
     name: str
-    namespace: str
+    namespace: Any
     metric: str
     dimensions: dict[str, Any]
     statistic: str
@@ -48,6 +58,8 @@ class Watch:
     when: str | None = None
     seconds: int = PERIOD_SECONDS
     comparison: str = "GreaterThanThreshold"
+    less: str = ""
+    silence: str = "notBreaching"
 
 
 def _of_edge(edge: Distribution) -> list[Watch]:
@@ -195,6 +207,67 @@ def _of_cache(cache: ReadCache) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _of_balancer(balancer: Balancer) -> list[Watch]:
+    """What devices feel: of the load balancer, and of the servers behind it."""
+    whole = {"LoadBalancer": GetAtt(balancer.resource, "LoadBalancerFullName")}
+    targets = {**whole, "TargetGroup": GetAtt(balancer.targets, "TargetGroupFullName")}
+    title, namespace, minute = balancer.title, "AWS/ApplicationELB", 60
+    return [
+        Watch(
+            f"{title}Errors", namespace, "HTTPCode_ELB_5XX_Count", whole, "Sum", 10,
+            "The load balancer had nobody to answer more than ten requests in five minutes.", 2,
+        ),
+        Watch(
+            f"{title}TargetErrors", namespace, "HTTPCode_Target_5XX_Count", whole, "Sum", 10,
+            "The servers failed more than ten requests in five minutes: is the file system mounted, is it full?", 2,
+        ),
+        Watch(
+            f"{title}Empty", namespace, "HealthyHostCount", targets, "Maximum", 1,
+            "No server is healthy: nobody gets anything that the edge has not kept.", 3, seconds=minute,
+            comparison="LessThanThreshold", silence="breaching",
+        ),
+        Watch(
+            f"{title}Unhealthy", namespace, "UnHealthyHostCount", targets, "Maximum", 0,
+            "A server is unhealthy for a quarter of an hour: new ones do not come up. Look at its console output.", 3,
+        ),
+        Watch(
+            f"{title}Latency", namespace, "TargetResponseTime", whole, "p95", 1,
+            "One request in twenty waits longer than a second for the first byte.", 3,
+        ),
+    ]  # fmt: skip
+
+
+def _of_fleet(fleet: Fleet) -> list[Watch]:
+    dimensions = {"AutoScalingGroupName": Ref(fleet.resource)}
+    return [
+        Watch(
+            f"{fleet.title}Full", "AWS/AutoScaling", "GroupInServiceInstances", dimensions, "Maximum", 0,
+            "As many servers run as may: what comes on top makes all wait. Raise FleetMaxSize, or let the edge answer.",
+            3, comparison="GreaterThanOrEqualToThreshold", less="GroupMaxSize",
+        ),
+    ]  # fmt: skip
+
+
+def _of_files(files: FileSystem) -> list[Watch]:
+    dimensions = {"FileSystemId": Ref(files.resource)}
+    bursting = equals(files.t, "FilesAreBursting", parameters.updates.FILE_THROUGHPUT, "bursting")
+    return [
+        Watch(
+            f"{files.title}Busy", "AWS/EFS", "PercentIOLimit", dimensions, "Average", 90,
+            "The file system does nearly as many operations as it can; beyond that all wait.", 3,
+        ),
+        Watch(
+            f"{files.title}Burst", "AWS/EFS", "BurstCreditBalance", dimensions, "Minimum", BURST_BYTES,
+            "At full speed the file system is slow in an hour. Set FileThroughput to elastic, or let the edge answer.",
+            1, bursting, comparison="LessThanThreshold",
+        ),
+    ]  # fmt: skip
+
+
+def _of_lines(lines: Lines) -> list[Watch]:
+    return [Watch(lines.title, lines.namespace, lines.metric, {}, "Sum", 0, lines.means)]
+
+
 def watch(t: ScenarioTemplate, *nodes: Node) -> None:
     """Alarms for whatever of `nodes` can fail, to the topic of `AlarmTopicArn` if there is one.
 
@@ -213,18 +286,49 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> None:
                 AlarmActions=[to_topic],
                 AlarmDescription=w.means,
                 ComparisonOperator=w.comparison,
-                Dimensions=[cloudwatch.MetricDimension(Name=n, Value=v) for n, v in w.dimensions.items()],
                 EvaluationPeriods=w.periods,
-                MetricName=w.metric,
-                Namespace=w.namespace,
                 OKActions=[to_topic],
-                Period=w.seconds,
                 Threshold=w.threshold,
-                TreatMissingData="notBreaching",
-                **statistic,
+                TreatMissingData=w.silence,
+                **(_difference(w) if w.less else _metric(w) | statistic),
             ),
             when=w.when,
         )
+
+
+def _dimensions(w: Watch) -> list[cloudwatch.MetricDimension]:
+    return [cloudwatch.MetricDimension(Name=n, Value=v) for n, v in w.dimensions.items()]
+
+
+def _metric(w: Watch) -> dict[str, Any]:
+    """What an alarm on one metric looks at."""
+    return {
+        **({"Dimensions": _dimensions(w)} if w.dimensions else {}),
+        "MetricName": w.metric,
+        "Namespace": w.namespace,
+        "Period": w.seconds,
+    }
+
+
+def _difference(w: Watch) -> dict[str, Any]:
+    """What an alarm looks at that compares two metrics.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    parts = [
+        cloudwatch.MetricDataQuery(
+            Id=name,
+            MetricStat=cloudwatch.MetricStat(
+                Metric=cloudwatch.Metric(Dimensions=_dimensions(w), MetricName=metric, Namespace=w.namespace),
+                Period=w.seconds,
+                Stat=w.statistic,
+            ),
+            ReturnData=False,
+        )
+        for name, metric in (("one", w.metric), ("other", w.less))
+    ]
+    more = cloudwatch.MetricDataQuery(Expression="one - other", Id="more", Label=w.name, ReturnData=True)
+    return {"Metrics": [more, *parts]}
 
 
 def _watches(node: Node) -> list[Watch]:
@@ -243,7 +347,18 @@ def _watches(node: Node) -> list[Watch]:
             return _of_queue(node)
         case Sender():
             return _of_sender(node)
-    kinds = "a distribution, an API, a function, a table, a read cache, a queue or a sender of mail"
+        case Balancer():
+            return _of_balancer(node)
+        case Fleet():
+            return _of_fleet(node)
+        case FileSystem():
+            return _of_files(node)
+        case Lines():
+            return _of_lines(node)
+    kinds = (
+        "a distribution, an API, a function, a table, a read cache, a queue, a sender of mail, a load balancer, a "
+        "fleet, a file system or lines of a log"
+    )
     raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")
 
 
@@ -297,19 +412,33 @@ def dashboard(
         *(_graphs_of_mail(mail) if mail else ()),
         *more,
     )
+    own = {"Cluster": cache.cluster_id} if cache else {}
+    # By the name of a resource, `Sub` takes the resource; of a table that may be another one, the name that it has.
+    _board(t, title, graphs, own=own, names={} if table.is_own else {table.title: table.name})
+
+
+def board(t: ScenarioTemplate, title: str, *graphs: Graph) -> None:
+    """One page of these graphs, of which each that has a condition is there only under that.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    """
+    _board(t, title, graphs, own={}, names={})
+
+
+def _board(
+    t: ScenarioTemplate, title: str, graphs: Sequence[Graph], *, own: Mapping[str, Any], names: Mapping[str, Any]
+) -> None:
+    """A dashboard; `own` and `names` are what variables in its text stand for that are no resources' names."""
     widgets = [(json.dumps(_graph(place, heading, m)), when) for place, (heading, m, when) in enumerate(graphs)]
     always = ", ".join(widget for widget, when in widgets if not when)
     # A graph of what is switched off is left out of the text.
-    own = {"Cluster": cache.cluster_id} if cache else {}
-    # By the name of a resource, `Sub` takes the resource; of a table that may be another one, the name that it has.
-    names = {} if table.is_own else {table.title: table.name}
     extras: dict[str, Any] = {
         f"Graph{n}": If(when, Sub(f", {widget}", {k: v for k, v in own.items() if f"${{{k}}}" in widget}), "")
         for n, (widget, when) in enumerate(widgets)
         if when
     }
     body = f'{{"widgets": [{always}{"".join(f"${{{name}}}" for name in extras)}]}}'
-    t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(body, extras | names)))
+    t.put(cloudwatch.Dashboard(title, DashboardBody=Sub(body, extras | dict(names))))
 
 
 def _durations(functions: Sequence[Function]) -> list[Any]:
@@ -338,6 +467,53 @@ def graphs_of_edge(edge: Distribution) -> tuple[Graph, ...]:
         ("Edge: requests of ten minutes", asked, None),
         ("Edge: errors (%)", failed, None),
         ("Edge: answered from caches (%)", kept, switched_on(edge.t, parameters.EDGE_METRICS)),
+    )
+
+
+def graphs_of_balancer(balancer: Balancer) -> tuple[Graph, ...]:
+    """How much is asked of the servers, how fast they begin to answer, and how many are healthy."""
+    name = f"${{{balancer.title}.LoadBalancerFullName}}"
+    group = f"${{{balancer.targets.title}.TargetGroupFullName}}"
+    namespace = "AWS/ApplicationELB"
+    of_all, of_targets = ["LoadBalancer", name], ["TargetGroup", group, "LoadBalancer", name]
+    codes = ("RequestCount", "HTTPCode_Target_2XX_Count", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count")
+    times = [[namespace, "TargetResponseTime", *of_all, {"stat": s}] for s in ("p50", "p95", "p99")]
+    hosts = [[namespace, m, *of_targets, {"stat": "Maximum"}] for m in ("HealthyHostCount", "UnHealthyHostCount")]
+    return (
+        ("Load balancer: requests", [[namespace, m, *of_all, {"stat": "Sum"}] for m in codes], None),
+        ("Load balancer: bytes", [[namespace, "ProcessedBytes", *of_all, {"stat": "Sum"}]], None),
+        ("Servers: time to the first byte (s)", times, None),
+        ("Servers: healthy and not", hosts, None),
+    )
+
+
+def graphs_of_fleet(fleet: Fleet) -> tuple[Graph, ...]:
+    """How many servers there are, and how busy."""
+    of_group = ["AutoScalingGroupName", f"${{{fleet.title}}}"]
+    counts = ("GroupMinSize", "GroupInServiceInstances", "GroupMaxSize")
+    busy = [["AWS/EC2", m, *of_group, {"stat": "Average"}] for m in ("CPUUtilization", "NetworkOut")]
+    return (
+        ("Servers: how many", [["AWS/AutoScaling", m, *of_group, {"stat": "Maximum"}] for m in counts], None),
+        ("Servers: CPU (%)", busy[:1], None),
+        ("Servers: bytes out, of each", busy[1:], None),
+    )
+
+
+def graphs_of_files(files: FileSystem) -> tuple[Graph, ...]:
+    """How much is read and written, and how near that is to what the file system can."""
+    of_files = ["FileSystemId", f"${{{files.title}}}"]
+    moved = ("DataReadIOBytes", "DataWriteIOBytes")
+    return (
+        ("Files: bytes read and written", [["AWS/EFS", m, *of_files, {"stat": "Sum"}] for m in moved], None),
+        ("Files: of the operations that they can do (%)", [["AWS/EFS", "PercentIOLimit", *of_files]], None),
+    )
+
+
+def graphs_of_functions(*functions: Function) -> tuple[Graph, ...]:
+    """How long the functions take, and what goes wrong with them; all of these are always there."""
+    return (
+        ("Duration of functions (ms)", _durations(functions), None),
+        ("Errors, throttles, concurrency of functions", _troubles(functions), None),
     )
 
 

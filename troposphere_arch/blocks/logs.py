@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from troposphere import Ref, logs
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import Ref, Sub, logs
 
 from .. import parameters
 from ..parameters import parameter
-from ..template import ScenarioTemplate
+from ..template import Node, ScenarioTemplate
+
+
+@dataclass(frozen=True)
+class Lines(Node):
+    """Lines of a log that are counted: as which metric of which namespace, and what one means for a user."""
+
+    namespace: Any
+    metric: str
+    means: str
 
 
 def log_group(t: ScenarioTemplate, title: str, *, when: str | None = None) -> logs.LogGroup:
@@ -24,3 +36,26 @@ def log_group(t: ScenarioTemplate, title: str, *, when: str | None = None) -> lo
         when=when,
     )
     return made
+
+
+def counted(
+    t: ScenarioTemplate, title: str, of: logs.LogGroup, pattern: str, *, means: str, when: str | None = None
+) -> Lines:
+    """Lines of the log group that are like the pattern, counted under the name of the stack. Makes `<title>`.
+
+    A metric filter cannot say a dimension that is not in the line, so that the stack is in the namespace.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+    """
+    namespace = Sub(f"troposphere-arch/{t.scenario}/${{AWS::StackName}}")
+    t.put(
+        logs.MetricFilter(
+            title,
+            FilterPattern=pattern,
+            LogGroupName=Ref(of),
+            MetricTransformations=[
+                logs.MetricTransformation(MetricName=title, MetricNamespace=namespace, MetricValue="1")
+            ],
+        ),
+        when=when,
+    )
+    return Lines(t, title, namespace, title, means, when=when)

@@ -196,6 +196,15 @@ def upload_bucket(t: ScenarioTemplate, title: str, *, holds: str, rejected: str)
     return cast(UploadBucket, made)
 
 
+def release_bucket(t: ScenarioTemplate, title: str) -> Bucket:
+    """A bucket that releases are put into, from which a function takes them; encrypted, versioned, retained.
+
+    Makes `<title>`, `<title>Policy` and the output `<title>Bucket`.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html
+    """
+    return _private(t, title, {}, "Releases are put here: the files first, then what names them.")
+
+
 def log_bucket(t: ScenarioTemplate, title: str, *, when: str) -> Bucket:
     """A bucket that CloudFront writes access logs into; they go after `LogRetentionDays`.
 

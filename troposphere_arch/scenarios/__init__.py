@@ -12,7 +12,7 @@ from types import ModuleType
 from ..errors import UserError
 
 # What somebody wants to run; each is a product of the service catalog once it is released.
-ARCHITECTURES = ("todo", "blog", "edge-cache")
+ARCHITECTURES = ("todo", "blog", "edge-cache", "software-updates")
 NAMES = (*ARCHITECTURES, "artifact-bucket")
 FROM_RELEASES = ("service-catalog",)
 
