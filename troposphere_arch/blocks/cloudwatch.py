@@ -43,8 +43,7 @@ Graph = tuple[str, list[Any], str | None]
 class Watch:
     """One alarm: a metric, how it is summed up, the value that is too much, and what that means for a user.
 
-    With `less` it is by how much the metric is more than that other one of the same dimensions. `silence` is what to
-    think when there are no numbers.
+    `silence` is what to think when there are no numbers.
     """
 
     name: str
@@ -52,13 +51,12 @@ class Watch:
     metric: str
     dimensions: dict[str, Any]
     statistic: str
-    threshold: float
+    threshold: Any
     means: str
     periods: int = 1
     when: str | None = None
     seconds: int = PERIOD_SECONDS
     comparison: str = "GreaterThanThreshold"
-    less: str = ""
     silence: str = "notBreaching"
 
 
@@ -238,12 +236,13 @@ def _of_balancer(balancer: Balancer) -> list[Watch]:
 
 
 def _of_fleet(fleet: Fleet) -> list[Watch]:
-    dimensions = {"AutoScalingGroupName": Ref(fleet.resource)}
+    most = Ref(parameter(fleet.t, parameters.updates.FLEET_MAX))
     return [
         Watch(
-            f"{fleet.title}Full", "AWS/AutoScaling", "GroupInServiceInstances", dimensions, "Maximum", 0,
+            f"{fleet.title}Full", "AWS/AutoScaling", "GroupInServiceInstances",
+            {"AutoScalingGroupName": Ref(fleet.resource)}, "Maximum", most,
             "As many servers run as may: what comes on top makes all wait. Raise FleetMaxSize, or let the edge answer.",
-            3, comparison="GreaterThanOrEqualToThreshold", less="GroupMaxSize",
+            3, comparison="GreaterThanOrEqualToThreshold",
         ),
     ]  # fmt: skip
 
@@ -290,7 +289,8 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> None:
                 OKActions=[to_topic],
                 Threshold=w.threshold,
                 TreatMissingData=w.silence,
-                **(_difference(w) if w.less else _metric(w) | statistic),
+                **_metric(w),
+                **statistic,
             ),
             when=w.when,
         )
@@ -308,27 +308,6 @@ def _metric(w: Watch) -> dict[str, Any]:
         "Namespace": w.namespace,
         "Period": w.seconds,
     }
-
-
-def _difference(w: Watch) -> dict[str, Any]:
-    """What an alarm looks at that compares two metrics.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
-    """
-    parts = [
-        cloudwatch.MetricDataQuery(
-            Id=name,
-            MetricStat=cloudwatch.MetricStat(
-                Metric=cloudwatch.Metric(Dimensions=_dimensions(w), MetricName=metric, Namespace=w.namespace),
-                Period=w.seconds,
-                Stat=w.statistic,
-            ),
-            ReturnData=False,
-        )
-        for name, metric in (("one", w.metric), ("other", w.less))
-    ]
-    more = cloudwatch.MetricDataQuery(Expression="one - other", Id="more", Label=w.name, ReturnData=True)
-    return {"Metrics": [more, *parts]}
 
 
 def _watches(node: Node) -> list[Watch]:
