@@ -109,7 +109,7 @@ class Edge:
 
 def missing() -> list[str]:
     """What is not installed that a cache needs."""
-    found = {"nginx": _nginx(), "the JavaScript module of nginx": _module(), "libfaketime": _clock()}
+    found = {"nginx": program(), "the JavaScript module of nginx": _module(), "libfaketime": _clock()}
     return [name for name, path in found.items() if not path]
 
 
@@ -137,7 +137,7 @@ def running(
     (folder / "edge.js").write_text(SCRIPT.read_text())
     (folder / "settings.js").write_text(settings(said))
     for left in reversed(range(TRIES)):
-        edge = Edge(_free_ports(locations), folder, host)
+        edge = Edge(free_ports(locations), folder, host)
         edge.set_clock(float(int(time.time())))
         (folder / "nginx.conf").write_text(configuration(said, origins, edge, caching=caching, slices=slices))
         process = _started(folder)
@@ -167,7 +167,7 @@ def _started(folder: Path) -> subprocess.Popen[bytes]:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
     }
-    command = [_nginx(), "-p", str(folder), "-c", "nginx.conf", "-e", str(folder / "error.log")]
+    command = [program(), "-p", str(folder), "-c", "nginx.conf", "-e", str(folder / "error.log")]
     with (folder / "output").open("wb") as output:
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
@@ -444,7 +444,7 @@ def _zone(folder: Path, name: str) -> str:
     return f"proxy_cache_path {folder}/{name} levels=1:2 keys_zone={name}:32m {kept};"
 
 
-def _free_ports(number: int) -> tuple[int, ...]:
+def free_ports(number: int) -> tuple[int, ...]:
     """Ports that nobody has, each another."""
     sockets = [socket.socket() for _ in range(number)]
     try:
@@ -456,7 +456,7 @@ def _free_ports(number: int) -> tuple[int, ...]:
             one.close()
 
 
-def _nginx() -> str:
+def program() -> str:
     """The program; Debian keeps it where ordinary users do not look."""
     return (
         shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])) or ""
