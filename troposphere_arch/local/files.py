@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from troposphere_arch.errors import UserError
 from troposphere_arch.local.emulator import DEFAULT_REGION, Emulator
 
 TMP = "tmp"
@@ -21,13 +22,16 @@ def files_of(emulator: Emulator, identifier: str, *, region: str = DEFAULT_REGIO
     """The directory of a file system (`fs-…`), or of the root directory of an access point (`fsap-…`).
 
     It is made when it is not there yet, as EFS makes the root directory of an access point when a client first mounts
-    it. Raises botocore's ClientError when the emulator knows no such access point. Only the patched emulator's
+    it. Raises UserError when the emulator knows no such access point. Only the patched emulator's
     functions work in it: https://docs.aws.amazon.com/efs/latest/ug/efs-access-points.html
     """
     root = "/"
     if identifier.startswith("fsap-"):
         efs = emulator.client("efs", region=region)
-        (point,) = efs.describe_access_points(AccessPointId=identifier)["AccessPoints"]
+        points = efs.describe_access_points(AccessPointId=identifier)["AccessPoints"]
+        if not points:
+            raise UserError(f"{identifier}: the emulator knows no such access point in {region}")
+        point = points[0]
         identifier, root = point["FileSystemId"], point.get("RootDirectory", {}).get("Path", "/")
     found = directory(emulator.home / TMP, identifier, root)
     found.mkdir(parents=True, exist_ok=True)

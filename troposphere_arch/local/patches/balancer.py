@@ -20,8 +20,6 @@ from troposphere_arch.local.patches.expect import expect_function
 from troposphere_arch.local.patches.names import resolve
 from troposphere_arch.local.patches.provisioner import this_emulator
 
-_PLAIN_TEXT = {"Content-Type": "text/plain"}
-
 
 def install_listeners() -> None:
     """The listener of the port that a client asks.
@@ -49,9 +47,9 @@ def install_listeners() -> None:
             return await handle(host, path, method, headers, *rest)
         name, port = _name_and_port(host, headers)
         if not _listener(alb, balancer, port):
-            return 503, _PLAIN_TEXT, f"Nothing listens on port {port} of {name}\n".encode()
+            return _refusal(503, f"Nothing listens on port {port} of {name}")
         if balancer["Scheme"] == "internal":
-            return 504, _PLAIN_TEXT, f"{name} is internal: it is not reached from outside its network\n".encode()
+            return _refusal(504, f"{name} is internal: it is not reached from outside its network")
         return await handle(f"{name}:{port}", path, method, headers, *rest)
 
     app._handle_alb_request = patched_handle
@@ -172,6 +170,10 @@ async def _ask(cloudfront: Any, alb: Any, lb: Any, origin: dict[str, Any], port:
         for value in (values if isinstance(values, list) else [values])
     ]
     return status, http.client.responses.get(status, ""), pairs, data
+
+
+def _refusal(status: int, text: str) -> tuple[int, dict[str, str], bytes]:
+    return status, {"Content-Type": "text/plain"}, f"{text}\n".encode()
 
 
 def _name_and_port(host: str, headers: dict[str, str]) -> tuple[str, int]:

@@ -103,7 +103,7 @@ def install_group_capacity() -> None:
 
     before_update("AWS::AutoScaling::AutoScalingGroup", keep)
     afterwards("AWS::AutoScaling::AutoScalingGroup", apply)
-    groups._describe_asgs = patched_describe
+    expect_keys(groups, "_ACTION_MAP", "DescribeAutoScalingGroups")["DescribeAutoScalingGroups"] = patched_describe
 
 
 def install_listener_attributes() -> None:
