@@ -20,4 +20,6 @@ EXEMPTIONS: tuple[Exemption, ...] = (
     Exemption("blog.template.json", "E9004", "WatchEdge", _METRICS),
     Exemption("edge-cache.template.json", "E9004", "WatchEdge", _METRICS),
     Exemption("edge-cache.template.json", "E9021", "Edge", _HTTP),
+    Exemption("software-updates.template.json", "E9004", "WatchEdge", _METRICS),
+    Exemption("software-updates.template.json", "E9021", "Edge", _HTTP),
 )

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from troposphere import If, Ref, Sub, cloudfront
+from troposphere import GetAtt, If, NoValue, Ref, Sub, cloudfront, ec2, route53
 
 from .. import outputs, parameters
-from ..blocks import listener_rules, route53
-from ..blocks.cloudfront import DownloadDistribution, Source, alias_of, keep
+from ..blocks import listener_rules
+from ..blocks.cloudfront import DownloadDistribution, Source, alias_of, keep, vpc_origin
+from ..blocks.elasticloadbalancingv2 import HTTP, HTTPS, Balancer, anybody, forward
 from ..blocks.listener_rules import ForeignBalancer
+from ..blocks.route53 import alias
 from ..blocks.secretsmanager import OriginKey
-from ..conditions import choose, equals, given, optional, switched_on
-from ..parameters import Spec, demand, needs, parameter, says, updates
+from ..conditions import all_of, choose, equals, given, optional, switched_on
+from ..parameters import Spec, demand, needs, needs_with, parameter, says, updates
 from ..template import Node
 from .ends import expect_end
 
@@ -24,13 +26,17 @@ from .ends import expect_end
 # waits so long before it gets what is kept; `stale-if-error` begins only then.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html
 QUICK = {"ConnectionAttempts": 2, "ConnectionTimeout": 5}
+# And for the next bytes of one that answers.
+READ_SECONDS = 10
+# By which our own load balancer knows the key, and its rule for that.
+HEADER, PRIORITY = "x-origin-key", 1
 # What a tag says when no key is sent.
 NO_KEY = "none"
 
 
 def offloads(
     edge: DownloadDistribution,
-    balancer: Node,
+    balancer: Balancer | ForeignBalancer,
     key: OriginKey,
     *,
     never_change: Sequence[str | Spec],
@@ -44,13 +50,102 @@ def offloads(
     """
     expect_end(edge, DownloadDistribution, "offloads")
     expect_end(key, OriginKey, "offloads")
-    expect_end(balancer, ForeignBalancer, "offloads")
-    assert isinstance(balancer, ForeignBalancer)  # noqa: S101  # for mypy
-    source, accepted = _before_foreign(balancer, key)
-    keep(edge, source, never_change=never_change, manifest=manifest, foreign=True, accepted=accepted)
+    if isinstance(balancer, ForeignBalancer):
+        source, accepted = _before_foreign(balancer, key)
+    else:
+        expect_end(balancer, Balancer, "offloads")
+        source, accepted = _before_ours(edge, balancer, key)
+    foreign = isinstance(balancer, ForeignBalancer)
+    keep(edge, source, never_change=never_change, manifest=manifest, foreign=foreign, accepted=accepted)
     edge.t.record(edge, "offloads", balancer)
-    edge.t.record(edge, "sends", key)
     edge.t.record(balancer, "accepts", key)
+
+
+def _before_ours(edge: DownloadDistribution, balancer: Balancer, key: OriginKey) -> tuple[Source, Any]:
+    """How a load balancer of the stack's is asked, and its rule that accepts the key that is sent.
+
+    Over HTTPS by its own name with the key; without a certificate over HTTP, without a key; one without a public
+    address by an origin in its VPC, which nobody else has.
+    """
+    t = edge.t
+    _refuse_what_leaves_it_open(balancer)
+    rule = listener_rules.accept_keys(
+        balancer.title,
+        key,
+        listener=Ref(balancer.https),
+        targets=Ref(balancer.targets),
+        header=HEADER,
+        priority=PRIORITY,
+    )
+    enforced = equals(t, "EdgeIsEnforced", updates.EDGE_CACHE, "enforced")
+    refusing = [listener_rules.refusing()]
+    balancer.https.DefaultActions = choose(all_of(t, enforced, key.when), refusing, [forward(balancer.targets)])
+    _close(balancer, enforced)
+    inside = vpc_origin(edge, balancer.resource, balancer.secure, when=all_of(t, edge.when, balancer.internal))
+    header = cloudfront.OriginCustomHeader(HeaderName=HEADER, HeaderValue=key.sent(lambda one: one.value))
+    origin = {
+        **QUICK,
+        "CustomOriginConfig": If(
+            balancer.internal,
+            NoValue,
+            cloudfront.CustomOriginConfig(
+                OriginProtocolPolicy=If(balancer.secure, "https-only", "http-only"),
+                OriginReadTimeout=READ_SECONDS,
+                OriginSSLProtocols=["TLSv1.2"],
+            ),
+        ),
+        "DomainName": If(
+            balancer.secure, Ref(parameter(t, updates.ORIGIN_DOMAIN)), GetAtt(balancer.resource, "DNSName")
+        ),
+        "OriginCustomHeaders": optional(key.when, [header]),
+        "VpcOriginConfig": If(
+            balancer.internal,
+            cloudfront.VpcOriginConfig(OriginReadTimeout=READ_SECONDS, VpcOriginId=GetAtt(inside, "Id")),
+            NoValue,
+        ),
+    }
+    return Source(origin), choose(key.when, Ref(rule), NO_KEY)
+
+
+def _close(balancer: Balancer, enforced: str) -> None:
+    """Once enforced, and if CloudFront's prefix list is given, the port that it asks is open to its addresses only.
+
+    One port: the list counts as 55 rules, and a group takes 60.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/LocationsOfEdgeServers.html
+    """
+    t, port = balancer.t, If(balancer.secure, HTTPS, HTTP)
+    only_edge = ec2.SecurityGroupRule(
+        Description="CloudFront",
+        FromPort=port,
+        IpProtocol="tcp",
+        SourcePrefixListId=Ref(parameter(t, updates.PREFIX_LIST)),
+        ToPort=port,
+    )
+    closed = all_of(t, enforced, given(t, updates.PREFIX_LIST))
+    everybody = [anybody(HTTP), optional(balancer.secure, anybody(HTTPS))]
+    balancer.group.SecurityGroupIngress = choose(closed, [only_edge], everybody)
+
+
+def _refuse_what_leaves_it_open(balancer: Balancer) -> None:
+    t = balancer.t
+    edge = says(t, updates.EDGE_CACHE, "on", "enforced")
+    enforced = says(t, updates.EDGE_CACHE, "enforced")
+    internal = says(t, updates.BALANCER_SCHEME, "internal")
+    demand(
+        t,
+        "EdgeCacheEnforcedNeedsOriginCertificateArn",
+        when=enforced,
+        then={"Fn::Or": [says(t, updates.ORIGIN_CERTIFICATE), internal]},
+        told="EdgeCache enforced needs OriginDomainName and OriginCertificateArn, so that the key by which the load "
+        "balancer knows CloudFront is never sent in clear text; or BalancerScheme internal, if you create the stack.",
+    )
+    demand(
+        t,
+        "InternalNeedsEdgeCache",
+        when=internal,
+        then=edge,
+        told="BalancerScheme internal needs EdgeCache on or enforced: without the edge nobody would reach it.",
+    )
 
 
 def _before_foreign(balancer: ForeignBalancer, key: OriginKey) -> tuple[Source, Any]:
@@ -109,13 +204,67 @@ def _refuse_what_cannot_work(balancer: ForeignBalancer) -> None:
     )
 
 
-def points_to(domain: Node, edge: DownloadDistribution) -> None:
-    """`DomainName` means the edge. Makes `<domain>Record`, `<domain>RecordV6` and the output `UpdatesUrl`."""
+def points_to(domain: Node, edge: DownloadDistribution, balancer: Balancer | None = None) -> None:
+    """`DomainName` means the edge; with a load balancer of the stack's, whichever of the two `DomainTarget` says.
+
+    Makes `<domain>Record`, `<domain>RecordV6` and the output `UpdatesUrl`; and for a load balancer `<balancer>Record`,
+    by which `OriginDomainName` always means it.
+    """
     expect_end(edge, DownloadDistribution, "points to")
-    t = edge.t
-    parameters.both_or_neither(t, parameters.DOMAIN_NAME, parameters.DOMAIN_CERTIFICATE)
-    needs(t, parameters.HOSTED_ZONE, parameters.DOMAIN_NAME)
-    for kind, suffix in (("A", ""), ("AAAA", "V6")):
-        route53.alias(t, f"{domain.title}Record{suffix}", parameters.DOMAIN_NAME, alias_of(edge), kind=kind)
-    outputs.output(t, "UpdatesUrl", edge.url, "The address that devices ask.")
+    t, name = edge.t, parameters.DOMAIN_NAME
+    if balancer is None:
+        parameters.both_or_neither(t, name, parameters.DOMAIN_CERTIFICATE)
+        needs(t, parameters.HOSTED_ZONE, name)
+        alias(t, f"{domain.title}Record", name, alias_of(edge))
+        alias(t, f"{domain.title}RecordV6", name, alias_of(edge), kind="AAAA")
+        url = edge.url
+    else:
+        expect_end(balancer, Balancer, "points to")
+        at_edge = _choose_target(edge)
+        ours = balancer.resource
+        target = route53.AliasTarget(
+            DNSName=GetAtt(ours, "DNSName"), HostedZoneId=GetAtt(ours, "CanonicalHostedZoneID")
+        )
+        alias(t, f"{domain.title}Record", name, If(at_edge, alias_of(edge), target))
+        alias(t, f"{domain.title}RecordV6", name, alias_of(edge), kind="AAAA", when=at_edge)
+        alias(t, f"{balancer.title}Record", updates.ORIGIN_DOMAIN, target)
+        https, http = (Sub(f"{scheme}://${{DomainName}}") for scheme in ("https", "http"))
+        by_name = If(at_edge, https, choose(balancer.secure, https, http))
+        assert edge.when  # noqa: S101  # for mypy
+        url = If(edge.named, by_name, If(edge.when, Sub(f"https://${{{edge.title}.DomainName}}"), balancer.url))
+        t.record(domain, "points to", balancer)
+    outputs.output(t, "UpdatesUrl", url, "The address that devices ask.")
     t.record(domain, "points to", edge)
+
+
+def _choose_target(edge: DownloadDistribution) -> str:
+    """The condition that `DomainName` means the edge; what would lead devices astray is refused."""
+    t, name = edge.t, parameters.DOMAIN_NAME
+    needs(t, parameters.DOMAIN_CERTIFICATE, name)
+    needs_with(t, updates.EDGE_CACHE, name, parameters.DOMAIN_CERTIFICATE)
+    there = says(t, updates.EDGE_CACHE, "on", "enforced")
+    at_edge = says(t, updates.DOMAIN_TARGET, "edge")
+    demand(
+        t,
+        "DomainTargetEdgeNeedsEdgeCache",
+        when=at_edge,
+        then=there,
+        told="DomainTarget edge needs EdgeCache on or enforced: before you switch EdgeCache off, point DomainName at "
+        "the load balancer (DomainTarget balancer) and wait some minutes.",
+    )
+    demand(
+        t,
+        "DomainNameMovesFirst",
+        when={
+            "Fn::And": [
+                says(t, parameters.HOSTED_ZONE),
+                says(t, name),
+                {"Fn::Or": [says(t, updates.EDGE_CACHE, "enforced"), says(t, updates.BALANCER_SCHEME, "internal")]},
+            ]
+        },
+        then=at_edge,
+        told="DomainName would mean a load balancer that answers no device: with EdgeCache enforced, or BalancerScheme "
+        "internal, DomainTarget must be edge. Move it while EdgeCache is on, and wait some minutes before enforced.",
+    )
+    moved = equals(t, "DomainIsAtEdge", updates.DOMAIN_TARGET, "edge")
+    return all_of(t, edge.when, moved) or moved

@@ -5,9 +5,9 @@ device ──▶ balancer ──▶ fleet ──reads──▶ files ◀──wr
 
 from __future__ import annotations
 
-from troposphere import If, Join, Ref, Sub, autoscaling
+from troposphere import Ref, Sub, autoscaling
 
-from .. import grants, outputs, parameters
+from .. import grants, outputs
 from ..blocks import awslambda
 from ..blocks.autoscaling import Fleet, tell_servers, track_requests
 from ..blocks.awslambda import Function
@@ -16,8 +16,6 @@ from ..blocks.elasticloadbalancingv2 import HTTP, Balancer, traffic_of
 from ..blocks.iam import grant
 from ..blocks.network import reaches
 from ..blocks.s3 import Bucket
-from ..conditions import choose, given
-from ..parameters import parameter
 from ..template import Node
 from .ends import expect_end, tell, uses_key, variable
 
@@ -28,13 +26,9 @@ RIGHTS = {"files/*": "get version", "releases/*": "get version", "status/*": "pu
 
 
 def asks(source: Node, balancer: Balancer) -> None:
-    """`source` asks the load balancer, by `DomainName` if there is one. Makes the output `UpdatesUrl`."""
+    """`source` asks the load balancer itself, as long as that answers everybody."""
     expect_end(balancer, Balancer, "asks")
-    t = balancer.t
-    named, name = given(t, parameters.DOMAIN_NAME), Ref(parameter(t, parameters.DOMAIN_NAME))
-    url = If(named, Join("", [choose(balancer.secure, "https://", "http://"), name]), balancer.url)
-    outputs.output(t, "UpdatesUrl", url, "The address that devices ask.")
-    t.record(source, "asks", balancer)
+    source.t.record(source, "asks", balancer)
 
 
 def forwards(balancer: Balancer, fleet: Fleet) -> None:

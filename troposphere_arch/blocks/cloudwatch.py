@@ -443,9 +443,13 @@ def graphs_of_edge(edge: Distribution) -> tuple[Graph, ...]:
         [[namespace, metric, *of_stack, {"stat": "Average"}]] for metric in ("Requests", "5xxErrorRate", "CacheHitRate")
     )
     return (
-        ("Edge: requests of ten minutes", asked, None),
-        ("Edge: errors (%)", failed, None),
-        ("Edge: answered from caches (%)", kept, switched_on(edge.t, parameters.EDGE_METRICS)),
+        ("Edge: requests of ten minutes", asked, edge.when),
+        ("Edge: errors (%)", failed, edge.when),
+        (
+            "Edge: answered from caches (%)",
+            kept,
+            all_of(edge.t, edge.when, switched_on(edge.t, parameters.EDGE_METRICS)),
+        ),
     )
 
 

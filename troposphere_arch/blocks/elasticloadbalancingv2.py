@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import GetAtt, If, Join, Ref, Sub, Tags, ec2, elasticloadbalancingv2
 
 from .. import outputs, parameters
-from ..conditions import choose, equals, given, optional, switched_on
+from ..conditions import all_of, choose, equals, given, negated, optional, switched_on
 from ..parameters import needs, parameter
 from ..template import Node, ScenarioTemplate
 from .network import ANYWHERE, ServerNetwork, closed_group
@@ -40,6 +40,11 @@ class Balancer(Node):
     internal: str
     url: Any
 
+    @property
+    def keyed(self) -> str:
+        """The condition that it can know its edge by a key: everybody reaches it, and nobody reads along."""
+        return all_of(self.t, self.secure, negated(self.t, self.internal)) or self.secure
+
 
 def balancer(t: ScenarioTemplate, title: str, network: ServerNetwork) -> Balancer:
     """An application load balancer: HTTP, or HTTPS to which HTTP is redirected when there is a certificate.
@@ -53,7 +58,7 @@ def balancer(t: ScenarioTemplate, title: str, network: ServerNetwork) -> Balance
     secure = given(t, words.ORIGIN_CERTIFICATE)
     internal = equals(t, "BalancerIsInternal", words.BALANCER_SCHEME, "internal")
     group = closed_group(network, f"{title}Group", "The load balancer: in over HTTP and HTTPS, out to its targets.")
-    group.SecurityGroupIngress = [_anybody(HTTP), optional(secure, _anybody(HTTPS))]
+    group.SecurityGroupIngress = [anybody(HTTP), optional(secure, anybody(HTTPS))]
     resource = elasticloadbalancingv2.LoadBalancer(
         title,
         LoadBalancerAttributes=[
@@ -106,7 +111,8 @@ def balancer(t: ScenarioTemplate, title: str, network: ServerNetwork) -> Balance
     return Balancer(t, title, resource, group, http, https, targets, secure, internal, url)
 
 
-def _anybody(port: int) -> ec2.SecurityGroupRule:
+def anybody(port: int) -> ec2.SecurityGroupRule:
+    """In from everywhere, at this port."""
     return ec2.SecurityGroupRule(CidrIp=ANYWHERE, Description="Anybody", FromPort=port, IpProtocol="tcp", ToPort=port)
 
 

@@ -38,12 +38,12 @@ def foreign_balancer(t: ScenarioTemplate, title: str) -> ForeignBalancer:
     return ForeignBalancer(t, title, given(t, parameters.updates.LISTENER))
 
 
-def refusal() -> dict[str, Any]:
-    """The action for a request that did not come through the edge, of a listener or of a rule."""
+def refusing(kind: type[Any] = elasticloadbalancingv2.Action) -> Any:
+    """The action for a request that did not come through the edge, of a listener or, as another `kind`, of a rule."""
     answer = elasticloadbalancingv2.FixedResponseConfig(
         ContentType="text/plain", MessageBody="Ask the edge.", StatusCode=FORBIDDEN
     )
-    return {"FixedResponseConfig": answer, "Type": "fixed-response"}
+    return kind(FixedResponseConfig=answer, Type="fixed-response")
 
 
 def accept_keys(
@@ -95,7 +95,7 @@ def guard(balancer: ForeignBalancer, key: OriginKey) -> elasticloadbalancingv2.L
     t.put(
         elasticloadbalancingv2.ListenerRule(
             f"{balancer.title}Refusal",
-            Actions=[elasticloadbalancingv2.ListenerRuleAction(**refusal())],
+            Actions=[refusing(elasticloadbalancingv2.ListenerRuleAction)],
             Conditions=[elasticloadbalancingv2.Condition(Field="path-pattern", PathPatternConfig=everything)],
             # Once who has the key is let in, and not before.
             DependsOn=rule.title,

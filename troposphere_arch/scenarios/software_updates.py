@@ -1,7 +1,10 @@
-"""Software updates.
+"""Software updates, offloaded to the edge.
 
-Device ──▶ Balancer ──▶ Fleet ──reads──▶ Files ◀──writes── PublishRelease ◀──event── Releases ◀──puts── Publisher
+Device ──HTTPS──▶ Domain ──▶ Edge ──with OriginKey──▶ Balancer    (EdgeCache on, enforced)
+                    └────────────────────────────────▶ Balancer    (EdgeCache off, on)
+Balancer ──▶ Fleet ──reads──▶ Files ◀──writes── PublishRelease ◀──event── Releases ◀──puts── Publisher
 PublishRelease: what failed ──▶ ReleaseFailures
+WatchEdge ──reads, every 5 minutes──▶ CloudFront's metrics of Edge
 """
 
 from __future__ import annotations
@@ -11,14 +14,17 @@ from ..blocks import (
     autoscaling,
     awslambda,
     budgets,
+    cloudfront,
     cloudwatch,
     efs,
     elasticloadbalancingv2,
     logs,
     network,
     s3,
+    secretsmanager,
     sqs,
 )
+from ..conditions import all_of, given
 from ..template import ScenarioTemplate, actor, scenario_template
 
 VERSION = "1.0.0"
@@ -46,9 +52,14 @@ def build() -> ScenarioTemplate:
     """The template of software updates."""
     t = scenario_template("software-updates", VERSION, DESCRIPTION, words=parameters.updates.WORDS)
 
-    device, publisher = actor(t, "Device"), actor(t, "Publisher")
+    words = parameters.updates
+
+    device, publisher, domain = (actor(t, title) for title in ("Device", "Publisher", "Domain"))
+    edge = cloudfront.download_distribution(t, "Edge", when=given(t, words.EDGE_CACHE))
     servers = network.server_network(t, "Network")
     balancer = elasticloadbalancingv2.balancer(t, "Balancer", servers)
+    keyed = all_of(t, edge.when, balancer.keyed)
+    key = secretsmanager.origin_key(t, "OriginKey", of="load balancer", when=keyed)
     fleet = autoscaling.fleet(t, "Fleet", servers, boot="software_updates/boot.sh", conf="software_updates/nginx.conf")
     files = efs.file_system(t, "Files", servers)
     releases = s3.release_bucket(t, "Releases")
@@ -57,9 +68,17 @@ def build() -> ScenarioTemplate:
         t,
         "PublishRelease",
         code="software_updates/publish_release.py",
-        memory=parameters.updates.PUBLISH_MEMORY,
+        memory=words.PUBLISH_MEMORY,
         Description="Puts a release where the servers hand it out, or says why not.",
         Timeout=900,
+    )
+    watch_edge = awslambda.function(
+        t,
+        "WatchEdge",
+        code="edge/watch_edge.py",
+        when=edge.when,
+        Description="Brings CloudFront's metrics to the stack's region.",
+        Timeout=60,
     )
     refused = logs.counted(
         t,
@@ -69,17 +88,25 @@ def build() -> ScenarioTemplate:
         means="A release was refused: its status in the bucket, and the function's log, say why.",
     )
 
+    arrows.visits(device, edge)
     arrows.asks(device, balancer)
+    arrows.points_to(domain, edge, balancer)
+    arrows.offloads(edge, balancer, key, never_change=("/releases/*",), manifest="/latest.json")
     arrows.forwards(balancer, fleet)
     arrows.mounts(fleet, files)
     arrows.puts(publisher, releases)
     arrows.publishes_to(publish_release, releases, files)
     arrows.triggers(releases, publish_release, prefix="releases/", failures=failures)
 
-    cloudwatch.watch(t, balancer, fleet, files, publish_release, refused, failures)
+    arrows.watches(watch_edge, edge)
+    arrows.puts_metrics(watch_edge)
+    arrows.runs_every(watch_edge, minutes=5)
+
+    cloudwatch.watch(t, edge, watch_edge, balancer, fleet, files, publish_release, refused, failures)
     cloudwatch.board(
         t,
         "Dashboard",
+        *cloudwatch.graphs_of_edge(edge),
         *cloudwatch.graphs_of_balancer(balancer),
         *cloudwatch.graphs_of_fleet(fleet),
         *cloudwatch.graphs_of_files(files),

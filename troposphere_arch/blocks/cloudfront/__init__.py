@@ -5,7 +5,7 @@
 """
 
 from .distribution import METRICS_REGION, Distribution, alias_of
-from .downloads import DownloadDistribution, Source, download_distribution, keep
+from .downloads import DownloadDistribution, Source, download_distribution, keep, vpc_origin
 from .pages import PageDistribution, behave, let_call, page_distribution, pass_on, serve_files, serve_pages
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "pass_on",
     "serve_files",
     "serve_pages",
+    "vpc_origin",
 ]
