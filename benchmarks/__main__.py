@@ -2,7 +2,8 @@
 
 Two that are compared run in turn, so that what slows the machine for a while slows both; their ratio is that of the
 medians. Nothing here fails because of a figure: a goal is told as held or missed.
-Besides, what of readers' requests reaches the origin (`edge`): counted, not timed, so once.
+Besides, what of requests reaches the origin: of a blog's readers (`edge`), and of devices on the day of a release
+(`updates`). That is counted, not timed, so once.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import sys
 from dataclasses import asdict
 
 from benchmarks import ours, peers
-from benchmarks.edge.blog.measuring import ONE, WITHOUT, Measured
+from benchmarks.edge.blog import measuring as blog
 from benchmarks.edge.blog.trace import Habits
+from benchmarks.edge.updates import measuring as updates
 from benchmarks.measure import Outcome, Pair, Ratio, in_turn, ratio
 
 PAIRS = (
@@ -27,15 +29,16 @@ PAIRS = (
     Pair("diff", "any two templates of 500 resources each, start-up included", ours.DIFF, at_most=1.0),
     Pair("up", "from nothing to an API on this machine that answers", ours.UP, at_most=5.0),
 )
-EDGE = "edge"
-# A third of an hour, so that it takes less than a minute; `python -m benchmarks.edge` has the whole.
+EDGE, UPDATES = "edge", "updates"
+# A third of an hour, so that it takes less than a minute, as the hour of devices does; `python -m benchmarks.edge` has
+# the whole.
 READERS = Habits(seconds=1_200)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
-    names = [*(pair.name for pair in PAIRS), EDGE]
+    names = [*(pair.name for pair in PAIRS), EDGE, UPDATES]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"only these of: {', '.join(names)}")
     parser.add_argument("--runs", type=_count, default=5, metavar="N", help="runs that count of each (default: 5)")
     parser.add_argument("--json", action="store_true", help="print every run as JSON")
@@ -46,17 +49,21 @@ def main() -> None:
         contenders = [pair.ours, *([pair.peer] if pair.peer else [])]
         outcomes = in_turn(contenders, args.runs, lambda line: print(line, file=sys.stderr, flush=True))
         results.append((pair, outcomes))
-    readers = Measured.of(READERS, [WITHOUT, ONE]) if not args.only or EDGE in args.only else None
+    counted: dict[str, blog.Measured | updates.Measured] = {}
+    if not args.only or EDGE in args.only:
+        counted[EDGE] = blog.Measured.of(READERS, [blog.WITHOUT, blog.ONE])
+    if not args.only or UPDATES in args.only:
+        counted[UPDATES] = updates.Measured.of(updates.HOUR, updates.SHORT)
     if args.json:
         pairs = [_plain(*result) for result in results]
-        plain = {"machine": machine, "pairs": pairs, **({EDGE: readers.plain()} if readers else {})}
+        plain = {"machine": machine, "pairs": pairs, **{name: one.plain() for name, one in counted.items()}}
         print(json.dumps(plain, indent=2))
         return
     print(f"{machine}; {args.runs} runs of each, in turn")
     for pair, outcomes in results:
         print("\n".join(["", *_lines(pair, outcomes)]))
-    if readers:
-        print("\n".join(["", *readers.lines()]))
+    for one in counted.values():
+        print("\n".join(["", *one.lines()]))
 
 
 def _count(text: str) -> int:

@@ -113,7 +113,11 @@ class Got:
 
     status: int
     headers: dict[str, str]
-    text: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
 
     @property
     def cache(self) -> str:
@@ -133,8 +137,8 @@ class Viewer:
         try:
             connection.request(method, address, body=body, headers=sent)
             answer = connection.getresponse()
-            text = answer.read().decode(errors="replace")
-            return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, text)
+            data = answer.read()
+            return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, data)
         finally:
             connection.close()
 
