@@ -131,6 +131,7 @@ def _refuse_what_leaves_it_open(balancer: Balancer) -> None:
     edge = says(t, updates.EDGE_CACHE, "on", "enforced")
     enforced = says(t, updates.EDGE_CACHE, "enforced")
     internal = says(t, updates.BALANCER_SCHEME, "internal")
+    needs_with(t, updates.EDGE_CACHE, updates.ORIGIN_CERTIFICATE, updates.ORIGIN_DOMAIN)
     demand(
         t,
         "EdgeCacheEnforcedNeedsOriginCertificateArn",

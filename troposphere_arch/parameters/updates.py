@@ -74,7 +74,8 @@ ORIGIN_DOMAIN = Spec(
     "Address",
     "Domain name of the load balancer",
     "A name that always means the load balancer, such as origin.updates.example.com, by which CloudFront asks it over "
-    "HTTPS; or none, then it speaks HTTP only. Needs OriginCertificateArn. Another name than DomainName, which moves.",
+    "HTTPS; another one than DomainName, which moves. Or none, while EdgeCache is off or there is no certificate. Needs "
+    "OriginCertificateArn.",
     NONE,
     pattern=f"none|{HOST}",
     constraint="OriginDomainName is none or a lower-case domain name such as origin.updates.example.com.",
@@ -84,7 +85,7 @@ ORIGIN_CERTIFICATE = Spec(
     "Address",
     "Certificate of the load balancer",
     "ARN of an ACM certificate of the stack's region that covers OriginDomainName, and DomainName while that points at "
-    "the load balancer; or none. With it HTTP is redirected to HTTPS.",
+    "the load balancer; or none, then it speaks HTTP only. With it HTTP is redirected to HTTPS.",
     NONE,
     pattern=r"none|arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+",
     constraint="OriginCertificateArn is none or the ARN of an ACM certificate of the stack's region.",
