@@ -74,8 +74,8 @@ ORIGIN_DOMAIN = Spec(
     "Address",
     "Domain name of the load balancer",
     "A name that always means the load balancer, such as origin.updates.example.com, by which CloudFront asks it over "
-    "HTTPS; another one than DomainName, which moves. Or none, while EdgeCache is off or there is no certificate. Needs "
-    "OriginCertificateArn.",
+    "HTTPS; another one than DomainName, which moves. Or none, while EdgeCache is off or there is no certificate. It "
+    "needs OriginCertificateArn.",
     NONE,
     pattern=f"none|{HOST}",
     constraint="OriginDomainName is none or a lower-case domain name such as origin.updates.example.com.",
