@@ -238,7 +238,7 @@ def seen(device: Viewer) -> list[tuple[str, int]]:
 @shows("REQ-U7", "REQ-U8", how="simulated")
 def test_our_own_servers_say_what_the_edge_needs(plain: Distribution, served: updates.Origin, edges: Edges) -> None:
     served.files.publish(7, 1_000_000)
-    [device] = edges(plain, served.port)
+    [device] = edges(plain, served.port, slices=0)
     assert device.get(FILE).headers["cache-control"] == "public, max-age=31536000, immutable"
     assert device.get(LATEST).headers["cache-control"] == "public, max-age=5, stale-if-error=86400"
     for path in ("/releases/", "/releases/1.7.0/", "/.publish/lock", "/releases/1.7.0/none"):
