@@ -41,7 +41,7 @@ END_SECONDS = 10
 
 _PATH = r"(?<![\w.}})/-]){0}"
 _ELSEWHERE = re.compile(
-    _PATH.format(r"/(bin|boot|dev|etc|home|lib|lib64|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)/")
+    _PATH.format(r"/(?:bin|boot|etc|home|lib|lib64|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)/[\w.-]*")
 )
 _TEMPORARY = ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
 
@@ -201,14 +201,22 @@ def end(root: Path) -> None:
     """End the nginx of the instance in `root`, if one runs."""
     path = root.resolve() / "run" / "nginx.pid"
     until = time.monotonic() + END_SECONDS
-    while path.exists() and time.monotonic() < until:
-        # It removes the file when it ends.
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError, ValueError):
-            os.kill(int(path.read_text()), signal.SIGTERM)
+    # It removes the file when it ends; `nginx -t` leaves an empty one.
+    while (pid := _number_in(path)) and time.monotonic() < until:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
         time.sleep(0.01)
-    with contextlib.suppress(ProcessLookupError, FileNotFoundError, ValueError):
-        os.kill(int(path.read_text()), signal.SIGKILL)
-        path.unlink()
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    path.unlink(missing_ok=True)
+
+
+def _number_in(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
 
 
 def _rewrites(root: Path, port: int) -> list[tuple[str, str]]:
@@ -228,9 +236,9 @@ def _rewritten(user_data: str, root: Path, port: int) -> str:
     if not user_data.startswith("#!/bin/bash\n"):
         raise UserError("the user data is no script of bash: its first line has to be #!/bin/bash")
     first, _, text = user_data.partition("\n")
-    others = sorted({match.group() for match in _ELSEWHERE.finditer(text)} - {"/dev/"})
-    if strange := [path for path in others if not any(path.startswith(one) or one.startswith(path) for one in ROOTED)]:
-        raise UserError(f"the user data uses {', '.join(strange)}, which is none of {', '.join(ROOTED)}")
+    rooted = _PATH.format(f"(?:{'|'.join(map(re.escape, ROOTED))})")
+    if elsewhere := sorted(set(_ELSEWHERE.findall(re.sub(rooted, "", text)))):
+        raise UserError(f"the user data uses {', '.join(elsewhere)}, which is in none of {', '.join(ROOTED)}")
     for there, here in _rewrites(root, port):
         if there not in text:
             raise UserError(f"the user data lacks {there.strip()!r}, which is rewritten for this machine")

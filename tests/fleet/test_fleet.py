@@ -1,0 +1,92 @@
+"""The instance on this machine: what it takes, what it refuses, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import base64
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.evidence import shows
+from tests.fleet.client import ask
+from tests.fleet.user_data import changed, user_data
+from tests.system import needs
+from troposphere_arch.errors import UserError
+from troposphere_arch.local import Emulator, fleet
+
+pytestmark = needs("nginx")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("#!/bin/bash", "#!/bin/sh", "no script of bash"),
+        ("set -euo pipefail", "touch /usr/share/x", "uses /usr/share, which is in none of"),
+        ("set -euo pipefail", "cat /opt/x/y", "uses /opt/x, which is in none of"),
+        ("listen 80 default_server;", "listen 80;", "lacks 'listen 80 default_server;'"),
+        ("http://localhost/", "http://127.0.0.1/", "lacks 'http://localhost/'"),
+        ("/opt/aws/bin/", "", "no path in /opt/aws/"),
+    ],
+)
+def test_text_that_is_not_understood_is_not_run(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        fleet.boot(changed(old, new), tmp_path, tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_boot_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    text = changed('return 200 "ok\\n";', "return 503;")
+
+    said = r"did not boot \(exit code 1\): updates: waiting for /health: curl failed 24 times"
+    with pytest.raises(UserError, match=said), fleet.booted(text, tmp_path, root=root):
+        raise AssertionError("it must not be handed out")
+
+    assert (root / "etc/nginx/nginx.conf").exists()
+    assert not (root / "run/nginx.pid").exists()
+
+
+def test_it_ends(tmp_path: Path) -> None:
+    with fleet.booted(user_data(), tmp_path) as instance:
+        pid = int((instance.root / "run/nginx.pid").read_text())
+        os.kill(pid, 0)
+        assert ask(instance.port, "/health").status == 200
+
+    with pytest.raises(ConnectionRefusedError):
+        ask(instance.port, "/health")
+    assert not instance.root.exists()
+
+
+@pytest.mark.parametrize("name", ["with blank", "semi;colon", "quo'te"])
+def test_a_root_that_nginx_cannot_name(tmp_path: Path, name: str) -> None:
+    root = tmp_path / name
+    root.mkdir()
+
+    with pytest.raises(UserError, match="choose another"):
+        fleet.boot(user_data(), root, tmp_path)
+
+
+def test_only_stand_ins_fail(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="failing: curl has no stand-in"):
+        fleet.boot(user_data(), tmp_path, tmp_path, failing={"curl": 1})
+
+
+@shows("REQ-U4", how="stock")
+def test_the_user_data_of_a_launch_template(stock: Emulator) -> None:
+    ec2 = stock.client("ec2")
+
+    def data(text: str) -> dict[str, str]:
+        return {"UserData": base64.b64encode(text.encode()).decode()}
+
+    made = ec2.create_launch_template(LaunchTemplateName=f"t-{uuid.uuid4().hex[:8]}", LaunchTemplateData=data("old"))
+    template = made["LaunchTemplate"]["LaunchTemplateId"]
+    ec2.create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData=data(user_data()))
+
+    assert fleet.user_data(ec2, template) == user_data()
+    ec2.create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData={"InstanceType": "t4g.small"})
+    with pytest.raises(UserError, match=f"{template} has no user data"):
+        fleet.user_data(ec2, template)
