@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import GetAtt, If, Join, Ref, Sub, Tags, ec2, elasticloadbalancingv2
+from troposphere import GetAtt, If, Ref, Sub, Tags, ec2, elasticloadbalancingv2
 
 from .. import outputs, parameters
 from ..conditions import all_of, choose, equals, given, negated, optional, switched_on
@@ -98,9 +98,10 @@ def balancer(t: ScenarioTemplate, title: str, network: ServerNetwork) -> Balance
         Tags=Tags(https=choose(secure, Ref(https), "none")),
     )
     t.put(http)
-    named = given(t, words.ORIGIN_DOMAIN)
-    host = If(named, Ref(parameter(t, words.ORIGIN_DOMAIN)), GetAtt(resource, "DNSName"))
-    url = Join("", [choose(secure, "https://", "http://"), host])
+    # A name of its own it has only together with a certificate.
+    name = f"${{{title}.DNSName}}"
+    by_aws = choose(secure, Sub(f"https://{name}"), Sub(f"http://{name}"))
+    url = If(given(t, words.ORIGIN_DOMAIN), Sub(f"https://${{{words.ORIGIN_DOMAIN.name}}}"), by_aws)
     outputs.output(t, f"{title}Url", url, "The load balancer's own address.")
     outputs.output(
         t,

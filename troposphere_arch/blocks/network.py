@@ -29,6 +29,7 @@ ANYWHERE = "0.0.0.0/0"
 # Some services have endpoints of another name there.
 # https://docs.amazonaws.cn/en_us/vpc/latest/privatelink/aws-services-privatelink-support.html
 CHINA = ("cn-north-1", "cn-northwest-1")
+CLOUDFORMATION = "com.amazonaws.${AWS::Region}.cloudformation"
 
 
 class Zone(NamedTuple):
@@ -141,7 +142,7 @@ def server_network(t: ScenarioTemplate, title: str) -> ServerNetwork:
             vpc,
             subnets,
             group,
-            Join("", [If(china, "cn.", ""), Sub("com.amazonaws.${AWS::Region}.cloudformation")]),
+            If(china, Sub(f"cn.{CLOUDFORMATION}"), Sub(CLOUDFORMATION)),
         ),
         when=own,
     )
