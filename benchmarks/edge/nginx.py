@@ -8,7 +8,8 @@ Where they differ it is to the disadvantage of what is measured here:
 - An answer is kept up to a second less than it may be, and one that may be kept for a single second is not kept.
 - Requests at the same time are collapsed while nothing is cached yet; for what has expired, each that may not be
   answered with the old one goes to the origin.
-- An old answer in place of a 5xx, CloudFront gives for ErrorCachingMinTTL before it asks again; here each asks.
+- An old answer in place of a 5xx, CloudFront gives for ErrorCachingMinTTL before it asks again; here each asks. Where
+  there is one that is too old for that, the 5xx becomes a 502 that is not kept.
 - A request for part of a file brings the whole of it; or, in slices, each slice that it touches, and then a request for
   the whole is one to the origin for each slice, where CloudFront asks once.
 - There is one layer of caches, no regional one behind it, but for the origin shield, if the template has that. Each

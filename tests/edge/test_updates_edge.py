@@ -78,6 +78,7 @@ def test_a_file_is_fetched_once_in_a_year(plain: Distribution, origin: Origin, e
             got = device.get(f"{FILE}{query}", Cookie="a=1", Accept_Encoding="gzip, br", User_Agent="device")
             assert (got.status, got.text) == (200, FILE)
     assert len(origin.asked) == 1
+    assert not {"cookie", "x-edge-had"} & set(origin.asked[0].headers)
     assert "gzip" not in origin.asked[0].headers.get("accept-encoding", ""), "archives are not compressed once more"
 
 
