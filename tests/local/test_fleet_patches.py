@@ -23,6 +23,7 @@ from troposphere_arch.local.addresses import LOOPBACK
 from troposphere_arch.local.files import directory, files_of
 
 MANAGED_NO_CACHE = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+MANAGED_ALL = "216adef6-5c7f-47e4-b989-5492eafa07d3"
 LARGE = 3_000_000
 
 
@@ -134,12 +135,18 @@ def test_functions_share_the_files_of_an_access_point(patched: Emulator) -> None
 
 def test_files_of_another_file_system_are_others(patched: Emulator) -> None:
     efs = patched.client("efs")
+    subnet = patched.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
     one, other = (efs.create_file_system()["FileSystemId"] for _ in range(2))
     (files_of(patched, one) / "a").write_text("a")
     assert list(files_of(patched, other).iterdir()) == []
     efs.delete_file_system(FileSystemId=other)
+    mount = efs.create_mount_target(FileSystemId=one, SubnetId=subnet)["MountTargetId"]
+    with pytest.raises(ClientError, match="FileSystemInUse"):
+        efs.delete_file_system(FileSystemId=one)
     assert (files_of(patched, one) / "a").exists()
+    efs.delete_mount_target(MountTargetId=mount)
     efs.delete_file_system(FileSystemId=one)
+    assert list(files_of(patched, one).iterdir()) == []
     with pytest.raises(UserError, match="fsap-00000000000000000: the emulator knows no such access point"):
         files_of(patched, "fsap-00000000000000000")
 
@@ -204,6 +211,7 @@ class Site:
     https: tuple[dict[str, Any], ...] = tuple(FORWARD)
     scheme: str = "internet-facing"
     aliases: tuple[str, ...] = ("updates",)
+    viewer_host: bool = False
 
     def resources(self) -> Resources:
         balancer = {"DNSName": attribute("Balancer", "DNSName"), "HostedZoneId": "Z35SXDOTRQ7X7K"}
@@ -239,15 +247,16 @@ class Site:
             "Targets": resource("ElasticLoadBalancingV2::TargetGroup", TargetType="instance", Port=80, VpcId="vpc-1"),
             "Http": listener(80, "HTTP", FORWARD),
             "Certificate": resource("CertificateManager::Certificate", DomainName=f"{self.certified}.{self.zone}"),
-            **{f"Key{number}": resource("SecretsManager::Secret", GenerateSecretString=ALNUM) for number in (1, 2)},
+            **keyed(),
             **(secure if self.secure else {}),
             "Zone": resource("Route53::HostedZone", Name=self.zone),
-            "OriginRecord": self._record("origin", Type="A", AliasTarget=balancer),
+            "OriginRecord": self._record(self.origin or "origin", Type="A", AliasTarget=balancer),
             "ShortRecord": self._record("short", Type="CNAME", TTL="60", ResourceRecords=[f"updates.{self.zone}"]),
             "Record": self._record("updates", Type="A", AliasTarget=edge if self.record == "edge" else balancer),
             "Edge": edge_to(
                 f"{self.origin}.{self.zone}" if self.origin else attribute("Balancer", "DNSName"),
                 aliases=[f"{name}.{self.zone}" for name in self.aliases],
+                policy={"OriginRequestPolicyId": MANAGED_ALL} if self.viewer_host else {},
                 CustomOriginConfig={"OriginProtocolPolicy": self.protocol},
             ),
         }
@@ -274,7 +283,7 @@ def listener(port: int, protocol: str, actions: list[dict[str, Any]], **properti
     )
 
 
-def edge_to(domain: Any, aliases: list[str], **origin: Any) -> dict[str, Any]:
+def edge_to(domain: Any, aliases: list[str], policy: dict[str, str] | None = None, **origin: Any) -> dict[str, Any]:
     headers = [{"HeaderName": "x-origin-key", "HeaderValue": key(2)}]
     return resource(
         "CloudFront::Distribution",
@@ -286,9 +295,22 @@ def edge_to(domain: Any, aliases: list[str], **origin: Any) -> dict[str, Any]:
                 "TargetOriginId": "balancer",
                 "ViewerProtocolPolicy": "allow-all",
                 "CachePolicyId": MANAGED_NO_CACHE,
+                **(policy or {}),
             },
         },
     )
+
+
+NO_NAME = "127.1"
+"""No name of Route 53, and none of ours, which every resolver knows for this machine without asking another."""
+
+
+def plain(port: int) -> dict[str, Any]:
+    return {"OriginProtocolPolicy": "http-only", "HTTPPort": port}
+
+
+def keyed(**others: dict[str, Any]) -> Resources:
+    return {f"Key{n}": resource("SecretsManager::Secret", GenerateSecretString=ALNUM) for n in (1, 2)} | others
 
 
 def zone() -> str:
@@ -410,9 +432,10 @@ def test_no_listener_no_answer(patched: Emulator, target: int) -> None:
         ("*", "origin", 200),
         ("other", "origin", 502),
         ("*.deeper", "origin", 502),
+        ("*", "deeper.origin", 502),
         ("*", "", 502),
     ],
-    ids=["same", "wildcard", "other", "deeper", "own-name"],
+    ids=["same", "wildcard", "other", "deeper", "deeper-name", "own-name"],
 )
 def test_certificate_covers_the_origin(
     patched: Emulator, target: int, certified: str, origin: str, status: int
@@ -421,6 +444,14 @@ def test_certificate_covers_the_origin(
     with stack(patched, site.resources()) as made:
         register(made, target)
         assert ask(made, edge_name(made)).status == status
+
+
+def test_certificate_covers_the_host_that_is_sent(patched: Emulator, target: int) -> None:
+    site = Site(zone=zone(), record="edge", certified="updates", viewer_host=True)
+    with stack(patched, site.resources()) as made:
+        register(made, target)
+        assert seen(ask(made, f"updates.{site.zone}"))["host"] == f"updates.{site.zone}"
+        assert ask(made, edge_name(made)).status == 502
 
 
 def test_names_follow_their_record_at_once(patched: Emulator, target: int) -> None:
@@ -443,20 +474,43 @@ def test_names_follow_their_record_at_once(patched: Emulator, target: int) -> No
         assert "via" not in ask(made, name).headers
 
 
+def test_names_of_a_private_zone_are_nobodys(patched: Emulator, target: int) -> None:
+    site = Site(zone=zone())
+    route53 = patched.client("route53")
+    with stack(patched, site.resources()) as made:
+        name = f"inside.{zone()}"
+        vpc = patched.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+        private = route53.create_hosted_zone(
+            Name=name, CallerReference=name, VPC={"VPCRegion": "us-east-1", "VPCId": vpc}
+        )["HostedZone"]["Id"]
+        alias = {"HostedZoneId": "Z35SXDOTRQ7X7K", "DNSName": balancer_name(made), "EvaluateTargetHealth": False}
+        record = {"Name": name, "Type": "A", "AliasTarget": alias}
+        for action in ("CREATE", "DELETE"):
+            route53.change_resource_record_sets(
+                HostedZoneId=private, ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+            )
+            assert b"NoSuchBucket" in ask(made, name).body
+        route53.delete_hosted_zone(Id=private)
+
+
+def test_stock_edge_asks_the_resolver_of_this_machine(stock: Emulator, target: int) -> None:
+    with stack(stock, keyed(Edge=edge_to(NO_NAME, [], CustomOriginConfig=plain(target)))) as made:
+        assert ask(made, edge_name(made)).status == 200
+
+
 def test_origins_are_names_of_route_53_or_of_this_machine(patched: Emulator, target: int) -> None:
     name = zone()
     record: dict[str, Any] = {"HostedZoneId": ref("Zone"), "Type": "A", "TTL": "60"}
-    custom = {"CustomOriginConfig": {"OriginProtocolPolicy": "http-only", "HTTPPort": target}}
-    resources = {
-        **{f"Key{number}": resource("SecretsManager::Secret", GenerateSecretString=ALNUM) for number in (1, 2)},
-        "Zone": resource("Route53::HostedZone", Name=name),
-        "Here": resource("Route53::RecordSet", **record, Name=f"here.{name}", ResourceRecords=[LOOPBACK]),
-        "Away": resource("Route53::RecordSet", **record, Name=f"away.{name}", ResourceRecords=["192.0.2.1"]),
-        "Edge": edge_to(f"here.{name}", [], **custom),
-    }
+    custom = {"CustomOriginConfig": plain(target)}
+    resources = keyed(
+        Zone=resource("Route53::HostedZone", Name=name),
+        Here=resource("Route53::RecordSet", **record, Name=f"here.{name}", ResourceRecords=[LOOPBACK]),
+        Away=resource("Route53::RecordSet", **record, Name=f"away.{name}", ResourceRecords=["192.0.2.1"]),
+        Edge=edge_to(f"here.{name}", [], **custom),
+    )
     with stack(patched, resources) as made:
         assert seen(ask(made, edge_name(made)))["host"] == f"here.{name}"
-        for unreachable in (f"away.{name}", f"none.{name}"):
+        for unreachable in (f"away.{name}", f"none.{name}", NO_NAME):
             made.update({**resources, "Edge": edge_to(unreachable, [], **custom)})
             assert ask(made, edge_name(made)).status == 502
 

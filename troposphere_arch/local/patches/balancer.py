@@ -119,10 +119,11 @@ def install_origin() -> None:
         if not https:
             return await fetch(lb, origin, method, uri, query, headers, body, viewer_is_https, *client)
         listener = _listener(alb, lb, port)
-        if not listener or listener["Protocol"] != "HTTPS":
-            raise cloudfront.OriginUnreachable(f"no HTTPS listener on port {port} of {lb['DNSName']}")
-        if not _covers(listener, origin["domain_name"], headers.get("host", "")):
-            raise cloudfront.OriginUnreachable(f"the certificate does not cover {origin['domain_name']}")
+        # A listener for HTTP has no certificate.
+        if not listener or not _covers(listener, origin["domain_name"], headers.get("host", "")):
+            raise cloudfront.OriginUnreachable(
+                f"no certificate for {origin['domain_name']} on port {port} of {lb['DNSName']}"
+            )
         sent = {
             name.lower(): value for name, value in cloudfront._origin_request_headers(origin, headers, *client).items()
         }
