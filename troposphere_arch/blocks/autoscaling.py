@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from troposphere import Base64, GetAtt, If, Join, Ref, Sub, Tag, autoscaling, ec2, iam
@@ -64,7 +65,7 @@ class Fleet(Node):
     told: dict[str, str] = field(repr=False)
 
 
-def fleet(t: ScenarioTemplate, title: str, network: ServerNetwork, *, boot: str, conf: str) -> Fleet:
+def fleet(t: ScenarioTemplate, title: str, network: ServerNetwork, *, boot: str | Path, conf: str | Path) -> Fleet:
     """From `FleetMinSize` to `FleetMaxSize` servers of Amazon Linux on arm64, over the network's zones, none public.
 
     Each runs the handler file `boot` when it starts, with the file `conf` at `/root/nginx.conf`, and has to tell
