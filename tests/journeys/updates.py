@@ -127,14 +127,14 @@ class Polls:
 
 
 @contextmanager
-def polling(stack: Stack, *hosts: str, path: str = "/latest.json") -> Iterator[Polls]:
+def polling(stack: Stack, *hosts: str, path: str = "/latest.json", https: bool = True) -> Iterator[Polls]:
     """A device asks each of `hosts` again and again, until the context ends."""
     polls, over = Polls(), threading.Event()
 
     def poll() -> None:
         while not over.is_set():
             for host in hosts:
-                polls.answers[host, ask(stack, path, host).status] += 1
+                polls.answers[host, ask(stack, path, host, https=https).status] += 1
 
     device = threading.Thread(target=poll)
     device.start()

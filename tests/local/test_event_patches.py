@@ -337,3 +337,41 @@ def test_function_that_eventbridge_invokes_has_its_retries(stock: Emulator, patc
             assert letter["requestContext"]["condition"] == "RetriesExhausted"
             assert letter["requestPayload"]["detail"] == {"x": "a"}
             assert letter["responsePayload"]["errorMessage"] == "always"
+
+
+def test_eventbridge_is_told_the_version_of_an_object(stock: Emulator, patched: Emulator) -> None:
+    queue = {"Fn::GetAtt": ["Told", "Arn"]}
+    versions = {"Status": "Enabled"}
+    heard = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue}
+    resources = {
+        "Told": resource("SQS::Queue"),
+        "Heard": resource("SQS::QueuePolicy", Queues=[{"Ref": "Told"}], PolicyDocument={"Statement": [heard]}),
+        "Rule": resource("Events::Rule", EventPattern={"source": ["aws.s3"]}, Targets=[{"Id": "t", "Arn": queue}]),
+        "Bucket": resource(
+            "S3::Bucket",
+            depends=["Rule", "Heard"],
+            NotificationConfiguration={"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+            VersioningConfiguration=versions,
+        ),
+    }
+
+    def told(made: Stack) -> list[tuple[str, str]]:
+        """Of the next events the key, and the version if it has one."""
+        sqs = made.emulator.client("sqs")
+        answer = sqs.receive_message(QueueUrl=made.ids["Told"], MaxNumberOfMessages=10, WaitTimeSeconds=10)
+        found = answer["Messages"]
+        objects = [json.loads(one["Body"])["detail"]["object"] for one in found]
+        return [(one["key"], one.get("version-id", "")) for one in objects]
+
+    def put(made: Stack, key: str) -> tuple[str, str]:
+        answer = made.emulator.client("s3").put_object(Bucket=made.ids["Bucket"], Key=key)
+        return key, answer.get("VersionId", "")
+
+    for emulator, known in ((stock, False), (patched, True)):
+        with stack(emulator, resources) as made:
+            put_ones = {put(made, key) for key in ("a", "a", "b")}
+            assert "" not in {version for _, version in put_ones}
+            found: list[tuple[str, str]] = []
+            while len(found) < 3:
+                found += told(made)
+            assert set(found) == (put_ones if known else {("a", ""), ("b", "")})

@@ -23,6 +23,7 @@ from troposphere_arch.local.patches import (
     mail,
     metric_namespace,
     names,
+    object_versions,
     policy_variables,
     properties,
     pseudo_parameters,
@@ -169,6 +170,11 @@ PATCHES = (
         "event-retries",
         "EventBridge invokes functions with the retries and dead letters of their EventInvokeConfig",
         event_retries.install,
+    ),
+    Patch(
+        "object-versions",
+        "What S3 tells EventBridge of an object has its version",
+        object_versions.install,
     ),
     Patch(
         "mail-permissions",
