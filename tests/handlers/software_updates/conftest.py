@@ -64,17 +64,13 @@ class Put(NamedTuple):
 
 @dataclass
 class World:
-    stock: local.Emulator
+    s3: Any  # past the gate
     gate: Gate
     bucket: str
     files: Path
     environment: dict[str, str]
     module: ModuleType
     worker: subprocess.Popen[str]
-
-    @property
-    def s3(self) -> Any:
-        return self.stock.client("s3")
 
     # --- what a publisher does
 
@@ -248,7 +244,7 @@ def shared_world(stock: local.Emulator, tmp_path_factory: pytest.TempPathFactory
         )
         stack.enter_context(worker)
         stack.callback(worker.kill)
-        yield World(stock, before_s3, name, files, environment, module, worker)
+        yield World(stock.client("s3"), before_s3, name, files, environment, module, worker)
 
 
 @pytest.fixture

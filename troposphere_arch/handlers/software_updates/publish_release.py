@@ -159,8 +159,10 @@ def why(error: Exception) -> str:
 
 def handled(key: str, version_id: str, context: Any) -> Json:
     """Do what a descriptor says, and write down what became of it."""
-    name = key.removeprefix("releases/").removesuffix(".json")
+    name = key.removeprefix("releases/").removesuffix(".json") if key.endswith(".json") else ""
     try:
+        if not name:
+            raise Refused(f"The key {quoted(key)} is not releases/<version>.json.")
         answer = opened({"Bucket": BUCKET, "Key": key} | ({"VersionId": version_id} if version_id else {}))
         version_id = answer.get("VersionId", "null")
         release = checked(read(answer), name)
@@ -192,7 +194,8 @@ def quoted(value: object) -> str:
     if not isinstance(value, str):
         kinds = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
         return kinds.get(type(value), "a number")
-    return ascii(value[:60]) + "..." * (len(value) > 60)
+    text = ascii(value)
+    return text if len(text) <= 72 else f"{text[:72]}..."
 
 
 def checked(body: bytes, name: str) -> Release:
