@@ -26,6 +26,7 @@ def lay_out(files: Path) -> None:
         "releases/1.4.0/app+extra_1.0.zip": b"extra",
         "releases/1.4.0/release.json": MANIFEST,
         "releases/1.4.0/.hidden": b"SECRET",
+        "releases/1.4.0/_private": b"SECRET",
         "releases/1.4.0/below/app.tar.gz": b"SECRET",
         "releases/1.5.0-rc.1/app.tar.gz": ARCHIVE,
         "releases/.1.6.0/app.tar.gz": b"SECRET",

@@ -14,7 +14,6 @@ fail() {
 reason="" step="reading the settings"
 finish() {
     local code=$? told=0
-    trap - EXIT
     # What ended the script in the middle of a step is in the lines before this one.
     ((code == 0)) || reason="${reason:-$step: failed with exit code $code}"
     say "${reason:-ready, generation $GENERATION}"
