@@ -31,8 +31,10 @@ pytestmark = needs("nginx")
     ],
 )
 def test_text_that_is_not_understood_is_not_run(tmp_path: Path, old: str, new: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        fleet.boot(changed(old, new), tmp_path, tmp_path)
+    text = changed(old, new)
+
+    with pytest.raises(UserError, match=said), fleet.booted(text, tmp_path, root=tmp_path):
+        raise AssertionError("it must not be run")
 
     assert list(tmp_path.iterdir()) == []
 
