@@ -6,6 +6,7 @@ and S3 is a `Gate`, at which a test lets networks and services fail.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -218,9 +219,10 @@ def bucket(stock: local.Emulator) -> str:
     return name
 
 
-@pytest.fixture(scope="session")
-def shared_world(stock: local.Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    name, files = bucket(stock), tmp_path_factory.mktemp("files")
+@contextlib.contextmanager
+def worlds(stock: local.Emulator, files: Path) -> Iterator[World]:
+    """The world of this directory, while it lasts."""
+    name = bucket(stock)
     with ExitStack() as stack:
         before_s3 = stack.enter_context(gate(stock.port))
         environment = {
@@ -245,6 +247,12 @@ def shared_world(stock: local.Emulator, tmp_path_factory: pytest.TempPathFactory
         stack.enter_context(worker)
         stack.callback(worker.kill)
         yield World(stock.client("s3"), before_s3, name, files, environment, module, worker)
+
+
+@pytest.fixture(scope="session")
+def shared_world(stock: local.Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with worlds(stock, tmp_path_factory.mktemp("files")) as made:
+        yield made
 
 
 @pytest.fixture
