@@ -83,8 +83,12 @@ def test_in_this_order(instance: fleet.Instance) -> None:
         "configuring nginx",
         "starting nginx",
         "waiting for /health",
+        "waiting for the load balancer",
         "ready, generation 7",
     ]
+    # Two of its checks, and some: it sends requests here before CloudFormation is told that an older server may go.
+    assert instance.calls[-2:] == [("sleep", "30"), instance.calls[-1]]
+    assert instance.calls[-1][0] == "cfn-signal"
 
 
 @shows("REQ-U4", how="real")

@@ -110,3 +110,8 @@ systemctl restart nginx
 step="waiting for /health"
 say "$step"
 try 24 curl --silent --show-error --fail --max-time 5 --output /dev/null http://localhost/health
+
+step="waiting for the load balancer"
+say "$step"
+# It asks every 10 s, and twice before it sends requests here; once this is told, an older server may go.
+sleep 30
