@@ -16,6 +16,7 @@ COMMANDS = {
     "audit": "hold all releases against today's rules and the ends of runtimes",
     "package": "build what functions need of third-party libraries, as Lambda layers",
     "publish": "put the releases into S3, ready to deploy: immutable, verified, never half there",
+    "put-release": "publish a release of your software to a stack of software-updates, or withdraw it",
     "up": "deploy a template: into the embedded emulator, or into an AWS account",
     "demo": "play a user's journey against the stack in the emulator, step by step",
     "status": "the stacks that are up: template, version, and what an update to the latest would do",

@@ -48,10 +48,11 @@ def _call(name: str, rest: list[str]) -> int:
 
     from .parser import Parser
 
-    command = import_module(f"{__package__}.{name}")
+    command = import_module(f"{__package__}.{name.replace('-', '_')}")
     parser = Parser(prog=f"{_program()} {name}", description=command.__doc__)
     command.arguments(parser)
-    code: int = command.run(parser.parse_args(rest))
+    parse = parser.parse_intermixed_args if getattr(command, "INTERMIXED", False) else parser.parse_args
+    code: int = command.run(parse(rest))
     return code
 
 
@@ -68,5 +69,5 @@ def _help() -> str:
         "",
         "commands:",
     ]
-    lines += [f"  {name:8}{text}" for name, text in COMMANDS.items()]
+    lines += [f"  {name:13}{text}" for name, text in COMMANDS.items()]
     return "\n".join([*lines, "", f"Options of a command: {_program()} COMMAND --help. Version: --version."])
