@@ -132,7 +132,7 @@ def polling(stack: Stack, *hosts: str, path: str = "/latest.json", https: bool =
     polls, over = Polls(), threading.Event()
 
     def poll() -> None:
-        while not over.is_set():
+        while not over.wait(0.01):  # so that others have their turn, too
             for host in hosts:
                 polls.answers[host, ask(stack, path, host, https=https).status] += 1
 

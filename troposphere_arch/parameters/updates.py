@@ -63,8 +63,8 @@ BALANCER_SCHEME = Spec(
     "Address",
     "Scheme of the load balancer",
     "internet-facing: devices and CloudFront reach it by a public address. internal: only CloudFront does, by a VPC "
-    "origin; needs EdgeCache from the beginning. Choose when you create the stack: another one later replaces the load "
-    "balancer, and its address goes.",
+    "origin; needs EdgeCache from the beginning. Choose when you create the stack: AWS refuses another one later, as a "
+    "target group has one load balancer only, and the update is rolled back.",
     "internet-facing",
     allowed=("internet-facing", "internal"),
     constraint="BalancerScheme is internet-facing or internal.",
@@ -396,12 +396,14 @@ WORDS: dict[str, Spec] = {
         replace(
             shared.VPC_ID,
             description="Id of a VPC of yours, or none for a VPC of the stack's own. Needs SubnetIds and "
-            "PublicSubnetIds. Choose when you create the stack: another one later replaces the load balancer.",
+            "PublicSubnetIds. Choose when you create the stack: AWS refuses another one later, as a file system is in "
+            "one VPC at a time, and the update is rolled back.",
         ),
         replace(
             shared.SUBNETS,
             description="Ids of two or three private subnets of VpcId in different zones, for instances and the file "
-            "system, separated by commas, or none. As many as ZoneCount. They need a way to S3 and CloudFormation.",
+            "system, separated by commas, or none. As many as ZoneCount. They need a way to S3 and CloudFormation. "
+            "Choose when you create the stack; a third one may come later.",
             pattern=r"none|subnet-[0-9a-f]{8,17}(,subnet-[0-9a-f]{8,17}){1,2}",
             constraint="SubnetIds is none or two or three ids of subnets, separated by commas without blanks.",
         ),
