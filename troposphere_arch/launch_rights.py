@@ -26,6 +26,11 @@ TAGS = "apigateway:${AWS::Region}::/tags/*"
 FUNCTION = "lambda:@:function:~*"
 QUEUE = "sqs:@:~*"
 BUCKET = "s3:::sc-${AWS::AccountId}-pp-*"
+SERVERS = "autoscaling:@:autoScalingGroup:*:autoScalingGroupName/~*"
+FILE_SYSTEM = "elasticfilesystem:@:file-system/*"
+BALANCER = "elasticloadbalancing:@:loadbalancer/app/*"
+LISTENER = "elasticloadbalancing:@:listener/app/*"
+LINKED_BALANCERS = "iam::${AWS::AccountId}:role/aws-service-role/elasticloadbalancing.amazonaws.com/*"
 # Nothing of these services has an ARN for such an action, or only a look around is meant.
 EVERYTHING = "*"
 # Filled in from the template that the rights are for.
@@ -77,6 +82,41 @@ RIGHTS: dict[str, dict[str, str]] = {
     "AWS::ApiGateway::UsagePlanKey": {
         "apigateway:${AWS::Region}::/usageplans/*": "apigateway:DELETE apigateway:GET apigateway:POST",
     },
+    # To update in turns is to suspend processes of a group and to end its instances, as the update policy says. What an
+    # instance is started with is checked where the group is made: to start it, to tag it, to pass the profile's role,
+    # and to read the parameter that names the newest image. The alarms of target tracking are named by the group.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html
+    # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-api-permissions.html
+    # https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-service-linked-role.html
+    # https://docs.aws.amazon.com/autoscaling/ec2/userguide/using-systems-manager-parameters.html
+    "AWS::AutoScaling::AutoScalingGroup": {
+        SERVERS: "autoscaling:AttachLoadBalancerTargetGroups autoscaling:CreateAutoScalingGroup "
+        "autoscaling:CreateOrUpdateTags autoscaling:DeleteAutoScalingGroup autoscaling:DeleteTags "
+        "autoscaling:DetachLoadBalancerTargetGroups autoscaling:DisableMetricsCollection "
+        "autoscaling:EnableMetricsCollection autoscaling:ResumeProcesses autoscaling:SuspendProcesses "
+        "autoscaling:TerminateInstanceInAutoScalingGroup autoscaling:UpdateAutoScalingGroup",
+        EVERYTHING: "autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances "
+        "autoscaling:DescribeLifecycleHooks autoscaling:DescribeLoadBalancerTargetGroups "
+        "autoscaling:DescribeNotificationConfigurations autoscaling:DescribeScalingActivities "
+        "autoscaling:DescribeScheduledActions autoscaling:DescribeTrafficSources ec2:DescribeAvailabilityZones "
+        "ec2:DescribeImages ec2:DescribeInstances ec2:DescribeLaunchTemplateVersions ec2:DescribeLaunchTemplates "
+        f"{_SEE_NETWORK} elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth",
+        "cloudwatch:@:alarm:TargetTracking-~*": "cloudwatch:PutMetricAlarm",
+        "ec2:${AWS::Region}::image/*": "ec2:RunInstances",
+        "ec2:@:instance/*": "ec2:CreateTags ec2:RunInstances",
+        "ec2:@:launch-template/*": "ec2:RunInstances",
+        "ec2:@:network-interface/*": "ec2:RunInstances",
+        "ec2:@:security-group/*": "ec2:RunInstances",
+        "ec2:@:subnet/*": "ec2:RunInstances",
+        "ec2:@:volume/*": "ec2:CreateTags ec2:RunInstances",
+        ROLES: "iam:PassRole",
+        "iam::${AWS::AccountId}:role/aws-service-role/autoscaling.amazonaws.com/*": "iam:CreateServiceLinkedRole",
+        "ssm:${AWS::Region}::parameter/aws/service/ami-amazon-linux-latest/*": "ssm:GetParameters",
+    },
+    "AWS::AutoScaling::ScalingPolicy": {
+        SERVERS: "autoscaling:DeletePolicy autoscaling:PutScalingPolicy",
+        EVERYTHING: "autoscaling:DescribePolicies",
+    },
     "AWS::Budgets::Budget": {
         "budgets::${AWS::AccountId}:budget/*": "budgets:ListTagsForResource budgets:ModifyBudget budgets:TagResource "
         "budgets:UntagResource budgets:ViewBudget",
@@ -120,6 +160,16 @@ RIGHTS: dict[str, dict[str, str]] = {
         EVERYTHING: "cloudfront:CreateResponseHeadersPolicy",
         "cloudfront::${AWS::AccountId}:response-headers-policy/*": "cloudfront:DeleteResponseHeadersPolicy "
         "cloudfront:GetResponseHeadersPolicy cloudfront:UpdateResponseHeadersPolicy",
+    },
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html
+    "AWS::CloudFront::VpcOrigin": {
+        EVERYTHING: "cloudfront:CreateVpcOrigin ec2:DescribeInstances ec2:DescribeInternetGateways "
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "cloudfront::${AWS::AccountId}:vpcorigin/*": "cloudfront:DeleteVpcOrigin cloudfront:GetVpcOrigin "
+        "cloudfront:ListTagsForResource cloudfront:TagResource cloudfront:UntagResource cloudfront:UpdateVpcOrigin",
+        "iam::${AWS::AccountId}:role/aws-service-role/vpcorigin.cloudfront.amazonaws.com/*": (
+            "iam:CreateServiceLinkedRole"
+        ),
     },
     "AWS::CloudWatch::Alarm": {
         "cloudwatch:@:alarm:~*": "cloudwatch:DeleteAlarms cloudwatch:ListTagsForResource cloudwatch:PutMetricAlarm "
@@ -201,6 +251,19 @@ RIGHTS: dict[str, dict[str, str]] = {
         "dynamodb:UntagResource dynamodb:UpdateContinuousBackups dynamodb:UpdateTable dynamodb:UpdateTimeToLive",
         "kms:@:key/*": "kms:CreateGrant kms:Decrypt kms:DescribeKey kms:Encrypt",
     },
+    "AWS::EC2::InternetGateway": {
+        "ec2:@:internet-gateway/*": "ec2:CreateInternetGateway ec2:CreateTags ec2:DeleteInternetGateway ec2:DeleteTags",
+        EVERYTHING: "ec2:DescribeInternetGateways",
+    },
+    "AWS::EC2::LaunchTemplate": {
+        "ec2:@:launch-template/*": "ec2:CreateLaunchTemplate ec2:CreateLaunchTemplateVersion ec2:CreateTags "
+        "ec2:DeleteLaunchTemplate ec2:DeleteTags",
+        EVERYTHING: "ec2:DescribeLaunchTemplates",
+    },
+    "AWS::EC2::Route": {
+        "ec2:@:route-table/*": "ec2:CreateRoute ec2:DeleteRoute ec2:ReplaceRoute",
+        EVERYTHING: "ec2:DescribeNetworkInterfaces ec2:DescribeRouteTables",
+    },
     "AWS::EC2::RouteTable": {
         "ec2:@:route-table/*": "ec2:CreateRouteTable ec2:CreateTags ec2:DeleteRouteTable ec2:DeleteTags",
         "ec2:@:vpc/*": "ec2:CreateRouteTable",
@@ -220,6 +283,12 @@ RIGHTS: dict[str, dict[str, str]] = {
         "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
         "ec2:@:security-group-rule/*": "ec2:AuthorizeSecurityGroupEgress",
         EVERYTHING: "ec2:DescribeSecurityGroupRules",
+    },
+    "AWS::EC2::SecurityGroupIngress": {
+        "ec2:@:security-group/*": "ec2:AuthorizeSecurityGroupIngress ec2:RevokeSecurityGroupIngress "
+        "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+        "ec2:@:security-group-rule/*": "ec2:AuthorizeSecurityGroupIngress",
+        EVERYTHING: "ec2:DescribeSecurityGroupRules ec2:DescribeSecurityGroups",
     },
     "AWS::EC2::Subnet": {
         "ec2:@:subnet/*": "ec2:CreateSubnet ec2:CreateTags ec2:DeleteSubnet ec2:DeleteTags ec2:ModifySubnetAttribute",
@@ -244,10 +313,99 @@ RIGHTS: dict[str, dict[str, str]] = {
         "ec2:@:vpc/*": "ec2:CreateVpcEndpoint",
         EVERYTHING: f"ec2:DescribeVpcEndpoints {_SEE_NETWORK}",
     },
+    # An endpoint with interfaces, whose names AWS enters in a hosted zone of its own for the network:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+    "AWS::EC2::VPCEndpoint.SubnetIds": {
+        "ec2:@:security-group/*": "ec2:CreateVpcEndpoint ec2:ModifyVpcEndpoint",
+        "ec2:@:subnet/*": "ec2:CreateVpcEndpoint ec2:ModifyVpcEndpoint",
+        "route53:::hostedzone/*": "route53:AssociateVPCWithHostedZone",
+    },
+    "AWS::EC2::VPCGatewayAttachment": {
+        "ec2:@:internet-gateway/*": "ec2:AttachInternetGateway ec2:DetachInternetGateway",
+        "ec2:@:vpc/*": "ec2:AttachInternetGateway ec2:DetachInternetGateway",
+        EVERYTHING: "ec2:DescribeInternetGateways ec2:DescribeVpnGateways",
+    },
+    "AWS::EFS::AccessPoint": {
+        FILE_SYSTEM: "elasticfilesystem:CreateAccessPoint elasticfilesystem:DescribeAccessPoints",
+        "elasticfilesystem:@:access-point/*": "elasticfilesystem:DeleteAccessPoint "
+        "elasticfilesystem:DescribeAccessPoints elasticfilesystem:ListTagsForResource elasticfilesystem:TagResource "
+        "elasticfilesystem:UntagResource",
+    },
+    # The role of EFS makes that of AWS Backup, where backups are on.
+    # https://docs.aws.amazon.com/efs/latest/ug/using-service-linked-roles.html
+    "AWS::EFS::FileSystem": {
+        EVERYTHING: "elasticfilesystem:CreateFileSystem",
+        FILE_SYSTEM: "elasticfilesystem:DeleteFileSystem elasticfilesystem:DeleteFileSystemPolicy "
+        "elasticfilesystem:DeleteTags elasticfilesystem:DescribeBackupPolicy "
+        "elasticfilesystem:DescribeFileSystemPolicy elasticfilesystem:DescribeFileSystems "
+        "elasticfilesystem:DescribeLifecycleConfiguration elasticfilesystem:DescribeReplicationConfigurations "
+        "elasticfilesystem:ListTagsForResource elasticfilesystem:PutBackupPolicy "
+        "elasticfilesystem:PutFileSystemPolicy elasticfilesystem:PutLifecycleConfiguration "
+        "elasticfilesystem:TagResource elasticfilesystem:UntagResource elasticfilesystem:UpdateFileSystem",
+        "kms:@:key/*": "kms:CreateGrant kms:DescribeKey kms:GenerateDataKeyWithoutPlaintext",
+        "iam::${AWS::AccountId}:role/aws-service-role/elasticfilesystem.amazonaws.com/*": "iam:CreateServiceLinkedRole",
+    },
+    # A mount target is a network interface, kept in the name of whoever makes it, which the schema does not say:
+    # https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html, API_DeleteMountTarget.html
+    # https://docs.aws.amazon.com/efs/latest/ug/API_ModifyMountTargetSecurityGroups.html
+    "AWS::EFS::MountTarget": {
+        FILE_SYSTEM: "elasticfilesystem:CreateMountTarget elasticfilesystem:DeleteMountTarget "
+        "elasticfilesystem:DescribeMountTargetSecurityGroups elasticfilesystem:DescribeMountTargets "
+        "elasticfilesystem:ModifyMountTargetSecurityGroups",
+        "ec2:@:network-interface/*": "ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
+        "ec2:ModifyNetworkInterfaceAttribute",
+        "ec2:@:security-group/*": "ec2:CreateNetworkInterface ec2:ModifyNetworkInterfaceAttribute",
+        "ec2:@:subnet/*": "ec2:CreateNetworkInterface",
+        EVERYTHING: "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets",
+    },
+    # A name here has 32 characters at most, in which the name of a stack is not whole: limited to application load
+    # balancers. What they look up in the network is on a page, not in the schemas, and so is their role:
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html
+    "AWS::ElasticLoadBalancingV2::Listener": {
+        BALANCER: "elasticloadbalancing:CreateListener",
+        LISTENER: "elasticloadbalancing:AddTags elasticloadbalancing:DeleteListener "
+        "elasticloadbalancing:ModifyListener elasticloadbalancing:ModifyListenerAttributes "
+        "elasticloadbalancing:RemoveTags",
+        EVERYTHING: "elasticloadbalancing:DescribeListenerAttributes elasticloadbalancing:DescribeListeners "
+        "elasticloadbalancing:DescribeTags",
+    },
+    "AWS::ElasticLoadBalancingV2::ListenerRule": {
+        LISTENER: "elasticloadbalancing:CreateRule",
+        "elasticloadbalancing:@:listener-rule/app/*": "elasticloadbalancing:AddTags elasticloadbalancing:DeleteRule "
+        "elasticloadbalancing:ModifyRule elasticloadbalancing:RemoveTags elasticloadbalancing:SetRulePriorities",
+        EVERYTHING: "elasticloadbalancing:DescribeRules elasticloadbalancing:DescribeTags",
+    },
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": {
+        BALANCER: "elasticloadbalancing:AddTags elasticloadbalancing:CreateLoadBalancer "
+        "elasticloadbalancing:DeleteLoadBalancer elasticloadbalancing:ModifyLoadBalancerAttributes "
+        "elasticloadbalancing:RemoveTags elasticloadbalancing:SetSecurityGroups elasticloadbalancing:SetSubnets",
+        EVERYTHING: "ec2:DescribeAccountAttributes ec2:DescribeAddresses ec2:DescribeInternetGateways "
+        f"{_SEE_NETWORK} elasticloadbalancing:DescribeCapacityReservation "
+        "elasticloadbalancing:DescribeLoadBalancerAttributes elasticloadbalancing:DescribeLoadBalancers "
+        "elasticloadbalancing:DescribeTags",
+        LINKED_BALANCERS: "iam:CreateServiceLinkedRole",
+    },
+    "AWS::ElasticLoadBalancingV2::TargetGroup": {
+        "elasticloadbalancing:@:targetgroup/*": "elasticloadbalancing:AddTags elasticloadbalancing:CreateTargetGroup "
+        "elasticloadbalancing:DeleteTargetGroup elasticloadbalancing:ModifyTargetGroup "
+        "elasticloadbalancing:ModifyTargetGroupAttributes elasticloadbalancing:RemoveTags",
+        EVERYTHING: "ec2:DescribeInternetGateways ec2:DescribeVpcs elasticloadbalancing:DescribeTags "
+        "elasticloadbalancing:DescribeTargetGroupAttributes elasticloadbalancing:DescribeTargetGroups "
+        "elasticloadbalancing:DescribeTargetHealth",
+        LINKED_BALANCERS: "iam:CreateServiceLinkedRole",
+    },
     "AWS::Events::Rule": {
         "events:@:rule/~*": "events:DeleteRule events:DescribeRule events:ListTagsForResource "
         "events:ListTargetsByRule events:PutRule events:PutTargets events:RemoveTargets events:TagResource "
         "events:UntagResource",
+    },
+    # Under the path that every launch must be given, which begins with the name of the portfolio's own stack.
+    "AWS::IAM::InstanceProfile": {
+        "iam::${AWS::AccountId}:instance-profile/${AWS::StackName}/*/~*": "iam:AddRoleToInstanceProfile "
+        "iam:CreateInstanceProfile iam:DeleteInstanceProfile iam:GetInstanceProfile "
+        "iam:RemoveRoleFromInstanceProfile",
+        ROLES: "iam:PassRole",
     },
     "AWS::IAM::Policy": {ROLES: "iam:DeleteRolePolicy iam:GetRolePolicy iam:PutRolePolicy"},
     "AWS::IAM::Role": {
@@ -273,6 +431,10 @@ RIGHTS: dict[str, dict[str, str]] = {
         EVERYTHING: f"ec2:DescribeNetworkInterfaces {_SEE_NETWORK}",
         ROLES: "iam:PassRole",
     },
+    "AWS::Lambda::Function.FileSystemConfigs": {
+        "elasticfilesystem:@:access-point/*": "elasticfilesystem:DescribeMountTargets",
+        FILE_SYSTEM: "elasticfilesystem:DescribeMountTargets",
+    },
     "AWS::Lambda::LayerVersion": {
         "lambda:@:layer:*": "lambda:PublishLayerVersion",
         "lambda:@:layer:*:*": "lambda:DeleteLayerVersion lambda:GetLayerVersion",
@@ -284,6 +446,9 @@ RIGHTS: dict[str, dict[str, str]] = {
         "logs:GetDataProtectionPolicy logs:ListTagsForResource logs:PutRetentionPolicy logs:TagResource "
         "logs:UntagResource",
         EVERYTHING: "logs:DescribeIndexPolicies logs:DescribeLogGroups logs:DescribeResourcePolicies",
+    },
+    "AWS::Logs::MetricFilter": {
+        "logs:@:log-group:~*": "logs:DeleteMetricFilter logs:DescribeMetricFilters logs:PutMetricFilter",
     },
     "AWS::Route53::RecordSet": {
         "route53:::hostedzone/*": "route53:ChangeResourceRecordSets route53:GetHostedZone "
@@ -324,8 +489,9 @@ RIGHTS: dict[str, dict[str, str]] = {
         "sqs:SetQueueAttributes sqs:TagQueue sqs:UntagQueue",
     },
     "AWS::SQS::QueuePolicy": {QUEUE: "sqs:SetQueueAttributes"},
-    # CloudFormation begins a secret's name with its logical id, not with the stack's name. API keys and distributions
-    # name a secret's value by a dynamic reference, which is read with the rights of the launch.
+    # CloudFormation begins a secret's name with its logical id, not with the stack's name. API keys, distributions and
+    # listener rules name a secret's value by a dynamic reference, which is read with the rights of the launch: so of a
+    # secret that whoever launches names, only if it is called like these.
     "AWS::SecretsManager::Secret": {
         "secretsmanager:@:secret:OriginKey*": "secretsmanager:CreateSecret secretsmanager:DeleteSecret "
         "secretsmanager:DescribeSecret secretsmanager:GetSecretValue secretsmanager:TagResource "
@@ -346,6 +512,7 @@ ARNS: dict[str, str] = {
     "AWS::DAX::Cluster": "dax:@:cache/*",
     "AWS::DynamoDB::GlobalTable": "dynamodb:@:table/~*",
     "AWS::DynamoDB::Table": "dynamodb:@:table/~*",
+    "AWS::EFS::FileSystem": FILE_SYSTEM,
     "AWS::Logs::LogGroup": "logs:@:log-group:~*:*",
     "AWS::S3::Bucket": BUCKET,
     "AWS::SQS::Queue": QUEUE,
