@@ -61,11 +61,11 @@ def _on(statement: Mapping[str, Any], resource: str) -> bool:
 def _holds(operator: str, wanted: list[str], value: str | None) -> bool:
     if operator == "Null":
         return (value is None) == (wanted == ["true"])
-    if operator not in ("StringEquals", "StringLike", "ArnLike"):
+    if operator not in ("Bool", "StringEquals", "StringLike", "ArnLike"):
         raise ValueError(f"the operator {operator} is not known here")
     if value is None:
         return False
-    return value in wanted if operator == "StringEquals" else any(_like(value, pattern) for pattern in wanted)
+    return value in wanted if operator in ("Bool", "StringEquals") else any(_like(value, pattern) for pattern in wanted)
 
 
 def _like(value: str, pattern: str) -> bool:

@@ -44,6 +44,8 @@ KNOWN = {
     "AWS::URLSuffix": "amazonaws.com",
     "TodoBoundary": BOUNDARY,
     "BlogBoundary": BOUNDARY.replace("todo", "blog").replace("Todo", "Blog"),
+    "EdgeCacheBoundary": BOUNDARY.replace("todo", "edge-cache").replace("Todo", "EdgeCache"),
+    "SoftwareUpdatesBoundary": BOUNDARY.replace("todo", "software-updates").replace("Todo", "SoftwareUpdates"),
     "CatalogueUrl": "https://b.s3.eu-west-1.amazonaws.com/p",
     "ArtifactBucket": "artifacts",
 }
