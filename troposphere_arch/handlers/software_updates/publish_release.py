@@ -458,10 +458,9 @@ def tidy() -> None:
 def published(version: str) -> bytes | None:
     """The text of the release.json of a version that is there."""
     try:
-        data = (RELEASES / version / "release.json").read_bytes()
+        return (RELEASES / version / "release.json").read_bytes()
     except FileNotFoundError:
         return None
-    return data
 
 
 def publish(release: Release, version_id: str, context: Any) -> tuple[str, str]:
@@ -511,8 +510,8 @@ def copy(release: Release, context: Any) -> None:
     # Named by what is in it: a file that has its name here was verified for a release of the same content.
     digest = hashlib.sha256(json.dumps(content(release.files)).encode()).hexdigest()
     staging = STAGING / f"{release.version}-{digest[:32]}"
-    make(staging)
     try:
+        make(staging)
         for file in release.files:
             path = staging / file["name"]
             if not path.exists():
