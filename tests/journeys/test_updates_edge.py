@@ -44,10 +44,11 @@ def stack(patched: Emulator) -> Iterator[Stack]:
 def lasting(stack: Stack) -> dict[str, str]:
     """All that is behind the edge, by its physical id."""
     own = ("Balancer", "Files", "Fleet", "Network", "PublishRelease", "Releases")
+    rules = ("BalancerHttpName", "BalancerKeys", "BalancerRefusal")
     return {
         one["LogicalResourceId"]: one["PhysicalResourceId"]
         for one in stack.resources()
-        if one["LogicalResourceId"].startswith(own) and one["LogicalResourceId"] not in ("BalancerKeys",)
+        if one["LogicalResourceId"].startswith(own) and one["LogicalResourceId"] not in rules
     }
 
 

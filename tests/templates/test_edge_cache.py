@@ -132,6 +132,7 @@ def test_no_error_is_kept_for_long_and_nobody_waits_for_long() -> None:
     assert errors.keys() >= {403, 404, 500, 502, 503, 504}
     assert set(errors.values()) == {5}
     assert origin()["ConnectionAttempts"] * origin()["ConnectionTimeout"] == 10
+    assert origin()["ConnectionAttempts"] * origin()["CustomOriginConfig"]["OriginReadTimeout"] == 20
 
 
 @shows("REQ-U5", how="static")
@@ -174,7 +175,7 @@ def test_who_has_one_of_two_keys_is_let_in_and_once_enforced_nobody_else() -> No
         assert int(keys["Priority"]) < int(refusal["Priority"])
     # The key is accepted before it is sent, and who has it is let in before others are refused.
     assert deployed(**RULED)["Edge"]["Tags"] == [{"Key": "OriginKey", "Value": {"Ref": "BalancerKeys"}}]
-    assert TEMPLATE["Resources"]["BalancerRefusal"]["DependsOn"] == "BalancerKeys"
+    assert TEMPLATE["Resources"]["BalancerRefusal"]["DependsOn"] == ["BalancerKeys", "Edge"]
 
 
 def _resolved(number: str) -> dict[str, str]:

@@ -175,14 +175,14 @@ def test_a_fleet_that_could_not_be_updated_is_refused(least: str, most: str, ref
 
 
 def waits(resources: dict[str, Any], name: str) -> set[str]:
-    """What the resource comes after, by what it refers to and by DependsOn."""
+    """What the resource comes after, by what it refers to, in its metadata as well, and by DependsOn."""
     found: set[str] = set()
     todo = [name]
     while todo:
         one = resources[todo.pop()]
         before = one.get("DependsOn", [])
         before = [before] if isinstance(before, str) else before
-        named = {*before, *_named(one.get("Properties"))} & resources.keys()
+        named = {*before, *_named([one.get("Properties"), one.get("Metadata")])} & resources.keys()
         todo += named - found
         found |= named
     return found

@@ -32,8 +32,9 @@ DOMAIN = {
 ZONE = {"HostedZoneId": "Z0123456789"}
 INTERNAL = {"BalancerScheme": "internal", "DomainTarget": "edge"}
 PREFIXES = {"CloudFrontPrefixListId": "pl-0123456789abcdef0"}
+RULES = ("BalancerKeys", "BalancerRefusal", "BalancerHttpName")
 # What a step of EdgeCache may add or take away, and the few things that it may change.
-OF_EDGE = ("Edge", "OriginKey", "WatchEdge", "BalancerKeys", "DomainRecordV6")
+OF_EDGE = ("Edge", "OriginKey", "WatchEdge", "DomainRecordV6", *RULES)
 
 
 def values(region: str = "us-east-1", **chosen: str) -> dict[str, Any]:
@@ -80,10 +81,7 @@ def test_the_edge_is_a_layer_of_its_own(more: dict[str, str]) -> None:
         came_or_went = before.keys() ^ after.keys()
         assert all(name.startswith(OF_EDGE) for name in came_or_went), came_or_went
         told = changed(before, after) - {"Dashboard"}
-        if other["EdgeCache"] == "enforced":
-            assert told == {"BalancerHttps"}
-        else:
-            assert told <= {"DomainRecord"}
+        assert told <= {"DomainRecord"}, told
 
 
 @shows("REQ-U7", "REQ-U8", "REQ-U11", how="static")
@@ -100,7 +98,8 @@ def test_releases_are_kept_for_a_year_and_the_manifest_for_seconds() -> None:
         for path, one in behaviours.items()
     }
     assert kept == {
-        "*": ("0", "0", str(YEAR)),
+        # All else is an error, or whether a server is well: that is asked by nobody every time.
+        "*": ("5", "5", str(YEAR)),
         "/latest.json": ("5", "5", "86400"),
         "/releases/*": (str(YEAR),) * 3,
     }
@@ -148,12 +147,16 @@ def test_two_keys_are_accepted_at_any_time_and_enforced_means_no_one_else(number
     assert sorted(condition["HttpHeaderConfig"]["Values"], key=str) == resolved
     assert (rule["ListenerArn"], rule["Priority"]) == ({"Ref": "BalancerHttps"}, 1)
     assert rule["Actions"] == [{"TargetGroupArn": {"Ref": "BalancerTargets"}, "Type": "forward"}]
-    [default] = there["BalancerHttps"]["DefaultActions"]
-    assert (default["Type"], default["FixedResponseConfig"]["StatusCode"]) == ("fixed-response", "403")
+    refusal = there["BalancerRefusal"]
+    [answer] = refusal["Actions"]
+    assert (answer["Type"], answer["FixedResponseConfig"]["StatusCode"]) == ("fixed-response", "403")
+    assert refusal["Conditions"] == [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["*"]}}]
+    assert (refusal["ListenerArn"], refusal["Priority"]) == ({"Ref": "BalancerHttps"}, 2)
+    # Nobody is refused before the edge sends what is accepted.
+    assert TEMPLATE["Resources"]["BalancerRefusal"]["DependsOn"] == ["BalancerKeys", "Edge"]
     # The key is sent only once the rule accepts it.
     assert there["Edge"]["Tags"] == [{"Key": "OriginKey", "Value": {"Ref": "BalancerKeys"}}]
-    [open_one] = deployed(EdgeCache="on", OriginKeyRotation=number, **SECURE)["BalancerHttps"]["DefaultActions"]
-    assert open_one["Type"] == "forward"
+    assert "BalancerRefusal" not in deployed(EdgeCache="on", OriginKeyRotation=number, **SECURE)
     # What is redirected goes to where it is refused.
     [http] = there["BalancerHttp"]["DefaultActions"]
     assert http["Type"] == "redirect"
@@ -179,18 +182,41 @@ def test_a_load_balancer_without_a_public_address_is_reached_in_its_vpc() -> Non
     ):
         there = deployed(EdgeCache="on", **INTERNAL, **more)
         asked = origin(EdgeCache="on", **INTERNAL, **more)
-        assert asked["VpcOriginConfig"]["VpcOriginId"] == {"Fn::GetAtt": ["EdgeVpcOrigin", "Id"]}
+        # Two, since AWS changes none that is in use.
+        own = "EdgeSecureVpcOrigin" if more else "EdgeVpcOrigin"
+        assert asked["VpcOriginConfig"]["VpcOriginId"] == {"Fn::GetAtt": [own, "Id"]}
+        assert {name for name in there if name.endswith("VpcOrigin")} == {own}
         assert "CustomOriginConfig" not in asked
         assert asked["DomainName"] == name
-        way = there["EdgeVpcOrigin"]["VpcOriginEndpointConfig"]
+        way = there[own]["VpcOriginEndpointConfig"]
         assert (way["Arn"], way["OriginProtocolPolicy"]) == ({"Ref": "Balancer"}, protocol)
         assert there["Balancer"]["Scheme"] == "internal"
         assert there["Balancer"]["Subnets"] == [{"Ref": "NetworkPrivateA"}, {"Ref": "NetworkPrivateB"}]
         # CloudFront wants one in the VPC, though nothing goes through it.
         assert "NetworkGateway" in there
         assert not [n for n in there if n.startswith(("OriginKey", "BalancerKeys"))], "nobody else has that way"
-    assert "EdgeVpcOrigin" not in deployed(EdgeCache="on")
+    names = [
+        TEMPLATE["Resources"][name]["Properties"]["VpcOriginEndpointConfig"]["Name"]
+        for name in ("EdgeVpcOrigin", "EdgeSecureVpcOrigin")
+    ]
+    assert names[0] != names[1]
+    assert not [name for name in deployed(EdgeCache="on") if name.endswith("VpcOrigin")]
     assert "VpcOriginConfig" not in origin(EdgeCache="on")
+
+
+@shows("REQ-U6", "REQ-U13", how="static")
+def test_cloudfront_is_never_redirected() -> None:
+    """Else, when a certificate comes to a running edge, it would keep the redirect of the load balancer for a year."""
+    inside = {**INTERNAL, "EdgeCache": "enforced"}
+    for chosen in ({"EdgeCache": "on"}, {"EdgeCache": "on", **SECURE}, inside, {**inside, **SECURE}):
+        rule = deployed(**chosen)["BalancerHttpName"]
+        assert rule["ListenerArn"] == {"Ref": "BalancerHttp"}
+        [by_name] = rule["Conditions"]
+        assert by_name["HostHeaderConfig"]["Values"] == [{"Fn::GetAtt": ["Balancer", "DNSName"]}]
+        assert rule["Actions"] == [{"TargetGroupArn": {"Ref": "BalancerTargets"}, "Type": "forward"}]
+    # With a public address and enforced it would be a way past the edge.
+    for chosen in ({}, SECURE, {"EdgeCache": "enforced", **SECURE}):
+        assert "BalancerHttpName" not in deployed(**chosen)
 
 
 @shows("REQ-U6", how="static")

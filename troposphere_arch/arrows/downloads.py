@@ -8,28 +8,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from troposphere import GetAtt, If, NoValue, Ref, Sub, cloudfront, ec2, route53
+from troposphere import GetAtt, If, NoValue, Ref, Sub, cloudfront, ec2, elasticloadbalancingv2, route53
 
 from .. import outputs, parameters
 from ..blocks import listener_rules
 from ..blocks.cloudfront import DownloadDistribution, Source, alias_of, keep, vpc_origin
-from ..blocks.elasticloadbalancingv2 import HTTP, HTTPS, Balancer, anybody, forward
+from ..blocks.elasticloadbalancingv2 import HTTP, HTTPS, Balancer, anybody
 from ..blocks.listener_rules import ForeignBalancer
 from ..blocks.route53 import alias
 from ..blocks.secretsmanager import OriginKey
-from ..conditions import all_of, choose, equals, given, optional, switched_on
+from ..conditions import all_of, any_of, choose, equals, given, optional, switched_on
 from ..parameters import Spec, demand, needs, needs_with, parameter, says, updates
 from ..template import Node
 from .ends import expect_end
 
-# How long a device may wait for an origin that is out of reach: twice five seconds. Of what is expired each request
-# waits so long before it gets what is kept; `stale-if-error` begins only then.
+# How long a device may wait for an origin that is out of reach: twice five seconds, or, if that takes connections and
+# says nothing, twice ten. Of what is expired each request waits so long before it gets what is kept; `stale-if-error`
+# begins only then.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html
 QUICK = {"ConnectionAttempts": 2, "ConnectionTimeout": 5}
-# And for the next bytes of one that answers.
 READ_SECONDS = 10
-# By which our own load balancer knows the key, and its rule for that.
-HEADER, PRIORITY = "x-origin-key", 1
+# By which our own load balancer knows the key, and the priorities of its rules for that.
+HEADER, KEYS_FIRST, THEN_NOBODY = "x-origin-key", 1, 2
 # What a tag says when no key is sent.
 NO_KEY = "none"
 
@@ -51,7 +51,7 @@ def offloads(
     expect_end(edge, DownloadDistribution, "offloads")
     expect_end(key, OriginKey, "offloads")
     if isinstance(balancer, ForeignBalancer):
-        source, accepted = _before_foreign(balancer, key)
+        source, accepted = _before_foreign(edge, balancer, key)
     else:
         expect_end(balancer, Balancer, "offloads")
         source, accepted = _before_ours(edge, balancer, key)
@@ -75,12 +75,19 @@ def _before_ours(edge: DownloadDistribution, balancer: Balancer, key: OriginKey)
         listener=Ref(balancer.https),
         targets=Ref(balancer.targets),
         header=HEADER,
-        priority=PRIORITY,
+        priority=KEYS_FIRST,
     )
-    enforced = equals(t, "EdgeIsEnforced", updates.EDGE_CACHE, "enforced")
-    refusing = [listener_rules.refusing()]
-    balancer.https.DefaultActions = choose(all_of(t, enforced, key.when), refusing, [forward(balancer.targets)])
+    enforced = listener_rules.enforced(t)
+    listener_rules.refuse_others(
+        balancer.title,
+        edge,
+        key,
+        listener=Ref(balancer.https),
+        priority=THEN_NOBODY,
+        when=all_of(t, enforced, key.when),
+    )
     _close(balancer, enforced)
+    _answer_the_edge(edge, balancer)
     inside = vpc_origin(edge, balancer.resource, balancer.secure, when=all_of(t, edge.when, balancer.internal))
     header = cloudfront.OriginCustomHeader(HeaderName=HEADER, HeaderValue=key.sent(lambda one: one.value))
     origin = {
@@ -100,11 +107,36 @@ def _before_ours(edge: DownloadDistribution, balancer: Balancer, key: OriginKey)
         "OriginCustomHeaders": optional(key.when, [header]),
         "VpcOriginConfig": If(
             balancer.internal,
-            cloudfront.VpcOriginConfig(OriginReadTimeout=READ_SECONDS, VpcOriginId=GetAtt(inside, "Id")),
+            cloudfront.VpcOriginConfig(OriginReadTimeout=READ_SECONDS, VpcOriginId=inside),
             NoValue,
         ),
     }
     return Source(origin), choose(key.when, Ref(rule), NO_KEY)
+
+
+def _answer_the_edge(edge: DownloadDistribution, balancer: Balancer) -> None:
+    """Over HTTP the load balancer answers whoever asks by its own name, also when it redirects all others.
+
+    So asks CloudFront until it asks over HTTPS, which takes minutes after a certificate came: a redirect that it gets
+    meanwhile it would give to devices, for a year. It is no way past an edge that is enforced: the rule is there only
+    before that, or where there is no public address.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/http-3xx-status-codes.html
+    """
+    t = edge.t
+    on = equals(t, "EdgeIsOn", updates.EDGE_CACHE, "on")
+    inside = all_of(t, edge.when, balancer.internal)
+    assert inside  # noqa: S101  # for mypy
+    by_name = elasticloadbalancingv2.HostHeaderConfig(Values=[GetAtt(balancer.resource, "DNSName")])
+    t.put(
+        elasticloadbalancingv2.ListenerRule(
+            f"{balancer.title}HttpName",
+            Actions=[elasticloadbalancingv2.ListenerRuleAction(TargetGroupArn=Ref(balancer.targets), Type="forward")],
+            Conditions=[elasticloadbalancingv2.Condition(Field="host-header", HostHeaderConfig=by_name)],
+            ListenerArn=Ref(balancer.http),
+            Priority=1,
+        ),
+        when=any_of(t, on, inside),
+    )
 
 
 def _close(balancer: Balancer, enforced: str) -> None:
@@ -149,13 +181,13 @@ def _refuse_what_leaves_it_open(balancer: Balancer) -> None:
     )
 
 
-def _before_foreign(balancer: ForeignBalancer, key: OriginKey) -> tuple[Source, Any]:
+def _before_foreign(edge: DownloadDistribution, balancer: ForeignBalancer, key: OriginKey) -> tuple[Source, Any]:
     """How a load balancer that somebody already has is asked, and its rule that accepts the key that is sent."""
     t = balancer.t
     _refuse_what_cannot_work(balancer)
     secure = equals(t, "OriginIsHttps", updates.ORIGIN_PROTOCOL, "https")
     name = Ref(parameter(t, updates.HEADER_NAME))
-    rule = listener_rules.guard(balancer, key)
+    rule = listener_rules.guard(balancer, edge, key)
     theirs = Sub("{{resolve:secretsmanager:${OriginHeaderSecretArn}}}")
 
     def header(value: Any) -> list[cloudfront.OriginCustomHeader]:
@@ -166,6 +198,7 @@ def _before_foreign(balancer: ForeignBalancer, key: OriginKey) -> tuple[Source, 
         **QUICK,
         "CustomOriginConfig": cloudfront.CustomOriginConfig(
             OriginProtocolPolicy=If(secure, "https-only", "http-only"),
+            OriginReadTimeout=READ_SECONDS,
             OriginSSLProtocols=["TLSv1.2"],
         ),
         "DomainName": Ref(parameter(t, updates.ORIGIN_DOMAIN)),

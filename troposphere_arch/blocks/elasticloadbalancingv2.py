@@ -94,8 +94,8 @@ def balancer(t: ScenarioTemplate, title: str, network: ServerNetwork) -> Balance
         LoadBalancerArn=Ref(resource),
         Port=HTTP,
         Protocol="HTTP",
-        # Nobody is redirected to what is not there yet.
-        Tags=Tags(https=choose(secure, Ref(https), "none")),
+        # Nobody is redirected to what is not there yet: who refers to it comes after it.
+        Metadata={"After": choose(secure, Ref(https), "none")},
     )
     t.put(http)
     # A name of its own it has only together with a certificate.

@@ -38,14 +38,6 @@ def foreign_balancer(t: ScenarioTemplate, title: str) -> ForeignBalancer:
     return ForeignBalancer(t, title, given(t, parameters.updates.LISTENER))
 
 
-def refusing(kind: type[Any] = elasticloadbalancingv2.Action) -> Any:
-    """The action for a request that did not come through the edge, of a listener or, as another `kind`, of a rule."""
-    answer = elasticloadbalancingv2.FixedResponseConfig(
-        ContentType="text/plain", MessageBody="Ask the edge.", StatusCode=FORBIDDEN
-    )
-    return kind(FixedResponseConfig=answer, Type="fixed-response")
-
-
 def accept_keys(
     title: str,
     key: OriginKey,
@@ -75,7 +67,37 @@ def accept_keys(
     return made
 
 
-def guard(balancer: ForeignBalancer, key: OriginKey) -> elasticloadbalancingv2.ListenerRule:
+def refuse_others(
+    title: str, edge: Node, key: OriginKey, *, listener: Any, priority: Any, when: str | None
+) -> elasticloadbalancingv2.ListenerRule:
+    """The rule `<title>Refusal`: 403 for every request that no rule before it has taken.
+
+    It comes after the distribution, which has to send the key by then, and goes before it.
+    """
+    answer = elasticloadbalancingv2.FixedResponseConfig(
+        ContentType="text/plain", MessageBody="Ask the edge.", StatusCode=FORBIDDEN
+    )
+    everything = elasticloadbalancingv2.PathPatternConfig(Values=["*"])
+    made: elasticloadbalancingv2.ListenerRule = key.t.put(
+        elasticloadbalancingv2.ListenerRule(
+            f"{title}Refusal",
+            Actions=[elasticloadbalancingv2.ListenerRuleAction(FixedResponseConfig=answer, Type="fixed-response")],
+            Conditions=[elasticloadbalancingv2.Condition(Field="path-pattern", PathPatternConfig=everything)],
+            DependsOn=[f"{title}Keys", edge.title],
+            ListenerArn=listener,
+            Priority=priority,
+        ),
+        when=when,
+    )
+    return made
+
+
+def enforced(t: ScenarioTemplate) -> str:
+    """The condition that nobody passes by the edge."""
+    return equals(t, "EdgeIsEnforced", parameters.updates.EDGE_CACHE, "enforced")
+
+
+def guard(balancer: ForeignBalancer, edge: Node, key: OriginKey) -> elasticloadbalancingv2.ListenerRule:
     """Rules on the listener of `ListenerArn`: for requests with a key, and, once enforced, one that refuses all others.
 
     Makes `<title>Keys`, which it gives, and `<title>Refusal`.
@@ -90,18 +112,12 @@ def guard(balancer: ForeignBalancer, key: OriginKey) -> elasticloadbalancingv2.L
         header=Ref(parameter(t, parameters.updates.HEADER_NAME)),
         priority=Ref(parameter(t, parameters.updates.KEY_PRIORITY)),
     )
-    enforced = equals(t, "EdgeIsEnforced", parameters.updates.EDGE_CACHE, "enforced")
-    everything = elasticloadbalancingv2.PathPatternConfig(Values=["*"])
-    t.put(
-        elasticloadbalancingv2.ListenerRule(
-            f"{balancer.title}Refusal",
-            Actions=[refusing(elasticloadbalancingv2.ListenerRuleAction)],
-            Conditions=[elasticloadbalancingv2.Condition(Field="path-pattern", PathPatternConfig=everything)],
-            # Once who has the key is let in, and not before.
-            DependsOn=rule.title,
-            ListenerArn=listener,
-            Priority=Ref(parameter(t, parameters.updates.REFUSAL_PRIORITY)),
-        ),
-        when=all_of(t, balancer.ruled, enforced),
+    refuse_others(
+        balancer.title,
+        edge,
+        key,
+        listener=listener,
+        priority=Ref(parameter(t, parameters.updates.REFUSAL_PRIORITY)),
+        when=all_of(t, balancer.ruled, enforced(t)),
     )
     return rule

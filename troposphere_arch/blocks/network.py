@@ -95,6 +95,8 @@ def server_network(t: ScenarioTemplate, title: str) -> ServerNetwork:
     both_or_neither(t, parameters.VPC_ID, parameters.updates.PUBLIC_SUBNETS)
     theirs = given(t, parameters.VPC_ID)
     own = negated(t, theirs)
+    named = given(t, parameters.ZONES)
+    zone_names = Split(",", Ref(parameter(t, parameters.ZONES)))
     three = equals(t, "ThreeZones", parameters.updates.ZONE_COUNT, "3")
     vpc = t.put(ec2.VPC(title, CidrBlock=ADDRESSES, EnableDnsHostnames=True, EnableDnsSupport=True), when=own)
     public = t.put(ec2.RouteTable(f"{title}PublicRoutes", VpcId=Ref(vpc)), when=own)
@@ -109,7 +111,7 @@ def server_network(t: ScenarioTemplate, title: str) -> ServerNetwork:
         for (kind, spec, routes), addresses in zip(kinds, SUBNETS[letter], strict=True):
             subnet = ec2.Subnet(
                 f"{title}{kind}{letter}",
-                AvailabilityZone=Select(number, GetAZs("")),
+                AvailabilityZone=If(named, Select(number, zone_names), Select(number, GetAZs(""))),
                 CidrBlock=addresses,
                 MapPublicIpOnLaunch=False,  # a load balancer gets its public addresses in any case
                 VpcId=Ref(vpc),

@@ -7,6 +7,8 @@ from dataclasses import replace
 from . import blog, shared
 from .spec import ARN, NONE, Spec, switch
 
+ZONE_NAME = r"[a-z]{2}[a-z0-9-]*[0-9][a-z0-9-]*"
+ZONE_NAMES = f"none|{ZONE_NAME}(,{ZONE_NAME}){{1,2}}"
 HOST = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/origin-shield.html#choose-origin-shield-region
 SHIELD_REGIONS = (
@@ -240,8 +242,8 @@ def _never_changes(number: int, default: str) -> Spec:
         name,
         "Origin",
         f"Path that never changes ({number})",
-        "What is below it never changes under its name, and is kept for a year, whatever your application says; such "
-        f"as /releases/* or /*.zip.{'' if number == 1 else ' Or none.'}",
+        "What is below it never changes under its name, nor redirects, and is kept for a year, whatever your "
+        f"application says; such as /releases/* or /*.zip.{'' if number == 1 else ' Or none.'}",
         default,
         pattern=("none|" if number > 1 else "") + rf"{PATH}\*(\.[a-z0-9.]+)?",
         constraint=f"{name} is {'none or ' if number > 1 else ''}a path that begins with / and has one *, such as "
@@ -269,9 +271,9 @@ MANIFEST_SECONDS = Spec(
     "is longer, up to a day, if the application's own Cache-Control says so (max-age, s-maxage).",
     "5",
     "Number",
-    minimum=1,
+    minimum=5,
     maximum=300,
-    constraint="ManifestSeconds is a number of seconds from 1 to 300.",
+    constraint="ManifestSeconds is a number of seconds from 5 to 300.",
 )
 LISTENER = Spec(
     "ListenerArn",
@@ -398,6 +400,16 @@ WORDS: dict[str, Spec] = {
             description="Id of a VPC of yours, or none for a VPC of the stack's own. Needs SubnetIds and "
             "PublicSubnetIds. Choose when you create the stack: AWS refuses another one later, as a file system is in "
             "one VPC at a time, and the update is rolled back.",
+        ),
+        replace(
+            shared.ZONES,
+            label="Zones by name",
+            description="Two or three availability zones such as us-east-1b,us-east-1c, as many as ZoneCount, or none "
+            "for the first ones of the region. Name them when one of those lacks the instance type, Lambda or an "
+            "endpoint. Choose when you create the stack: others later are other subnets of the same addresses, which "
+            "fails.",
+            pattern=ZONE_NAMES,
+            constraint="Zones is none or two or three availability zones, separated by commas without blanks.",
         ),
         replace(
             shared.SUBNETS,

@@ -11,22 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import If, NoValue, Ref, Tags, cloudfront
+from troposphere import GetAtt, If, NoValue, Ref, Tags, cloudfront
 
 from ... import parameters
-from ...conditions import choose, given, optional
+from ...conditions import all_of, choose, given, negated, optional
 from ...parameters import Spec, parameter
 from ...template import ScenarioTemplate
 from . import policies
 from .distribution import READ, REGIONS_WITHOUT, Distribution, bare_distribution
 from .policies import CONTENT_OF_DATA, ERROR_SECONDS, YEAR, unique_name
 
-# All that CloudFront lets one set: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
+# All that CloudFront keeps: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
 # AWS's own policy SecurityHeadersPolicy, which leaves what an origin says itself.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-response-headers-policies.html
 SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"
 DAY = 24 * 60 * 60
-ERRORS = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
+ERRORS = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def keep(
         "ReleaseCache": (YEAR, YEAR, YEAR, None),
         # How old it may be in place of an error, an origin says in stale-if-error, but never longer than MaxTTL.
         "ManifestCache": (seconds, seconds, DAY, None),
-        "OtherCache": (0, 0, YEAR, all_queries),
+        # A few seconds in any case where all else is an error, or asks whether a server is well.
+        "OtherCache": (0, 0, YEAR, all_queries) if foreign else (ERROR_SECONDS, ERROR_SECONDS, YEAR, None),
     }
     for name, (least, default, most, query) in caches.items():
         called = unique_name(title, name.removesuffix("Cache").lower())
@@ -111,28 +112,30 @@ def keep(
     edge.resource.Tags = Tags(OriginKey=accepted)
 
 
-def vpc_origin(edge: Distribution, balancer: Any, secure: str, *, when: str | None) -> cloudfront.VpcOrigin:
-    """A way of CloudFront into the VPC of a load balancer that has no public address. Makes `<title>VpcOrigin`.
+def vpc_origin(edge: Distribution, balancer: Any, secure: str, *, when: str | None) -> Any:
+    """The id of CloudFront's way into the VPC of a load balancer that has no public address.
 
-    Over HTTPS when `secure` holds, else over HTTP, which does not leave AWS's network. The VPC needs an internet
+    Over HTTPS when `secure` holds (`<title>SecureVpcOrigin`), else over HTTP, which does not leave AWS's network
+    (`<title>VpcOrigin`). Two, since one cannot be changed while a distribution uses it. The VPC needs an internet
     gateway, though nothing goes through it.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-vpc-origins.html
     """
-    made: cloudfront.VpcOrigin = edge.t.put(
-        cloudfront.VpcOrigin(
-            f"{edge.title}VpcOrigin",
-            VpcOriginEndpointConfig=cloudfront.VpcOriginEndpointConfig(
-                Arn=Ref(balancer),
-                HTTPPort=80,
-                HTTPSPort=443,
-                Name=unique_name(edge.title, "vpc-origin"),
-                OriginProtocolPolicy=choose(secure, "https-only", "http-only"),
-                OriginSSLProtocols=["TLSv1.2"],
-            ),
-        ),
-        when=when,
-    )
-    return made
+    t = edge.t
+
+    def way(name: str, protocol: str, it_holds: str) -> Any:
+        config = cloudfront.VpcOriginEndpointConfig(
+            Arn=Ref(balancer),
+            HTTPPort=80,
+            HTTPSPort=443,
+            Name=unique_name(edge.title, protocol),
+            OriginProtocolPolicy=protocol,
+            OriginSSLProtocols=["TLSv1.2"],
+        )
+        made = cloudfront.VpcOrigin(f"{edge.title}{name}", VpcOriginEndpointConfig=config)
+        return GetAtt(t.put(made, when=all_of(t, when, it_holds)), "Id")
+
+    https = way("SecureVpcOrigin", "https-only", secure)
+    return If(secure, https, way("VpcOrigin", "http-only", negated(t, secure)))
 
 
 def _host(source: Source) -> Any:

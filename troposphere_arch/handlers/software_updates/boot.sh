@@ -62,8 +62,8 @@ fi
 line="$FILE_SYSTEM_ID:/ /srv/updates efs $options 0 0"
 grep -qxF "$line" /etc/fstab || echo "$line" >>/etc/fstab
 systemctl daemon-reload
-# By the line that a reboot uses, so that this one shows that it works.
-mountpoint -q /srv/updates || try 12 mount /srv/updates
+# By the line that a reboot uses, so that this one shows that it works. The name of a new file system may take minutes.
+mountpoint -q /srv/updates || try 36 mount /srv/updates
 
 step="configuring nginx"
 say "$step"
