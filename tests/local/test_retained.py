@@ -70,6 +70,20 @@ def test_a_global_table_goes_everywhere(
     purge(target, [Resource("Posts", TABLE, name)])  # gone already counts as removed
 
 
+def test_a_file_system_goes_after_its_mount_targets(target: Target) -> None:
+    """Those of a stack go with the stack; somebody may have made others."""
+    efs, ec2 = target.client("efs"), target.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.5.0.0/24")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.5.0.0/26")["Subnet"]["SubnetId"]
+    name = efs.create_file_system(CreationToken=uuid.uuid4().hex)["FileSystemId"]
+    efs.create_mount_target(FileSystemId=name, SubnetId=subnet)
+    files = Resource("Files", "AWS::EFS::FileSystem", name)
+    for _ in range(2):  # gone already counts as removed
+        purge(target, [files])
+        with pytest.raises(ClientError, match="FileSystemNotFound"):
+            efs.describe_file_systems(FileSystemId=name)
+
+
 def test_a_group_goes_with_its_pool_and_not_without_it(target: Target) -> None:
     users = target.client("cognito-idp")
     pool = users.create_user_pool(PoolName=f"p-{uuid.uuid4().hex[:12]}")["UserPool"]["Id"]

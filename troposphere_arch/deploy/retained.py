@@ -14,7 +14,15 @@ from .target import Target
 
 _RETAINING = ("Retain", "RetainExceptOnCreate")
 _OF_POOLS = ("AWS::Cognito::UserPoolClient", "AWS::Cognito::UserPoolGroup")
-_GONE = {"404", "NoSuchBucket", "NoSuchUpload", "ResourceNotFoundException", "TableNotFoundException"}
+_GONE = {
+    "404",
+    "FileSystemNotFound",
+    "MountTargetNotFound",
+    "NoSuchBucket",
+    "NoSuchUpload",
+    "ResourceNotFoundException",
+    "TableNotFoundException",
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ def _removers() -> dict[str, Callable[[Target, str], None]]:
     return {
         "AWS::DynamoDB::GlobalTable": _remove_table,
         "AWS::DynamoDB::Table": _remove_table,
+        "AWS::EFS::FileSystem": _remove_file_system,
         "AWS::S3::Bucket": _remove_bucket,
         "AWS::Cognito::UserPool": _remove_user_pool,
         "AWS::Cognito::IdentityPool": _remove_identity_pool,
@@ -133,6 +142,23 @@ def _remove_bucket(target: Target, name: str) -> None:
 def _versions(page: Mapping[str, Any]) -> list[dict[str, str]]:
     found: Iterable[Mapping[str, str]] = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
     return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in found]
+
+
+def _remove_file_system(target: Target, name: str) -> None:
+    """Remove a file system, after what somebody mounts it by. Its backups stay: they are AWS Backup's.
+
+    https://docs.aws.amazon.com/efs/latest/ug/API_DeleteFileSystem.html
+    """
+    efs = target.client("efs")
+    for mount in efs.describe_mount_targets(FileSystemId=name)["MountTargets"]:
+        with _gone_is_done():
+            efs.delete_mount_target(MountTargetId=mount["MountTargetId"])
+    for _ in waits():
+        if not efs.describe_mount_targets(FileSystemId=name)["MountTargets"]:
+            break
+    efs.delete_file_system(FileSystemId=name)
+    for _ in waits():
+        efs.describe_file_systems(FileSystemId=name)  # until it says that there is no such file system
 
 
 def _remove_user_pool(target: Target, pool_id: str) -> None:

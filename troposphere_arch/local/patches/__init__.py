@@ -227,6 +227,11 @@ PATCHES = (
         balancer.install_origin,
     ),
     Patch(
+        "file-system-import",
+        "Stacks can import an AWS::EFS::FileSystem",
+        fleet.install_file_system_import,
+    ),
+    Patch(
         "vpc-origin",
         "AWS::CloudFront::VpcOrigin can be created",
         fleet.install_vpc_origin,

@@ -13,6 +13,7 @@ from troposphere_arch.local.patches.provisioner import (
     afterwards,
     before_update,
     client,
+    importable,
     register,
     truth,
     unless_gone,
@@ -164,6 +165,24 @@ def install_change_sets() -> None:
     provisioners = _provisioners()
     expect_keys(provisioners, "_REPLACING_PROPERTIES", "AWS::Lambda::Function").update(_CREATE_ONLY)
     expect_keys(provisioners, "_CONDITIONALLY_REPLACING_PROPERTIES", "AWS::DynamoDB::Table").update(_CONDITIONALLY)
+
+
+def install_file_system_import() -> None:
+    """AWS::EFS::FileSystem in change sets of type IMPORT.
+
+    Stock: "ResourceTypes [AWS::EFS::FileSystem] are not supported for Import".
+    AWS: imported by its FileSystemId.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-supported-resources.html
+    Patched: just that.
+    """
+
+    def find(name: str) -> dict[str, str] | None:
+        with unless_gone("FileSystemNotFound"):
+            [found] = client("efs").describe_file_systems(FileSystemId=name)["FileSystems"]
+            return {"Arn": found["FileSystemArn"], "FileSystemId": name}
+        return None
+
+    importable("AWS::EFS::FileSystem", "FileSystemId", find)
 
 
 def install_vpc_origin() -> None:

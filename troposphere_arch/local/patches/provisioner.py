@@ -117,6 +117,25 @@ def import_as(resource_type: str, other: str) -> None:
     lookups[resource_type] = lookups[other]
 
 
+def importable(resource_type: str, identifier: str, find: Callable[[str], Mapping[str, Any] | None]) -> None:
+    """Let stacks import what is there as `resource_type`, known by the property `identifier`.
+
+    `find` gives the attributes that `Fn::GetAtt` reads, or None for what is not there.
+    """
+    handlers = expect_keys(_provisioners(), _HANDLERS, resource_type)
+    changesets: Any = importlib.import_module("ministack.services.cloudformation.changesets")
+    lookups = expect_keys(changesets, "_IMPORT_LOOKUPS", "AWS::S3::Bucket")
+
+    def problem(name: str) -> str | None:
+        return None if find(name) else f"{resource_type} {name} does not exist."
+
+    def take_over(known: Mapping[str, str]) -> Created:
+        return known[identifier], dict(find(known[identifier]) or {})
+
+    handlers[resource_type] = {**handlers[resource_type], "import": take_over}
+    lookups[resource_type] = ((identifier,), problem)
+
+
 def merge_stack_tags(resource_type: str) -> None:
     """Have the stack's tags put into the property `Tags` of `resource_type`, as they are for the types with tags."""
     expect_keys(_provisioners(), "_STACK_TAG_PROPERTY", "AWS::DynamoDB::Table")[resource_type] = ("Tags", "list")
