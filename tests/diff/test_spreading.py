@@ -97,6 +97,37 @@ def test_an_export_named_after_what_is_replaced() -> None:
     assert change_of(diff(old, new), "Out", Section.OUTPUTS).effect == Effect.FAILURE
 
 
+@pytest.mark.parametrize(
+    ("zones", "effects"),
+    [
+        pytest.param(None, [Effect.REPLACEMENT], id="perhaps there"),
+        pytest.param(("3", "3"), [Effect.REPLACEMENT], id="there"),
+        pytest.param(("2", "2"), [], id="not there"),
+        pytest.param(("2", "3"), [Effect.IN_PLACE], id="new"),
+        pytest.param(("3", "2"), [Effect.REMOVAL], id="gone"),
+    ],
+)
+def test_only_what_is_there_is_replaced_with_what_it_names(
+    zones: tuple[str, str] | None, effects: list[Effect]
+) -> None:
+    """The mount target of a third zone, when its file system is replaced."""
+
+    def files(mode: str) -> dict[str, Any]:
+        mount = resource("AWS::EFS::MountTarget", FileSystemId={"Ref": "Files"}, SecurityGroups=[], SubnetId="s")
+        return template(
+            {
+                "Files": resource("AWS::EFS::FileSystem", PerformanceMode=mode),
+                "Mount": {**mount, "Condition": "Three"},
+            },
+            Parameters={"Zones": {"Type": "String"}},
+            Conditions={"Three": {"Fn::Equals": [{"Ref": "Zones"}, "3"]}},
+        )
+
+    before, after = ({"Zones": value} for value in zones) if zones else (None, None)
+    found = diff(files("generalPurpose"), files("maxIO"), old_parameters=before, new_parameters=after)
+    assert [change.effect for change in found.changes if change.name == "Mount"] == effects
+
+
 # Parameters that AWS looks up.
 
 

@@ -135,6 +135,7 @@ MAY_NOT: list[Request] = [
     ("ec2:ReplaceIamInstanceProfileAssociation", arn("ec2", "instance/i-1"), {}),
     ("ec2:ModifyInstanceAttribute", arn("ec2", "instance/i-1"), {}),
     ("ssm:GetParameters", arn("ssm", "parameter/payroll"), {}),
+    ("ssm:GetParameters", f"arn:aws:ssm:{REGION}::parameter/aws/service/others/x", {}),
     ("ssm:StartSession", arn("ec2", "instance/i-1"), {}),
     ("elasticfilesystem:ClientMount", arn("elasticfilesystem", "file-system/fs-1"), {}),
     ("elasticfilesystem:ClientWrite", arn("elasticfilesystem", "file-system/fs-1"), {}),

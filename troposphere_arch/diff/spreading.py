@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from . import facts
 from .model import Effect, Reason
-from .resources import Cause, Finding, cause, resources_of, roll
+from .resources import Cause, Finding, cause, own_condition, resources_of, roll
 from .values import Reference, references
-from .worlds import Side
+from .worlds import Side, formula
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def spread(
     before, after = resources_of(old), resources_of(new)
     uses: dict[str, list[tuple[str, Reference]]] = defaultdict(list)
     for name, body in after.items():
-        if name in before:
+        if name in before and not (_is_never_there(old, before[name]) or _is_never_there(new, body)):
             for reference in references(body.get("Properties") or {}):
                 if (reference.target in after or reference.target in parameters) and reference.target != name:
                     uses[reference.target].append((name, reference))
@@ -103,6 +103,11 @@ def spread(
     for name in [name for name, several in found.items() if not any(f.causes or f.bump for f in several)]:
         del found[name]
     return moves
+
+
+def _is_never_there(side: Side, body: Mapping[str, Any]) -> bool:
+    """Whether, with what is known of the parameters, the condition of a resource does not hold."""
+    return any(formula(side, name) is False for name in own_condition(body))
 
 
 def change_of(found: Mapping[str, list[Finding]], name: str) -> Finding | None:
