@@ -170,3 +170,26 @@ def test_without_a_public_address_only_the_edge_reaches_it(patched: Emulator) ->
         assert ask(made, "/latest.json", made.outputs["BalancerName"], https=False).status == 504
         assert not [r for r in made.resources() if r["LogicalResourceId"].startswith(("OriginKey", "BalancerKeys"))]
     made.delete()
+
+
+@shows("REQ-U6", how="patched")
+def test_a_certificate_comes_to_a_running_edge_and_goes(patched: Emulator) -> None:
+    """CloudFront asks over HTTP by the load balancer's own name, which all others are redirected from meanwhile."""
+    certificate = updates.names(patched, "late")
+    secure = {name: certificate[name] for name in ("HostedZoneId", "OriginCertificateArn", "OriginDomainName")}
+    made = updates.make(patched, "updates-late", EdgeCache="on")
+    with servers(made):
+        assert publish(made, "1.0.0", app_bin=b"x")["state"] == "published"
+        edge, balancer = made.outputs["EdgeDomain"], made.outputs["BalancerName"]
+        for parameters in (secure, {"EdgeCache": "enforced"}, {"EdgeCache": "on"}, dict.fromkeys(secure, "none")):
+            with polling(made, edge) as polls:
+                made.update(**parameters)
+            assert polls.all_good(edge), (parameters, polls.answers)
+            if parameters is secure:
+                assert ask(made, "/latest.json", balancer, https=False).status == 200
+                redirected = ask(made, "/latest.json", secure["OriginDomainName"], https=False)
+                assert redirected.status == 301
+            elif parameters == {"EdgeCache": "enforced"}:
+                assert ask(made, "/latest.json", balancer, https=False).status == 301
+                assert ask(made, "/latest.json", secure["OriginDomainName"]).status == 403
+    made.delete()
