@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import json
 import os
 import re
@@ -327,6 +328,8 @@ def upload(
     `tick` hears of bytes that were sent or were there already, in any thread; `say` of each file that was put. Raises
     `UserError` when a file is not what was hashed any more, and when another's bytes are at its key afterwards.
     """
+    from botocore.exceptions import BotoCoreError
+
     # boto3 keeps ten connections, so no request waits for another's.
     with ThreadPoolExecutor(AT_ONCE) as pool:
         there = dict(zip(files, pool.map(lambda one: _version_there(place, version, one), files), strict=True))
@@ -335,8 +338,10 @@ def upload(
     _unchanged((one.file for one in missing), "nothing was published")
     try:
         _send(place, version, missing, tick, say)
-    except Exception:
+    except Exception as error:
         _unchanged((one.file for one in missing), "nothing was published")  # then S3's complaint is only what follows
+        if isinstance(error, OSError) and not isinstance(error, BotoCoreError):  # some of which are OSErrors, too
+            raise UserError(f"a file cannot be read any more: {one_line(error)}; nothing was published") from None
         raise
     with ThreadPoolExecutor(AT_ONCE) as pool:
         put = dict(zip(missing, pool.map(lambda one: _version_put(place, version, one), missing), strict=True))
@@ -351,7 +356,11 @@ def _send(
     say: Callable[[str, int], None],
 ) -> None:
     from boto3.s3.transfer import ProgressCallbackInvoker, TransferConfig, create_transfer_manager
-    from botocore.exceptions import BotoCoreError
+    from s3transfer.utils import OSUtils
+
+    class Whole(OSUtils):
+        def open(self, filename: str, mode: str) -> Any:
+            return _Whole(filename, mode)
 
     # Another client of boto3's would cut parts of another size.
     config = TransferConfig(
@@ -361,21 +370,25 @@ def _send(
         preferred_transfer_client="classic",
     )
     how = {"ChecksumAlgorithm": "SHA256", "ExpectedBucketOwner": place.owner}
-    with create_transfer_manager(place.s3, config) as manager:  # which on failure and Ctrl-C leaves no parts behind
+    # On failure and on Ctrl-C it leaves no parts behind.
+    with create_transfer_manager(place.s3, config, Whole()) as manager:
         sent = [
             manager.upload(one.file.path, place.bucket, _key(version, one), how, [ProgressCallbackInvoker(tick)])
             for one in files
         ]
         for one, future in zip(files, sent, strict=True):
-            try:
-                future.result()
-            except OSError as error:
-                if isinstance(error, BotoCoreError):  # some of which are OSErrors, for the sake of old callers
-                    raise
-                raise UserError(
-                    f"{shown(one.file.path)} cannot be read: {error.strerror}; nothing was published"
-                ) from None
+            future.result()
             say(_key(version, one), one.file.size)
+
+
+class _Whole(io.FileIO):
+    """A file of which no more is read than there was: S3 would wait a minute, several times, for what is missing."""
+
+    def read(self, size: int | None = -1) -> Any:
+        data = super().read(size)
+        if size and size > 0 and not data:
+            raise OSError("the file has become shorter")
+        return data
 
 
 def _key(version: str, one: Hashed) -> str:
