@@ -164,6 +164,7 @@ def test_a_page_of_the_guide_is_read() -> None:
         ("AWS::RDS::DBInstance", ("BackupRetentionPeriod",), Update.SOME_INTERRUPTION),
         ("AWS::EC2::Instance", ("InstanceType",), Update.MAY_REPLACE),
         ("AWS::Cognito::UserPool", ("UsernameAttributes", 0), Update.NOT_ALLOWED),
+        ("AWS::CloudFront::VpcOrigin", ("VpcOriginEndpointConfig", "HTTPPort"), Update.NOT_ALLOWED),
         ("AWS::KMS::Key", ("KeySpec",), Update.NOT_ALLOWED),
         ("AWS::Logs::LogGroup", ("LogGroupClass",), Update.NOT_ALLOWED),
         ("AWS::SSM::Parameter", ("Type",), Update.NOT_ALLOWED),

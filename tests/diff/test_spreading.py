@@ -128,6 +128,20 @@ def test_only_what_is_there_is_replaced_with_what_it_names(
     assert [change.effect for change in found.changes if change.name == "Mount"] == effects
 
 
+def test_an_origin_in_a_network_stays_what_it_is_while_it_is_used() -> None:
+    """Neither its tags nor the load balancer that it leads to can change; another origin can take its place."""
+
+    def edge(scheme: str, **more: Any) -> dict[str, Any]:
+        balancer = resource("AWS::ElasticLoadBalancingV2::LoadBalancer", Scheme=scheme)
+        config = {"Arn": {"Ref": "Balancer"}, "Name": "x", "OriginProtocolPolicy": "http-only"}
+        origin = resource("AWS::CloudFront::VpcOrigin", VpcOriginEndpointConfig=config, **more)
+        return template({"Balancer": balancer, "Origin": origin})
+
+    tagged = edge("internal", Tags=[{"Key": "a", "Value": "b"}])
+    for after in (tagged, edge("internet-facing")):
+        assert change_of(diff(edge("internal"), after), "Origin").effect == Effect.FAILURE
+
+
 # Parameters that AWS looks up.
 
 

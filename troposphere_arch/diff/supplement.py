@@ -27,6 +27,7 @@ _NEPTUNE = "https://docs.aws.amazon.com/neptune/latest/userguide/engine-maintena
 _VOLUME = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVolume.html"
 _LOG_GROUP = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html"
 _PUT_PARAMETER = "https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html"
+_VPC_ORIGIN = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-vpc-origins.html"
 _CUSTOM = f"{_GUIDE}/crpg-ref-requesttypes-update.html"
 
 # Types that hold data besides those of which E9010 demands retention: found in templates that are not ours.
@@ -134,6 +135,9 @@ UPDATES: dict[str, dict[str, Row]] = {
     },
     "AWS::CloudFormation::Stack": {
         "*": (_IN_PLACE, "the nested stack is never replaced; what is in it changes as its template says"),
+    },
+    "AWS::CloudFront::VpcOrigin": {
+        "*": (_FAILS, "is refused while a distribution uses it; move that to another one", _VPC_ORIGIN),
     },
     "AWS::CodeCommit::Repository": {"Triggers": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
     "AWS::CodeStar::GitHubRepository": {"*": (_FAILS, "updates are not supported")},
