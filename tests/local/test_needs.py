@@ -247,11 +247,11 @@ def test_keys_go_round_by_single_steps(target: Target, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def network(stock: Emulator) -> dict[str, str]:
-    """A VPC and its subnets: two in zone a, one in zone b; and one of another VPC."""
+    """A VPC and its subnets: two in zone a, one each in zones b and c; and one of another VPC."""
     ec2 = stock.client("ec2")
     made = {name: ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"] for name in ("vpc", "other")}
     for i, (name, vpc, zone) in enumerate(
-        [("a", "vpc", "a"), ("aa", "vpc", "a"), ("b", "vpc", "b"), ("o", "other", "b")]
+        [("a", "vpc", "a"), ("aa", "vpc", "a"), ("b", "vpc", "b"), ("c", "vpc", "c"), ("o", "other", "b")]
     ):
         zone, block = f"us-east-1{zone}", f"10.9.{i}.0/24"
         subnet = ec2.create_subnet(VpcId=made[vpc], CidrBlock=block, AvailabilityZone=zone)["Subnet"]
@@ -282,6 +282,51 @@ def test_two_subnets_in_two_zones(target: Target, network: dict[str, str]) -> No
     service = "com.amazonaws.us-east-1.dynamodb"
     target.client("ec2").create_vpc_endpoint(VpcId=network["vpc"], ServiceName=service)
     assert needs(target, "nobody", body(), given).notes == ()
+
+
+def of_servers() -> bytes:
+    """The same with subnets of a load balancer."""
+    template = json.loads(body())
+    template["Parameters"]["PublicSubnetIds"] = {"Type": "String", "Default": "none"}
+    template["Parameters"]["ZoneCount"] = {"Type": "String", "Default": "2"}
+    return json.dumps(template).encode()
+
+
+SERVERS_REFUSED = [
+    ("a,b", "a,o", r"^PublicSubnetIds: {o} is in {other}, not in VpcId {vpc}; name public subnets of that$"),
+    ("a,b", "a,aa", r"^PublicSubnetIds: {a}, {aa} are all in us-east-1a; "),
+    ("a,aa,b", "a,b", r"^SubnetIds: two of {a},{aa},{b} are in the same zone; name subnets of different zones$"),
+    (
+        "a,b",
+        "b,c",
+        r"^PublicSubnetIds are in us-east-1b, us-east-1c, and SubnetIds in us-east-1a, us-east-1b: the load ",
+    ),
+]
+
+
+@shows("REQ-U4", how="stock")
+@pytest.mark.parametrize(("private", "public", "said"), SERVERS_REFUSED)
+def test_subnets_that_cannot_be_those_of_servers_and_their_load_balancer(
+    target: Target, network: dict[str, str], private: str, public: str, said: str
+) -> None:
+    ids = [",".join(network[one] for one in names.split(",")) for names in (private, public)]
+    given = {"VpcId": network["vpc"], "SubnetIds": ids[0], "PublicSubnetIds": ids[1]}
+    with pytest.raises(UserError, match=said.format(**network)):
+        needs(target, "nobody", of_servers(), given)
+
+
+def test_what_servers_need_to_reach(target: Target, network: dict[str, str]) -> None:
+    subnets = f"{network['a']},{network['b']}"
+    given = {"VpcId": network["vpc"], "SubnetIds": subnets, "PublicSubnetIds": subnets}
+    with pytest.raises(UserError, match=f"^SubnetIds: {subnets} are 2, and ZoneCount is 3; name as many$"):
+        needs(target, "nobody", of_servers(), {**given, "ZoneCount": "3"})
+    packages, signals = needs(target, "nobody", of_servers(), given).notes
+    assert "no endpoint for com.amazonaws.us-east-1.s3; unless it has a NAT gateway, servers in it get no " in packages
+    assert "no endpoint for com.amazonaws.us-east-1.cloudformation; unless it has a NAT gateway, servers" in signals
+    for service in ("s3", "cloudformation"):
+        name = f"com.amazonaws.us-east-1.{service}"
+        target.client("ec2").create_vpc_endpoint(VpcId=network["vpc"], ServiceName=name)
+    assert needs(target, "nobody", of_servers(), given).notes == ()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from .target import Target
 
 # As in `parameters`, which would bring troposphere along: what stands for none, and what names a user's own network.
 NONE = "none"
-VPC, SUBNETS, ZONES = "VpcId", "SubnetIds", "Zones"
+VPC, SUBNETS, PUBLIC_SUBNETS, ZONES = "VpcId", "SubnetIds", "PublicSubnetIds", "Zones"
+ZONE_COUNT = "ZoneCount"
 ROTATION, TURNS = "OriginKeyRotation", 4
 
 
@@ -192,30 +193,65 @@ def _check_bucket(target: Target, parameter: str, bucket: str) -> None:
 def _check_subnets(target: Target, values: Mapping[str, str]) -> tuple[str, ...]:
     """Whether the subnets are there, of the VPC, and in two zones. What could not be checked comes back as a note.
 
+    Those of servers, which have a load balancer in other subnets, must each be in a zone of its own, and both in the
+    same zones: a file system has one mount target in a zone, and a load balancer asks servers in its own zones only.
+
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html
     """
-    vpc, ids = values[VPC], values[SUBNETS].split(",")
+    zones = _zones_of(target, values, SUBNETS, "private")
+    if zones is None:
+        return (f"{SUBNETS} was not checked: these credentials are not allowed to do ec2:DescribeSubnets",)
+    if PUBLIC_SUBNETS not in values:
+        return _look_for_endpoint(target, values[VPC], "dynamodb", *_NO_TABLE)
+    public, count = _zones_of(target, values, PUBLIC_SUBNETS, "public") or [], int(values[ZONE_COUNT])
+    for name, found in ((SUBNETS, zones), (PUBLIC_SUBNETS, public)):
+        if len(found) < count:
+            raise UserError(f"{name}: {values[name]} are {len(found)}, and {ZONE_COUNT} is {count}; name as many")
+        if len(set(found[:count])) < count:
+            raise UserError(f"{name}: two of {values[name]} are in the same zone; name subnets of different zones")
+    zones, public = zones[:count], public[:count]  # those that the template takes
+    if set(zones) != set(public):
+        private, ours = ", ".join(sorted(zones)), ", ".join(sorted(public))
+        raise UserError(
+            f"{PUBLIC_SUBNETS} are in {ours}, and {SUBNETS} in {private}: the load balancer reaches servers in its own "
+            "zones only; name subnets of the same zones"
+        )
+    return (
+        *_look_for_endpoint(target, values[VPC], "s3", *_NO_PACKAGES),
+        *_look_for_endpoint(target, values[VPC], "cloudformation", *_NO_SIGNAL),
+    )
+
+
+# Without an endpoint: who is without what, and what to make.
+_NO_TABLE = ("functions in it reach no table", "a gateway endpoint, which costs nothing")
+_NO_PACKAGES = ("servers in it get no packages, and publishing no releases", "a gateway endpoint, which costs nothing")
+_NO_SIGNAL = ("servers in it cannot say that they serve, and the stack is rolled back", "an interface endpoint")
+
+
+def _zones_of(target: Target, values: Mapping[str, str], name: str, kind: str) -> list[str] | None:
+    """The zone of each of these subnets; None when these credentials are not allowed to ask."""
+    vpc, ids = values[VPC], values[name].split(",")
     # Asked by filter, because by id one that does not exist would be an error, and of only one of them.
     filters = [{"Name": "subnet-id", "Values": ids}]
     answer = _unless_denied(lambda: target.client("ec2").describe_subnets(Filters=filters)["Subnets"])
     if answer is None:
-        return (f"{SUBNETS} was not checked: these credentials are not allowed to do ec2:DescribeSubnets",)
+        return None
     found = {subnet["SubnetId"]: subnet for subnet in answer}
     for subnet in ids:
         if subnet not in found:
-            raise UserError(f"{SUBNETS}: {subnet} does not exist in {target.region}; name private subnets of {vpc}")
+            raise UserError(f"{name}: {subnet} does not exist in {target.region}; name {kind} subnets of {vpc}")
         if found[subnet]["VpcId"] != vpc:
             other = found[subnet]["VpcId"]
-            raise UserError(f"{SUBNETS}: {subnet} is in {other}, not in {VPC} {vpc}; name private subnets of that")
-    zones = sorted({subnet["AvailabilityZone"] for subnet in found.values()})
-    if len(zones) < 2:
-        raise UserError(f"{SUBNETS}: {', '.join(ids)} are all in {zones[0]}; name subnets of two zones at least")
-    return _look_for_endpoint(target, vpc)
+            raise UserError(f"{name}: {subnet} is in {other}, not in {VPC} {vpc}; name {kind} subnets of that")
+    zones = [str(found[subnet]["AvailabilityZone"]) for subnet in ids]
+    if len(set(zones)) < 2:
+        raise UserError(f"{name}: {', '.join(ids)} are all in {zones[0]}; name subnets of two zones at least")
+    return zones
 
 
-def _look_for_endpoint(target: Target, vpc: str) -> tuple[str, ...]:
-    """A note when the VPC has no endpoint of DynamoDB: there may be a NAT gateway instead, so it is no error."""
-    service = f"com.amazonaws.{target.region}.dynamodb"
+def _look_for_endpoint(target: Target, vpc: str, of: str, without: str, make: str) -> tuple[str, ...]:
+    """A note when the VPC has no endpoint of a service: there may be a NAT gateway instead, so it is no error."""
+    service = f"com.amazonaws.{target.region}.{of}"
     filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "service-name", "Values": [service]}]
     found = _unless_denied(lambda: target.client("ec2").describe_vpc_endpoints(Filters=filters)["VpcEndpoints"])
     if found is None:
@@ -223,10 +259,7 @@ def _look_for_endpoint(target: Target, vpc: str) -> tuple[str, ...]:
     # Looked at again, because the emulator does not know these filters.
     if any((one["VpcId"], one["ServiceName"]) == (vpc, service) for one in found):
         return ()
-    return (
-        f"{VPC}: {vpc} has no endpoint for {service}; unless it has a NAT gateway, functions in it reach no table: "
-        "make a gateway endpoint, which costs nothing",
-    )
+    return (f"{VPC}: {vpc} has no endpoint for {service}; unless it has a NAT gateway, {without}: make {make}",)
 
 
 def _check_rotation(running: str | None, wanted: str | None) -> None:
