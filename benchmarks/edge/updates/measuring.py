@@ -51,7 +51,7 @@ ONE = Variant("on, one edge location")
 TEN = Variant("on, 10 edge locations", locations=10)
 SHIELDED = Variant("on, 10 edge locations, OriginShield", locations=10, shield=True)
 OFF_DIES = Variant("EdgeCache off, the origin dies", locations=0, dies=True)
-SHIELDED_DIES = Variant("as the last, the origin dies", locations=10, shield=True, dies=True)
+SHIELDED_DIES = Variant("on, 10, OriginShield, the origin dies", locations=10, shield=True, dies=True)
 SHORT = (OFF, ONE, SHIELDED_DIES)
 WHOLE = (OFF, ONE, TEN, SHIELDED, OFF_DIES, SHIELDED_DIES)
 
@@ -158,7 +158,7 @@ class Measured:
         """For people."""
         habits = self.habits
         lines = [
-            f"updates: {habits.devices:,} devices in {habits.seconds / 3600:g} hours, each asks for the manifest every "
+            f"updates: {habits.devices:,} devices in {habits.seconds / 3600:g} h, each asks for the manifest every "
             f"{habits.every // 60} minutes; a release after {habits.released * habits.seconds / 3600:g} h, rolled out "
             f"over {habits.rollout / 3600:g} h; files of {habits.size / MIB:g} MiB, parts of {habits.part / MIB:g} MiB"
         ]
