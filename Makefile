@@ -35,8 +35,9 @@ down: $(VENV)/.local  ## delete what is in the emulator, and end it
 bench: $(VENV)/.local  ## measure: builds against cfn-lint and the AWS CDK (needs node), up to the first answer, edge caching (needs nginx)
 	$(BIN)/python -m benchmarks
 
-proof: $(VENV)/.test  ## the long proofs: 220 publishers killed with -9, eight at once 20 times (eight minutes)
+proof: $(VENV)/.test  ## the long proofs: 220 publishers killed with -9, eight at once 20 times; a release of 5 GB (ten minutes)
 	$(BIN)/python -m tests.publishing.proof
+	$(BIN)/python -m tests.handlers.software_updates.large
 
 requirements: $(VENV)/.test  ## write docs/requirements.md and docs/house-rules.md from tests and rules
 	$(BIN)/python -m tests.evidence --write
