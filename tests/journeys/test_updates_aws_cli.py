@@ -144,7 +144,8 @@ def test_deploy_publish_as_the_page_says_and_delete(patched: Emulator, tmp_path:
 
 @shows("REQ-D5", "REQ-U11", how="patched")
 def test_create_stack_from_its_address_for_production(patched: Emulator) -> None:
-    values = preset("software-updates", "production")
+    zones = ["us-east-1c", "us-east-1a", "us-east-1b"]
+    values = {**preset("software-updates", "production"), "Zones": ",".join(zones)}
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
     aws(
         patched,
@@ -156,6 +157,9 @@ def test_create_stack_from_its_address_for_production(patched: Emulator) -> None
     outputs = stack.outputs
     assert (outputs["TemplateId"], outputs["TemplateVersion"]) == ("software-updates", "1.0.0")
     assert {"FilesMountA", "FilesMountB", "FilesMountC"} < {r["LogicalResourceId"] for r in stack.resources()}
+    private = [stack.physical(f"NetworkPrivate{letter}") for letter in "ABC"]
+    found = patched.client("ec2").describe_subnets(SubnetIds=private)["Subnets"]
+    assert {one["SubnetId"]: one["AvailabilityZone"] for one in found} == dict(zip(private, zones, strict=True))
     # It is protected: AWS refuses to delete the load balancer until that is switched off.
     stack.update_by_aws_cli(DeletionProtection="off")
     stack.delete()

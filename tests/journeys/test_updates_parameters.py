@@ -399,10 +399,16 @@ def test_what_is_to_be_chosen_at_the_beginning_says_what_it_replaces(stack: Stac
         return {one["LogicalResourceId"] for one in found if one.get("Replacement") == "True"}
 
     both = {"Balancer", "BalancerHttps", "BalancerTargets", "Files", "FilesMountA", "Fleet", "Network", "Releases"}
+    subnets = {"NetworkPrivateA", "NetworkPrivateB", "NetworkPublicA", "NetworkPublicB"}
     # Another, empty file system.
     assert replaced(KmsKeyArn=key) & both == {"Files", "FilesMountA"}
     # A target group would have two load balancers for a while, and a file system mount targets in two VPCs.
     assert replaced(BalancerScheme="internal", DomainTarget="edge") & both == {"Balancer", "BalancerHttps"}
+    # Other subnets of the same addresses. (Of these the emulator says Conditional, whatever changes.)
+    moved = {
+        c["LogicalResourceId"] for c in changes(stack, Zones="us-east-1b,us-east-1c") if c["Replacement"] != "False"
+    }
+    assert subnets < moved
     theirs = replaced(**network_of_theirs(stack.emulator))
     assert theirs & both == {"BalancerTargets", "FilesMountA"}
 
@@ -430,7 +436,7 @@ def test_a_new_image_rolls_the_fleet_only_when_it_is_asked_for(patched: Emulator
         """Whether servers are made from something else after each of these updates, the image being another one."""
         ssm.put_parameter(Name=own, Value="ami-00000001", Type="String", Overwrite=True)
         made = Stack(patched, name).create(template_url(patched, name, json.dumps(template).encode()))
-        rolled = []
+        rolled: list[bool] = []
         for values in updates:
             ssm.put_parameter(Name=own, Value=f"ami-0000001{len(rolled)}", Type="String", Overwrite=True)
             before, touched = newest(made), {c["LogicalResourceId"] for c in changes(made, **values)}
@@ -470,7 +476,7 @@ def test_all_options_together_in_a_network_of_somebody_s(patched: Emulator) -> N
         "EdgeCache": "enforced",
         "KmsKeyArn": key,
     }
-    left = {"BalancerScheme", "DeletionProtection"}
+    left = {"BalancerScheme", "DeletionProtection", "Zones"}
     known = json.loads(template_bytes("software-updates"))["Parameters"]
     assert {name for name, one in known.items() if str(one["Default"]) == values.get(name, str(one["Default"]))} == left
     made = updates.make(patched, "updates-all", **values)

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,9 @@ from tests.journeys.blog import alarmed_by, invoke, logged, messages
 from tests.journeys.stack import Stack
 from tests.journeys.updates import ask, publish, put, release, servers, status
 from tests.system import needs
+from troposphere_arch.cli import main
+from troposphere_arch.errors import UserError
+from troposphere_arch.journeys import play
 from troposphere_arch.journeys.blog import until
 from troposphere_arch.local import Emulator
 from troposphere_arch.local.files import files_of
@@ -68,6 +73,11 @@ def told(stack: Stack, reason: str) -> list[dict[str, Any]]:
     """The lines of the log that say this reason."""
     lines = [json.loads(line) for line in logged(stack, "PublishRelease") if line.startswith("{")]
     return [line for line in lines if line.get("reason") == reason]
+
+
+def logged_for(stack: Stack, reason: str) -> list[dict[str, Any]]:
+    """The last of those, once there is one."""
+    return until("a line in the log", lambda: told(stack, reason)[-1:])
 
 
 def described(version: str, **changed: Any) -> dict[str, Any]:
@@ -133,7 +143,7 @@ def test_what_is_refused_says_why_and_no_device_sees_a_thing_of_it(stack: Stack)
         said = status(stack, known, made)
         assert (said["version"], said["state"], said["latest"]) == (known, "refused", "1.0.0"), what
         assert reason in said["reason"], (what, said)
-        [line] = until("its line in the log", lambda reason=said["reason"]: told(stack, reason)[-1:])
+        [line] = logged_for(stack, said["reason"])
         assert (line["level"], line["outcome"], line["version"]) == ("INFO", "refused", known), what
     root = files_of(stack.emulator, stack.physical("FilesReader"))
     assert {one.name for one in (root / "releases").iterdir()} == {"1.0.0"}
@@ -236,3 +246,32 @@ def test_what_fails_for_good_waits_in_the_queue_and_is_published_from_there(stac
     assert (said["state"], said["latest"]) == ("published", version)
     assert manifest(stack)["version"] == version
     assert messages(stack, "ReleaseFailuresQueue") == 0
+
+
+# --- as a person sees it on their machine
+
+
+@shows("REQ-U1", "REQ-U7", "REQ-U8", how="patched")
+def test_up_says_what_to_try_and_demo_plays_it(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the emulator of the tests, as if `up` had started it."""
+    (tmp_path / "troposphere-arch").symlink_to(stack.emulator.home)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    before = manifest(stack)
+    assert main(["up", "software-updates", "--stack-name", stack.name]) == 0  # type: ignore[no-untyped-call]
+    host, tries = stack.outputs["BalancerName"], capsys.readouterr().out.partition("to try:")[2]
+    assert f"demo software-updates --stack-name {stack.name} " in tries
+    assert f"put-release {stack.name} 1.0.0 FILE" in tries
+    assert f"curl -i -H 'Host: {host}' {stack.emulator.url}/latest.json " in tries
+    assert "todos" not in tries
+    assert main(["demo", "software-updates", "--stack-name", stack.name]) == 0  # type: ignore[no-untyped-call]
+    assert capsys.readouterr().out.endswith("\n10 steps, each answered as it must be\n")
+    with servers(stack):  # the emulator deregisters by the id alone, so the one of the tests went along
+        assert manifest(stack) == before
+
+
+def test_demo_is_for_an_emulator_whose_functions_have_files(stack: Stack) -> None:
+    unmodified = replace(stack.emulator, patched=False)
+    with pytest.raises(UserError, match="deploy it without --stock"):
+        next(play("software-updates", unmodified, stack.outputs))

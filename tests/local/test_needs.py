@@ -315,6 +315,13 @@ def test_subnets_that_cannot_be_those_of_servers_and_their_load_balancer(
         needs(target, "nobody", of_servers(), given)
 
 
+@pytest.mark.parametrize("zones", ["us-east-1a,us-east-1b", "us-east-1a,us-east-1b,us-east-1a"])
+def test_as_many_zones_as_are_asked_for(target: Target, zones: str) -> None:
+    with pytest.raises(UserError, match=f"^Zones: {zones} are fewer zones than ZoneCount, or one is there twice$"):
+        needs(target, "nobody", of_servers(), {"Zones": zones, "ZoneCount": "3"})
+    assert needs(target, "nobody", of_servers(), {"Zones": "us-east-1a,us-east-1b"}).notes == ()
+
+
 def test_what_servers_need_to_reach(target: Target, network: dict[str, str]) -> None:
     subnets = f"{network['a']},{network['b']}"
     given = {"VpcId": network["vpc"], "SubnetIds": subnets, "PublicSubnetIds": subnets}

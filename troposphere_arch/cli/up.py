@@ -116,6 +116,8 @@ def _verify_sender(emulator: Emulator, values: Mapping[str, str]) -> None:
 
 def _here(emulator: Emulator, outputs: dict[str, str]) -> str:
     """Where a person finds it on this machine; empty when that is nowhere."""
+    if "UpdatesUrl" in outputs:
+        return ""
     if "EdgeDomain" not in outputs:
         return here_of(outputs.get("ApiUrl", ""), emulator)
     # The unmodified emulator sends a browser to https, where it does not listen.
@@ -274,7 +276,9 @@ def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str]
     aws = f"AWS_ENDPOINT_URL={emulator.url} {keys} aws"
     named = "" if name == scenario else f" --stack-name {name}"
     played = [f"{places.command()} demo {scenario}{named}"]
-    if "EdgeDomain" not in outputs:
+    if "UpdatesUrl" in outputs:
+        played = _updates_here(emulator, name, outputs, played)
+    elif "EdgeDomain" not in outputs:
         played.append(f"curl -i {here or emulator.url}/todos   # 401: nobody gets in without a token")
     elif here:
         played += [f"curl -i {here}api/posts", *_invited(outputs, aws, " --message-action SUPPRESS")]
@@ -284,8 +288,25 @@ def _local(emulator: Emulator, name: str, scenario: str, outputs: dict[str, str]
     ]
 
 
+def _updates_here(emulator: Emulator, name: str, outputs: dict[str, str], played: list[str]) -> list[str]:
+    """What asks for updates, and who publishes them; before somebody's load balancer only the first."""
+    scheme, _, host = outputs["UpdatesUrl"].partition("://")
+    secure = " -H 'X-Forwarded-Proto: https'" if scheme == "https" else ""
+    asked = f"curl -i -H 'Host: {host}'{secure} {emulator.url}/latest.json"
+    if "FleetName" not in outputs:
+        return [asked]
+    return [
+        f"{played[0]}   # boots a server of this machine's nginx for as long as it plays",
+        f"{places.command()} put-release {name} 1.0.0 FILE",
+        f"{asked}   # 503: the emulator runs no servers",
+    ]
+
+
 def _in_account(target: Target, outputs: dict[str, str]) -> list[str]:
     region, client = target.region, outputs.get("UserPoolClientId", "")
+    status = f"{places.command()} status --region {region}"
+    if "UpdatesUrl" in outputs:
+        return [f"curl -i {outputs['UpdatesUrl']}/latest.json   # 404 until something is published", status]
     signed_up = [
         f"curl -i {outputs.get('ApiUrl', '')}/todos   # 401: nobody gets in without a token",
         f"aws cognito-idp sign-up --region {region} --client-id {client} --username ADDRESS --password PASSWORD",
@@ -294,7 +315,7 @@ def _in_account(target: Target, outputs: dict[str, str]) -> list[str]:
         signed_up = [f"curl -i {outputs['BlogUrl']}/api/posts", *_invited(outputs, f"aws --region {region}")]
     return [
         *(signed_up if client else []),
-        f"{places.command()} status --region {region}",
+        status,
     ]
 
 

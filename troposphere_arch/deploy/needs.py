@@ -281,6 +281,8 @@ def _check_zones(target: Target, values: Mapping[str, str]) -> tuple[str, ...]:
     zones = values[ZONES].split(",")
     if len(set(zones)) < 2:
         raise UserError(f"{ZONES}: {values[ZONES]} is one zone; name two")
+    if len(set(zones)) < int(values.get(ZONE_COUNT, "2")) or len(set(zones)) < len(zones):
+        raise UserError(f"{ZONES}: {values[ZONES]} are fewer zones than {ZONE_COUNT}, or one is there twice")
     found = _unless_denied(lambda: target.client("ec2").describe_availability_zones()["AvailabilityZones"])
     if found is None:
         return (f"{ZONES} was not checked: these credentials are not allowed to do ec2:DescribeAvailabilityZones",)
