@@ -20,7 +20,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, Visitor, choose, emulated
 from tests.browser.test_script import EVERYTHING
-from tests.cli.commands import Shell
+from tests.cli.commands import Shell, share_marks
 from tests.evidence import shows
 from tests.journeys import blog as blogs
 from tests.journeys.stack import Stack
@@ -192,7 +192,8 @@ def test_pages_keep_to_the_policy_that_the_template_sends(visit: Visit, blog: St
 
 
 @shows("REQ-B3", "REQ-B7", how="patched")
-def test_up_puts_the_site_and_says_where_a_browser_finds_it(visit: Visit, tmp_path: Path) -> None:
+def test_up_puts_the_site_and_says_where_a_browser_finds_it(visit: Visit, tmp_path: Path, lint_marks: Path) -> None:
+    share_marks(tmp_path, lint_marks)
     shell = Shell(tmp_path)
     try:
         up = shell("up", "blog", "--port", free_port())

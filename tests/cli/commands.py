@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+MARKS = Path("cache/troposphere-arch/lint")
+"""Where `Shell` keeps the marks of what was clean, below its home."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,26 @@ class Shell:
             timeout=300,
         )
         return Done(done.returncode, done.stdout, done.stderr)
+
+
+def share_marks(home: Path, marks: Path) -> None:
+    """Let the shells of this home know what is in `marks`, and add to it."""
+    (home / MARKS).parent.mkdir(parents=True, exist_ok=True)
+    (home / MARKS).symlink_to(marks)
+
+
+def keep_architectures(root: Path, *names: str) -> None:
+    """Leave a checkout with these architectures and the artifact bucket; nothing is made from releases."""
+    file = root / "troposphere_arch/scenarios/__init__.py"
+    text = file.read_text()
+    for start, kept in (("ARCHITECTURES", names), ("FROM_RELEASES", ())):
+        [line] = [line for line in text.splitlines() if line.startswith((f"{start} =", f"{start}:"))]
+        text = text.replace(line, f"{start}: tuple[str, ...] = {kept!r}")
+    file.write_text(text)
+    # An exemption for what is not there is a finding.
+    with (root / "troposphere_arch/exemptions.py").open("a") as exemptions:
+        there = tuple(f"{name}.template.json" for name in (*names, "artifact-bucket"))
+        exemptions.write(f"\nEXEMPTIONS = tuple(one for one in EXEMPTIONS if one.template in {there!r})\n")
 
 
 def refused(done: Done, *words: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import ROOT, Shell, refused
+from tests.cli.commands import ROOT, Shell, keep_architectures, refused, share_marks
 from tests.evidence import shows
 from tests.system import needs
 from troposphere_arch import catalogue, scenarios
@@ -54,22 +54,25 @@ def test_check_fails_with_a_diff_and_writes_nothing(build: Shell, tmp_path: Path
 
 
 @pytest.fixture(scope="session")
-def _drafts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which nothing is released; what releases are kept from is shown in tests/releases."""
+def _drafts(tmp_path_factory: pytest.TempPathFactory, lint_marks: Path) -> Path:
+    """A small checkout in which nothing is released; what releases are kept from is shown in tests/releases."""
     home = tmp_path_factory.mktemp("drafts")
     for name in ("build.py", "setup.cfg"):
         shutil.copy(ROOT / name, home)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "troposphere_arch", home / "troposphere_arch", ignore=ignored)
+    keep_architectures(home, "todo")
+    share_marks(home / "home", lint_marks)
     assert Shell(home / "home", root=home)(cwd=home).code == 0
     return home
 
 
 @pytest.fixture
-def checkout(_drafts: Path, tmp_path: Path) -> Shell:
+def checkout(_drafts: Path, tmp_path: Path, lint_marks: Path) -> Shell:
     """`python build.py` of a checkout of its own, whose sources a test may change."""
     root = tmp_path / "checkout"
-    shutil.copytree(_drafts, root, ignore=shutil.ignore_patterns("__pycache__", "home"))
+    shutil.copytree(_drafts, root, ignore=shutil.ignore_patterns("home"))
+    share_marks(tmp_path, lint_marks)
     return Shell(tmp_path, root=root)
 
 
@@ -87,6 +90,9 @@ def imported(shell: Shell, *arguments: str) -> set[str]:
 
 
 def test_a_build_where_nothing_changed_imports_nothing_that_takes_time(checkout: Shell) -> None:
+    keep_architectures(checkout.root)
+    checkout = Shell(checkout.home / "where nothing was linted", root=checkout.root)
+    checkout.home.mkdir()
     slow = {"troposphere", "awacs", "cfnlint", "boto3", "botocore", "argparse", "json"}
     assert slow & imported(checkout, "build") >= {"troposphere", "awacs", "cfnlint", "argparse"}
     assert "nothing changed" in checkout().out

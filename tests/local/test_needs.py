@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from tests.cli.commands import Done, Shell, refused
+from tests.cli.commands import Done, Shell, refused, share_marks
 from tests.evidence import shows
 from troposphere_arch import layers
 from troposphere_arch.deploy import (
@@ -42,8 +42,10 @@ NETWORK = "VpcId", "SubnetIds"
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(tmp_path_factory: pytest.TempPathFactory, lint_marks: Path) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    share_marks(home, lint_marks)
+    return home / "cache"
 
 
 @pytest.fixture(autouse=True)
