@@ -71,8 +71,8 @@ def build(templates: Path, *, write: bool, bump: bool = False) -> Result:
         return Result({}, refused=tuple(told))
     drafts = catalogue.drafts(frozen.offered(catalogue_, released))
     verdicts = [judge(draft, released, catalogue_) for draft in drafts]
+    too_low = [verdict for verdict in verdicts if verdict.refusal]  # raises for what is no version, before lint
     findings = _lint(drafts)
-    too_low = [verdict for verdict in verdicts if verdict.refusal]
     if too_low and bump and not findings:
         return _bumped(templates, too_low)
     if too_low and write and not findings:
