@@ -321,13 +321,23 @@ def changed(place: Place, file: Path, *, at: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "at", ["while it is hashed", "before it is sent", "while it is sent", "emptied while it is sent"]
+    ("at", "so"),
+    [
+        ("while it is hashed", "nothing was put;"),
+        ("before it is sent", "nothing was published;"),
+        ("while it is sent", "nothing was published;"),
+        ("emptied while it is sent", "nothing was published;"),
+    ],
+    ids=["hashed", "not yet sent", "sent", "emptied"],
 )
-def test_a_file_that_changes_is_noticed(silent: Place, tmp_path: Path, at: str) -> None:
+def test_a_file_that_changes_is_noticed(silent: Place, tmp_path: Path, at: str, so: str) -> None:
     file = tmp_path / "app.bin"
     file.write_bytes(noise(2 * PART, "before"))
-    with pytest.raises(UserError, match=r"app\.bin changed while it was read: nothing was"):
+    before = versions(silent, "files/2.0.0/")
+    with pytest.raises(UserError, match=rf"app\.bin changed while it was read: {so}"):
         changed(silent, file, at=at)
+    if at == "before it is sent":
+        assert versions(silent, "files/2.0.0/") == before
 
 
 def test_another_publisher_at_the_same_key_is_noticed(silent: Place, app: Path) -> None:
