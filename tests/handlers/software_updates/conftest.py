@@ -124,13 +124,9 @@ class World:
         return put
 
     def refused(self, put: Put) -> str:
-        """Why it is refused; twice, as an event may come twice, and nothing is left of it."""
-        reasons = set()
-        for _ in range(2):
-            state, reason = self.state(put)
-            assert state == "refused"
-            reasons.add(reason)
-        [reason] = reasons
+        """Why it is refused, in a sentence that may be shown; nothing is left of it."""
+        state, reason = self.state(put)
+        assert state == "refused"
         assert reason.isascii()
         assert reason.isprintable()
         assert 20 < len(reason) < 400
