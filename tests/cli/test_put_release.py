@@ -222,7 +222,7 @@ def test_a_status_of_somebody_cannot_move_the_terminal(silent: Place) -> None:
     assert all(character.isprintable() or character == "\n" for character in done.out), repr(done.out)
     for status in ({"state": "fine"}, {"state": "published", "version": "1.0.2"}):
         says(silent, "1.0.1", status)
-        refused(put("silent", "1.0.1", "--withdraw"), "is no status of 1.0.1")
+        refused(put("silent", "1.0.1", "--withdraw", "--wait", "0"), "is no status of 1.0.1")
 
 
 @pytest.mark.usefixtures("stock_one")
