@@ -213,6 +213,9 @@ def test_how_the_load_balancer_is_asked() -> None:
         ({"TargetGroupArn": TARGETS}, "TargetGroupArn needs ListenerArn"),
         ({"DomainName": "updates.example.com"}, "DomainName needs DomainCertificateArn"),
         ({"HostedZoneId": "Z0123456789"}, "HostedZoneId needs DomainName"),
+        ({**DOMAIN, "OriginDomainName": DOMAIN["DomainName"]}, "the edge would ask itself"),
+        ({"ImmutablePath2": "/releases/*"}, "ImmutablePath2 is ImmutablePath"),
+        ({"KeyRulePriority": "5", "RefusalRulePriority": "5"}, "must be more than KeyRulePriority"),
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) else "-".join(value),
 )

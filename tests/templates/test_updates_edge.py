@@ -268,6 +268,7 @@ def test_the_address_that_devices_ask(chosen: dict[str, str], url: str) -> None:
         ({**DOMAIN, **ZONE, "EdgeCache": "on", "BalancerScheme": "internal"}, "DomainTarget must be edge"),
         ({"EdgeCache": "on", "DomainName": "updates.example.com"}, "DomainCertificateArn"),
         ({"DomainCertificateArn": DOMAIN["DomainCertificateArn"]}, "DomainCertificateArn needs DomainName"),
+        ({**SECURE, **DOMAIN, "OriginDomainName": DOMAIN["DomainName"]}, "the edge would ask itself"),
         ({"OriginDomainName": "origin.example.com"}, "OriginDomainName needs OriginCertificateArn"),
         ({"OriginCertificateArn": SECURE["OriginCertificateArn"], "EdgeCache": "on"}, "need OriginDomainName"),
     ],

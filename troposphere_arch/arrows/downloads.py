@@ -18,7 +18,7 @@ from ..blocks.listener_rules import ForeignBalancer
 from ..blocks.route53 import alias
 from ..blocks.secretsmanager import OriginKey
 from ..conditions import all_of, any_of, choose, equals, given, optional, switched_on
-from ..parameters import Spec, demand, needs, needs_with, parameter, says, updates
+from ..parameters import Spec, demand, differ, needs, needs_with, parameter, says, updates
 from ..template import Node
 from .ends import expect_end
 
@@ -30,6 +30,7 @@ QUICK = {"ConnectionAttempts": 2, "ConnectionTimeout": 5}
 READ_SECONDS = 10
 # By which our own load balancer knows the key, and the priorities of its rules for that.
 HEADER, KEYS_FIRST, THEN_NOBODY = "x-origin-key", 1, 2
+ASKS_ITSELF = "OriginDomainName must be another name than DomainName, or the edge would ask itself."
 # What a tag says when no key is sent.
 NO_KEY = "none"
 
@@ -164,6 +165,7 @@ def _refuse_what_leaves_it_open(balancer: Balancer) -> None:
     enforced = says(t, updates.EDGE_CACHE, "enforced")
     internal = says(t, updates.BALANCER_SCHEME, "internal")
     needs_with(t, updates.EDGE_CACHE, updates.ORIGIN_CERTIFICATE, updates.ORIGIN_DOMAIN)
+    differ(t, "Different", (updates.ORIGIN_DOMAIN, parameters.DOMAIN_NAME, ASKS_ITSELF))
     demand(
         t,
         "EdgeCacheEnforcedNeedsOriginCertificateArn",
@@ -209,6 +211,13 @@ def _before_foreign(edge: DownloadDistribution, balancer: ForeignBalancer, key: 
 
 def _refuse_what_cannot_work(balancer: ForeignBalancer) -> None:
     t = balancer.t
+    differ(
+        t,
+        "Different",
+        (updates.ORIGIN_DOMAIN, parameters.DOMAIN_NAME, ASKS_ITSELF),
+        (updates.IMMUTABLE_PATH, updates.IMMUTABLE_PATH_2, "ImmutablePath2 is ImmutablePath: leave it at none."),
+        (updates.KEY_PRIORITY, updates.REFUSAL_PRIORITY, "RefusalRulePriority must be more than KeyRulePriority."),
+    )
     https = says(t, updates.ORIGIN_PROTOCOL, "https")
     ruled = says(t, updates.LISTENER)
     checked = says(t, updates.HEADER_SECRET)

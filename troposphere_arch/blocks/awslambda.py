@@ -77,12 +77,13 @@ def function(
     when: str | None = None,
     libraries: Sequence[awslambda.LayerVersion] = (),
     memory: Spec | int = parameters.FUNCTION_MEMORY,
+    reserved: Spec | None = parameters.RESERVED_CONCURRENCY,
     **properties: Any,
 ) -> Function:
     """A Python function on arm64 that runs the handler file `code`, inlined as it is.
 
     `libraries` are layers that it always has, there whenever the function is; `memory` is its size in MB, or the
-    parameter of that.
+    parameter of that, `reserved` the parameter of the executions at once that are kept for it, if there is one.
     Makes `<title>`, `<title>Role` and `<title>Logs`. It is traced, logs JSON, and may do nothing else until an arrow
     grants it. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
     """
@@ -95,13 +96,15 @@ def function(
     own_role = role(t, f"{title}Role", grants.trust_lambda(), when=when)
     grant(own_role, "WriteLog", grants.write_log(own_logs))
     grant(own_role, "Trace", grants.trace())
-    reserved = parameter(t, parameters.RESERVED_CONCURRENCY)
+    kept = (
+        {"ReservedConcurrentExecutions": optional(given(t, reserved), Ref(parameter(t, reserved)))} if reserved else {}
+    )
     resource = awslambda.Function(
         title,
         **{
             **DEFAULTS,
             "MemorySize": Ref(parameter(t, memory)) if isinstance(memory, Spec) else memory,
-            "ReservedConcurrentExecutions": optional(given(t, parameters.RESERVED_CONCURRENCY), Ref(reserved)),
+            **kept,
             **properties,
             "Architectures": [ARCHITECTURE],
             "Code": awslambda.Code(ZipFile=source(code)),

@@ -30,7 +30,8 @@ def play(scenario: str, emulator: Emulator, outputs: Mapping[str, str]) -> Itera
     Raises `UserError` at a wrong answer, and for a scenario whose users play no journey.
     """
     if find_spec(f"{__name__}.{scenario.replace('-', '_')}") is None:
-        raise UserError(f"{scenario} has no journey to play: there is one for {', '.join(ARCHITECTURES)}")
+        played = [name for name in ARCHITECTURES if find_spec(f"{__name__}.{name.replace('-', '_')}")]
+        raise UserError(f"{scenario} has no journey to play: there is one for {', '.join(played)}")
     steps: Iterator[Step] = import_module(f"{__name__}.{scenario.replace('-', '_')}").play(emulator, outputs)
     return steps
 

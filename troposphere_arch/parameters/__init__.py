@@ -211,6 +211,25 @@ def says(t: Template, spec: Spec, *values: str) -> dict[str, Any]:
     return each[0] if len(each) == 1 else {"Fn::Or": each}
 
 
+def differ(t: Template, name: str, *pairs: tuple[Spec, Spec, str]) -> None:
+    """Refuse a stack in which two parameters of a pair are the same, unless they stand for nothing; with its message.
+
+    Raises ValueError for a second rule of that name.
+    """
+    if name in t.rules:
+        raise ValueError(f"there is a rule {name} already")
+    assertions = []
+    for one, other, told in pairs:
+        for spec in (one, other):
+            parameter(t, spec)
+        same = {"Fn::Equals": [{"Ref": one.name}, {"Ref": other.name}]}
+        nothing = {"Fn::Equals": [{"Ref": one.name}, NONE]}
+        apart = {"Fn::Not": [same]}
+        then = {"Fn::Or": [apart, nothing]} if NONE in one.pattern and NONE in other.pattern else apart
+        assertions.append({"Assert": then, "AssertDescription": told})
+    t.add_rule(name, {"Assertions": assertions})
+
+
 def _given(spec: Spec) -> dict[str, Any]:
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": spec.name}, spec.default]}]}
 

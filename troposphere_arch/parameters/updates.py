@@ -87,7 +87,8 @@ ORIGIN_CERTIFICATE = Spec(
     "Address",
     "Certificate of the load balancer",
     "ARN of an ACM certificate of the stack's region that covers OriginDomainName, and DomainName while that points at "
-    "the load balancer; or none, then it speaks HTTP only. With it HTTP is redirected to HTTPS.",
+    "the load balancer; or none, then it speaks HTTP only. With it HTTP is redirected to HTTPS, but for who "
+    "asks by the load balancer's own name while EdgeCache is on.",
     NONE,
     pattern=r"none|arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+",
     constraint="OriginCertificateArn is none or the ARN of an ACM certificate of the stack's region.",
@@ -311,7 +312,8 @@ REFUSAL_PRIORITY = Spec(
     "Enforcement",
     "Priority of the rule that refuses",
     "Priority of the rule that refuses all others once EdgeCache is enforced: a free number after KeyRulePriority and "
-    "before your own rules; what a rule before it forwards passes by the edge.",
+    "before your own rules; what a rule before it forwards passes by the edge, and with one before KeyRulePriority "
+    "nobody is answered at all.",
     "2",
     "Number",
     minimum=2,
@@ -347,7 +349,12 @@ _OF_BOTH = (
         description="ARN of a WAF web ACL for CloudFront (scope CLOUDFRONT, made in us-east-1) to put before the edge, "
         "or none. WAF bills from about 5 USD a month.",
     ),
-    replace(shared.PRICE_CLASS, group="Edge"),
+    replace(
+        shared.PRICE_CLASS,
+        group="Edge",
+        description="Which edge locations serve: all; PriceClass_200 without South America, Australia and New Zealand; "
+        "PriceClass_100 those of North America, Europe and Israel, at the lowest price a GB.",
+    ),
     replace(
         shared.ORIGIN_KEY_ROTATION,
         group="Edge",

@@ -34,6 +34,7 @@ def build() -> ScenarioTemplate:
         "WatchEdge",
         code="edge/watch_edge.py",
         memory=128,
+        reserved=None,
         Description="Brings CloudFront's metrics to the stack's region.",
         Timeout=60,
     )
