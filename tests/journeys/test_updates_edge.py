@@ -70,7 +70,7 @@ def changes(stack: Stack, **parameters: str) -> list[dict[str, Any]]:
     return [one["ResourceChange"] for one in found]
 
 
-@shows("REQ-U5", "REQ-U6", "REQ-U9", "REQ-U13", how="patched")
+@shows("REQ-U5", "REQ-U6", "REQ-U13", how="patched")
 def test_every_step_and_back_while_devices_ask(stack: Stack) -> None:
     """No step replaces or restarts anything behind the edge, and no device that asks where it should gets an error."""
     before = lasting(stack)

@@ -67,7 +67,7 @@ def changed(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
     return {name for name in one.keys() & other.keys() if one[name] != other[name]}
 
 
-@shows("REQ-U5", "REQ-U6", "REQ-U9", how="static")
+@shows("REQ-U5", "REQ-U6", how="static")
 @pytest.mark.parametrize("more", [{}, SECURE, {**SECURE, **DOMAIN, **ZONE}], ids=["plain", "https", "names"])
 def test_the_edge_is_a_layer_of_its_own(more: dict[str, str]) -> None:
     """From one step to the next nothing of what is behind the edge is another, but for who is answered."""
