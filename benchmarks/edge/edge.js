@@ -4,7 +4,10 @@
 
 import settings from 'settings.js';
 
-const ALWAYS_KEPT = ['404', '414', '500', '501', '502', '503', '504'];
+const ALWAYS_KEPT = ['500', '502', '503', '504'];
+// Kept unless the origin says no-store, no-cache or private; of all others CloudFront does not heed these words.
+// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html
+const KEPT_UNLESS_FORBIDDEN = ['404', '410', '414', '501'];
 // Kept only when the origin says for how long.
 const KEPT_IF_SAID = ['400', '403', '405', '412', '415'];
 const ERROR_SECONDS = 10;
@@ -113,6 +116,10 @@ function said(r, found) {
     return isNaN(until) || isNaN(now) ? 0 : Math.max(0, Math.floor((until - now) / 1000));
 }
 
+function forbidden(found) {
+    return found.private !== undefined || found['no-store'] !== undefined || found['no-cache'] !== undefined;
+}
+
 // The Cache-Control that the cache obeys: the origin's, within the limits of the policy.
 function kept(r) {
     const b = behaviour(r);
@@ -123,10 +130,12 @@ function kept(r) {
         // asked: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
         const given = b.isBucket ? undefined : said(r, found);
         const least = settings.errors[status] === undefined ? ERROR_SECONDS : settings.errors[status];
-        const isKept = ALWAYS_KEPT.indexOf(status) >= 0 || (KEPT_IF_SAID.indexOf(status) >= 0 && given !== undefined);
+        const isKept = ALWAYS_KEPT.indexOf(status) >= 0
+            || (KEPT_UNLESS_FORBIDDEN.indexOf(status) >= 0 && (b.isBucket || !forbidden(found)))
+            || (KEPT_IF_SAID.indexOf(status) >= 0 && given !== undefined);
         return b.most > 0 && isKept ? lasting(Math.max(least, Math.min(given || 0, b.most)), 0, 0) : 'no-store';
     }
-    if (found.private !== undefined || found['no-store'] !== undefined || found['no-cache'] !== undefined) {
+    if (forbidden(found)) {
         return b.least > 0 ? lasting(b.least, 0, AS_LONG_AS_IT_IS_THERE) : 'no-store';
     }
     const given = said(r, found);

@@ -123,7 +123,7 @@ def test_other_parameters_neither_split_what_is_kept_nor_reach_the_api(viewer: V
 
 
 @shows("REQ-B2", how="simulated")
-@pytest.mark.parametrize("status", [404, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [404, 500, 501, 502, 503, 504])
 def test_an_error_goes_away_within_its_time(viewer: Viewer, origin: Origin, status: int) -> None:
     origin.answer = lambda asked: Answer({}, status, "error")
     assert [viewer.get("/api/posts/new").status for _ in range(3)] == [status] * 3
@@ -140,6 +140,17 @@ def test_a_post_that_was_looked_for_too_early_shows_in_ten_seconds(viewer: Viewe
     origin.answer = echo
     viewer.edge.wait(11)
     assert viewer.get("/api/posts/new").status == 200
+
+
+@shows("REQ-B4", how="simulated")
+@pytest.mark.parametrize("words", ["no-store", "no-cache", "private"])
+@pytest.mark.parametrize(("status", "is_kept"), [(404, False), (410, False), (414, False), (501, False), (503, True)])
+def test_which_errors_heed_what_forbids_to_keep_them(
+    viewer: Viewer, origin: Origin, status: int, is_kept: bool, words: str
+) -> None:
+    origin.answer = lambda asked: Answer({"Cache-Control": words}, status, "error")
+    assert {viewer.get("/api/posts").status for _ in range(3)} == {status}
+    assert len(origin.asked) == (1 if is_kept else 3)
 
 
 @shows("REQ-B4", how="simulated")

@@ -106,17 +106,41 @@ def test_the_manifest_is_asked_for_again_after_seconds(plain: Distribution, orig
 
 @shows("REQ-U11", how="simulated")
 @pytest.mark.parametrize("path", [LATEST, FILE, "/other"])
-@pytest.mark.parametrize("status", [404, 500, 502, 503, 504])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(404, "public, max-age=5"), (500, "no-store"), (502, "no-store"), (503, "no-store"), (504, "no-store")],
+)
 def test_an_error_goes_away_within_seconds(
-    plain: Distribution, origin: Origin, edges: Edges, path: str, status: int
+    plain: Distribution, origin: Origin, edges: Edges, path: str, status: int, words: str
 ) -> None:
-    origin.answer = lambda asked: Answer({"Cache-Control": "no-store"}, status, "error")
+    origin.answer = lambda asked: Answer({"Cache-Control": words}, status, "error")
     [device] = edges(plain, origin.port)
     assert {device.get(path).status for _ in range(5)} == {status}
     assert len(origin.asked) == 1, "a rush on an error does not reach the origin"
     origin.answer = lambda asked: Answer({"Cache-Control": "public, max-age=60"}, body="there")
     device.edge.wait(5 + SECOND)
     assert device.get(path).text == "there"
+
+
+@shows("REQ-U11", how="simulated")
+@pytest.mark.parametrize("words", ["no-store", "no-cache", "private"])
+def test_a_404_that_forbids_it_is_not_kept(plain: Distribution, origin: Origin, edges: Edges, words: str) -> None:
+    origin.answer = lambda asked: Answer({"Cache-Control": words}, 404, "none")
+    [device] = edges(plain, origin.port)
+    assert {device.get(LATEST).status for _ in range(3)} == {404}
+    assert len(origin.asked) == 3
+
+
+@shows("REQ-U10", "REQ-U11", how="simulated")
+def test_who_polls_before_the_first_release_does_not_reach_our_servers(
+    plain: Distribution, served: updates.Origin, edges: Edges
+) -> None:
+    """Since they say for how long nothing is there."""
+    [device] = edges(plain, served.port)
+    for path in (LATEST, "/releases/1.0.0/none", "/other"):
+        before = len(device.edge.origin_log())
+        assert [device.get(path).status for _ in range(5)] == [404] * 5
+        assert len(device.edge.origin_log()) == before + 1, path
 
 
 @shows("REQ-U11", how="simulated")
