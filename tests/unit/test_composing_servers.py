@@ -118,7 +118,7 @@ def test_scripts_of_somebody_elses(tmp_path: Path) -> None:
 
 def test_lines_of_a_log_are_counted_where_their_function_is() -> None:
     kit = Kit()
-    lines = logs.counted(kit.t, "Bad", kit.function.logs, '{ $.bad = "yes" }', means="Bad.", when=None)
+    lines = logs.counted(kit.t, "Bad", kit.function.logs, '{ $.bad = "yes" }', means="Bad.")
     cloudwatch.watch(kit.t, lines)
     alarm = kit.resources()["BadAlarm"]["Properties"]
     assert "Dimensions" not in alarm

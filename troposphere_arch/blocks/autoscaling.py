@@ -59,7 +59,6 @@ class Fleet(Node):
     template: ec2.LaunchTemplate
     role: iam.Role
     group: ec2.SecurityGroup
-    network: ServerNetwork
     boot: str = field(repr=False)
     conf: str = field(repr=False)
     told: dict[str, str] = field(repr=False)
@@ -121,7 +120,7 @@ def fleet(t: ScenarioTemplate, title: str, network: ServerNetwork, *, boot: str 
     )
     t.put(resource)
     outputs.output(t, f"{title}Name", Ref(resource), "The auto scaling group of the servers.")
-    made = Fleet(t, title, resource, template, own_role, group, network, source(boot), source(conf), {})
+    made = Fleet(t, title, resource, template, own_role, group, source(boot), source(conf), {})
     tell_servers(
         made,
         REGION="${AWS::Region}",

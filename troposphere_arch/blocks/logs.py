@@ -38,9 +38,7 @@ def log_group(t: ScenarioTemplate, title: str, *, when: str | None = None) -> lo
     return made
 
 
-def counted(
-    t: ScenarioTemplate, title: str, of: logs.LogGroup, pattern: str, *, means: str, when: str | None = None
-) -> Lines:
+def counted(t: ScenarioTemplate, title: str, of: logs.LogGroup, pattern: str, *, means: str) -> Lines:
     """Lines of the log group that are like the pattern, counted under the name of the stack. Makes `<title>`.
 
     A metric filter cannot say a dimension that is not in the line, so that the stack is in the namespace.
@@ -55,7 +53,6 @@ def counted(
             MetricTransformations=[
                 logs.MetricTransformation(MetricName=title, MetricNamespace=namespace, MetricValue="1")
             ],
-        ),
-        when=when,
+        )
     )
-    return Lines(t, title, namespace, title, means, when=when)
+    return Lines(t, title, namespace, title, means)

@@ -49,16 +49,15 @@ class Zone(NamedTuple):
 class ServerNetwork(Node):
     """A VPC of the stack's own, or the user's: `vpc_id` and `zones` are whichever it is.
 
-    `own` is the condition that the VPC is the stack's own. `routed` and `ready` refer to what must be there before
-    something in the public and the private subnets works; `to_s3` is the endpoint by which S3 is reached, and
-    `endpoints` the group of those that servers reach over HTTPS, both there only in the stack's own.
+    `routed` and `ready` refer to what must be there before something in the public and the private subnets works;
+    `to_s3` is the endpoint by which S3 is reached, and `endpoints` the group of those that servers reach over HTTPS,
+    both there only in the stack's own.
     """
 
     vpc_id: Any
     zones: tuple[Zone, ...]
     to_s3: ec2.VPCEndpoint
     endpoints: ec2.SecurityGroup
-    own: str = field(repr=False)
     routed: Any = field(repr=False)
     ready: Any = field(repr=False)
 
@@ -160,7 +159,6 @@ def server_network(t: ScenarioTemplate, title: str) -> ServerNetwork:
         tuple(zones),
         to_s3,
         group,
-        own,
         choose(own, Join(" ", ways["Public"]), "theirs"),
         choose(own, Join(" ", ready), "theirs"),
     )

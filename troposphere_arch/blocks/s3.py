@@ -227,7 +227,7 @@ def log_bucket(t: ScenarioTemplate, title: str, *, when: str) -> Bucket:
     )
     t.put(resource, when=when)
     policy = s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource))
-    told = "CloudFront's access logs, which hold addresses of readers, are here for LogRetentionDays."
+    told = "CloudFront's access logs, which hold addresses of who asked, are here for LogRetentionDays."
     outputs.output(t, f"{title}Bucket", Ref(resource), told, when=when)
     return Bucket(t, title, resource, t.put(policy, when=when), when=when)
 

@@ -21,11 +21,13 @@ from . import policies
 from .distribution import READ, REGIONS_WITHOUT, Distribution, bare_distribution
 from .policies import CONTENT_OF_DATA, ERROR_SECONDS, YEAR, unique_name
 
-# All that CloudFront keeps: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
 # AWS's own policy SecurityHeadersPolicy, which leaves what an origin says itself.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-response-headers-policies.html
 SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"
 DAY = 24 * 60 * 60
+# All that CloudFront keeps, of those that it takes a time for: a 416, which it takes one for as well, it never keeps.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html
 ERRORS = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
 
 

@@ -19,7 +19,7 @@ the queue ReleaseFailures.
 
 The function's role needs, on the bucket, s3:GetObject and s3:GetObjectVersion on files/* and releases/*, s3:PutObject
 on status/*; on the file system elasticfilesystem:ClientMount and ClientWrite. Without s3:ListBucket S3 says 403, not
-404, of an object that is not there, so both are taken for that. It needs little memory; give it 1024 MB all the same,
+404, of an object that is not there, so both are taken for that. It needs little memory; give it 1769 MB all the same,
 since its share of a processor grows with them, and 15 minutes.
 """
 
@@ -108,7 +108,7 @@ CHUNK = 8 * 1024**2
 MOST_CUTS = 3  # that a connection to S3 may break off before the next chunk has come
 RESERVE_MS = 30_000  # renaming, and saying what became of it, may take this long
 WAIT_SECONDS = 0.2
-LEFT_SECONDS = 6 * 3600  # Lambda gives an event up that is as old: what an attempt left in staging is nobody's then
+LEFT_SECONDS = 6 * 3600  # longer than any event is tried: what an attempt left in staging is nobody's then
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Not there; perhaps there, but not for this function; not there in that version, or in that version deleted.
 ABSENT = ("AccessDenied", "NoSuchKey", "NoSuchVersion", "InvalidArgument", "MethodNotAllowed")
