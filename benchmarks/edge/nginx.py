@@ -20,8 +20,9 @@ And this to its advantage: nothing is thrown out for room, which CloudFront may 
 old answer in place of a 5xx is given for `stale-if-error`, no longer than MaxTTL; where that is not said, for ever.
 Errors are kept as AWS says: the longer of what the origin says and ErrorCachingMinTTL, the latter too for a 500, 502,
 503 or 504 that says `no-store`; a 404, 410, 414 or 501 that says `no-store`, `no-cache` or `private` is not kept:
-https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html. Custom error pages, TLS and compression are not the cache's: the origin
-(the emulator's CloudFront) has the first, and the others are left out.
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html.
+Custom error pages, TLS and compression are not the cache's: the origin (the emulator's CloudFront) has the first, and
+the others are left out.
 """
 
 from __future__ import annotations
