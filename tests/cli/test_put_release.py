@@ -225,6 +225,57 @@ def test_a_status_of_somebody_cannot_move_the_terminal(silent: Place) -> None:
         refused(put("silent", "1.0.1", "--withdraw", "--wait", "0"), "is no status of 1.0.1")
 
 
+HOSTILE = {
+    "no JSON": "{",
+    "no object": "[]",
+    "no text": "\xff",
+    "no files": "{}",
+    "files are null": '{"files": null}',
+    "files are a number": '{"files": 1}',
+    "files are a text": '{"files": "app.bin"}',
+    "files are an object": '{"files": {"name": "app.bin"}}',
+    "a file is a number": '{"files": [1]}',
+    "a file is a list": '{"files": [[]]}',
+    "no size": '{"files": [{"name": "app.bin", "sha256": "0"}]}',
+    "infinite": '{"files": [{"name": "app.bin", "sha256": "0", "size": 1e999}]}',
+    "Infinity": '{"files": [{"name": "app.bin", "sha256": "0", "size": Infinity}]}',
+    "NaN": '{"files": [{"name": "app.bin", "sha256": "0", "size": NaN}]}',
+    "size is true": '{"files": [{"name": "app.bin", "sha256": "0", "size": true}]}',
+    "size is a list": '{"files": [{"name": "app.bin", "sha256": "0", "size": []}]}',
+    "too many digits": '{"files": [{"name": "app.bin", "sha256": "0", "size": %s}]}' % ("9" * 5000),
+    "name is null": '{"files": [{"name": null, "sha256": "0", "size": 1}, {"name": "a", "sha256": "0", "size": 1}]}',
+    "nested": '{"files": %s}' % ("[" * 100_000),
+    "notes are a list": '{"files": [], "notes": [[]]}',
+}
+
+
+@pytest.mark.usefixtures("stock_one")
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_description_of_somebody_ends_nothing(silent: Place, app: Path, what: str) -> None:
+    """What is no description has none of the files: they are put, and described anew."""
+    version = f"1.1.{list(HOSTILE).index(what)}"
+    key = f"releases/{version}.json"
+    silent.s3.put_object(Bucket=silent.bucket, Key=key, Body=HOSTILE[what].encode("latin-1"))
+    says(silent, version, {"state": "refused"})
+    done = put("silent", version, app, "--notes", "Ours.", "--no-wait")
+    assert done.code == 0, done.err
+    described = json.loads(silent.s3.get_object(Bucket=silent.bucket, Key=key)["Body"].read())
+    [file] = described["files"]
+    assert (file["name"], file["sha256"]) == ("app.bin", sha256(app.read_bytes()).hexdigest())
+
+
+def test_a_size_is_whole(silent: Place, app: Path) -> None:
+    """What looks like the same release, but for the size's kind, is not the same."""
+    [file] = files = put_release.hashed(put_release.check("1.2.0", [str(app)]))
+    said = {"name": "app.bin", "sha256": file.sha256}
+    for size, same in ((file.file.size, True), (float(file.file.size), False), (str(file.file.size), False)):
+        body = json.dumps({"version": "1.2.0", "files": [{**said, "size": size}]}).encode()
+        silent.s3.put_object(Bucket=silent.bucket, Key="releases/1.2.0.json", Body=body)
+        described = put_release.look(silent, "1.2.0")
+        assert described
+        assert put_release.has_files(described, files) is same
+
+
 @pytest.mark.usefixtures("stock_one")
 def test_stacks_that_take_no_releases(stock: Emulator, app: Path) -> None:
     deployed(stock, "a-todo", small_stack("a-todo", TemplateId="todo"))
@@ -349,6 +400,27 @@ def test_another_publisher_at_the_same_key_is_noticed(silent: Place, app: Path) 
     with pytest.raises(UserError, match=r"files/2\.0\.1/app\.bin does not hold what was put there .* somebody else"):
         put_release.upload(silent, "2.0.1", files, say=overtake)
     assert put_release.upload(silent, "2.0.1", files).keys() == {"app.bin"}
+
+
+@pytest.mark.usefixtures("silent")
+def test_every_request_names_the_account_that_the_bucket_must_be_of(stock: Emulator, tmp_path: Path) -> None:
+    """Else a bucket of this name that is somebody else's by now would get the files."""
+    asked: dict[str, set[str | None]] = {}
+
+    def note(request: Any, event_name: str, **_: Any) -> None:
+        owner = request.headers.get("x-amz-expected-bucket-owner")
+        asked.setdefault(event_name.rpartition(".")[2], set()).add(owner.decode() if owner else None)
+
+    place = put_release.find(target_of(stock.client), "silent")
+    place.s3.meta.events.register("before-send.s3", note)
+    for name, size in (("app.bin", 1000), ("image.bin", PART + 1)):
+        (tmp_path / name).write_bytes(noise(size, "owner"))
+    files = put_release.hashed(put_release.check("2.1.0", [str(tmp_path / "app.bin"), str(tmp_path / "image.bin")]))
+    versions = put_release.upload(place, "2.1.0", files)
+    put_release.put_description(place, put_release.described("2.1.0", files, versions))
+    assert put_release.look(place, "2.1.0")
+    wanted = "CompleteMultipartUpload", "CreateMultipartUpload", "GetObject", "HeadObject", "PutObject", "UploadPart"
+    assert asked == {name: {place.owner} for name in wanted}
 
 
 def interrupted(shell: Shell, stock: Emulator, when: str, *arguments: str | Path) -> Done:

@@ -310,9 +310,11 @@ def _described(files: Iterable[Hashed]) -> list[dict[str, Any]]:
 def _content(files: Any) -> list[tuple[str, str, int]]:
     """What makes two releases the same one; nothing of what is no list of files."""
     try:
-        return sorted((str(one["name"]), str(one["sha256"]), int(one["size"])) for one in files)
-    except (KeyError, TypeError, ValueError):
+        found = [(one["name"], one["sha256"], one["size"]) for one in files]
+    except (KeyError, TypeError):
         return []
+    # type() because True is an int, too; JSON as Python reads it has Infinity besides.
+    return sorted(found) if all(list(map(type, one)) == [str, str, int] for one in found) else []
 
 
 @aws_errors()
