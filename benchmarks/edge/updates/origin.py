@@ -121,8 +121,8 @@ def running(folder: Path, size: int) -> Iterator[Origin]:
     (folder / "temporary").mkdir()
     (folder / "nginx.conf").write_text(configuration(CONFIGURATION.read_text(), folder, served, port))
     origin = Origin(port, folder, Files(served, size))
-    origin.start()
     try:
+        origin.start()
         yield origin
     finally:
         origin.kill()
