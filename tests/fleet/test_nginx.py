@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -244,7 +245,7 @@ def test_nothing_else_is_served(instance: fleet.Instance, name: str) -> None:
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert (answer["Location"], answer["ETag"]) == (None, None)
     assert len(answer.body) < 300
-    assert b"SECRET" not in answer.body and b"root:" not in answer.body and b"1.22" not in answer.body
+    assert not re.search(rb"SECRET|root:|nginx/\d", answer.body)
 
 
 @shows("REQ-U4", how="real")

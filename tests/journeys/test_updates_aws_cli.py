@@ -19,10 +19,12 @@ from tests.journeys.updates import ask, servers, status
 from tests.system import needs
 from troposphere_arch.deploy import check_purge, purge, retained, target_of
 from troposphere_arch.local import Emulator
+from troposphere_arch.scenarios import page
 
 pytestmark = [pytest.mark.xdist_group("updates-parameters"), needs("nginx")]
 ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "templates/software-updates/1.0.0/software-updates.template.json"
+VERSION = page("software-updates").VERSION
+TEMPLATE = ROOT / f"templates/software-updates/{VERSION}/software-updates.template.json"
 PAGE = ROOT / "docs/software-updates.md"
 RETAINED = {"Files", "Releases"}
 
@@ -155,7 +157,7 @@ def test_create_stack_from_its_address_for_production(patched: Emulator) -> None
     )
     stack = Stack(patched, "addressed-updates").wait("CREATE_COMPLETE")  # the CLI looks twice a minute
     outputs = stack.outputs
-    assert (outputs["TemplateId"], outputs["TemplateVersion"]) == ("software-updates", "1.0.0")
+    assert (outputs["TemplateId"], outputs["TemplateVersion"]) == ("software-updates", VERSION)
     assert {"FilesMountA", "FilesMountB", "FilesMountC"} < {r["LogicalResourceId"] for r in stack.resources()}
     private = [stack.physical(f"NetworkPrivate{letter}") for letter in "ABC"]
     found = patched.client("ec2").describe_subnets(SubnetIds=private)["Subnets"]

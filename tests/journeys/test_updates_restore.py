@@ -17,9 +17,10 @@ from troposphere_arch.deploy import Resource, purge, target_of
 from troposphere_arch.journeys.blog import until
 from troposphere_arch.lint import lint
 from troposphere_arch.local import Emulator
+from troposphere_arch.scenarios import page
 
 pytestmark = [pytest.mark.xdist_group("updates-publish"), needs("nginx")]
-RETAINED = "software-updates/1.0.0/software-updates.retained.json"
+RETAINED = f"software-updates/{page('software-updates').VERSION}/software-updates.retained.json"
 FILES, BUCKETS = "AWS::EFS::FileSystem", "AWS::S3::Bucket"
 VERSIONS = {"1.3.0": b"old" * 1000, "1.4.0": b"new" * 1000, "2.0.0-rc.1": b"next" * 1000}
 
