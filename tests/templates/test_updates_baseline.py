@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -620,31 +621,132 @@ def test_a_release_that_is_refused_raises_an_alarm() -> None:
     assert (alarm["Statistic"], alarm["Threshold"], alarm["ComparisonOperator"]) == ("Sum", 0, "GreaterThanThreshold")
 
 
-ALARMS = {
-    "BalancerErrors": "HTTPCode_ELB_5XX_Count",
-    "BalancerTargetErrors": "HTTPCode_Target_5XX_Count",
-    "BalancerEmpty": "HealthyHostCount",
-    "BalancerUnhealthy": "UnHealthyHostCount",
-    "BalancerLatency": "TargetResponseTime",
-    "FilesBusy": "PercentIOLimit",
-    "FleetFull": "GroupInServiceInstances",
-    "PublishReleaseErrors": "Errors",
-    "PublishReleaseThrottles": "Throttles",
-    "ReleaseFailuresWaiting": "ApproximateNumberOfMessagesVisible",
+BALANCER = {"LoadBalancer": "Balancer.LoadBalancerFullName"}
+TARGETS = BALANCER | {"TargetGroup": "BalancerTargets.TargetGroupFullName"}
+FILES = {"FileSystemId": "Files"}
+STACK = {"Stack": "AWS::StackName"}
+ELB, EFS, OWN = "AWS/ApplicationELB", "AWS/EFS", "troposphere-arch/software-updates"
+# Metric, of what, statistic, comparison and threshold.
+ALARMS: dict[str, tuple[str, str, dict[str, str], str, str, Any]] = {
+    "BalancerErrors": (ELB, "HTTPCode_ELB_5XX_Count", BALANCER, "Sum", ">", 10),
+    "BalancerTargetErrors": (ELB, "HTTPCode_Target_5XX_Count", BALANCER, "Sum", ">", 10),
+    "BalancerEmpty": (ELB, "HealthyHostCount", TARGETS, "Maximum", "<", 1),
+    "BalancerUnhealthy": (ELB, "UnHealthyHostCount", TARGETS, "Maximum", ">", 0),
+    "BalancerLatency": (ELB, "TargetResponseTime", BALANCER, "p95", ">", 1),
+    "EdgeErrors": (OWN, "5xxErrorRate", STACK, "Average", ">", 1),
+    "EdgeHitRate": (OWN, "CacheHitRate", STACK, "Average", "<", 50),
+    # An hour of what is read at full speed, 100 MB a second.
+    "FilesBurst": (EFS, "BurstCreditBalance", FILES, "Minimum", "<", 3600 * 100 * 10**6),
+    "FilesBusy": (EFS, "PercentIOLimit", FILES, "Average", ">", 90),
+    "FleetFull": (
+        "AWS/AutoScaling",
+        "GroupInServiceInstances",
+        {"AutoScalingGroupName": "Fleet"},
+        "Maximum",
+        ">=",
+        "9",
+    ),
+    "PublishReleaseErrors": ("AWS/Lambda", "Errors", {"FunctionName": "PublishRelease"}, "Sum", ">", 0),
+    "PublishReleaseRefused": (f"{OWN}/${{AWS::StackName}}", "PublishReleaseRefused", {}, "Sum", ">", 0),
+    "PublishReleaseThrottles": ("AWS/Lambda", "Throttles", {"FunctionName": "PublishRelease"}, "Sum", ">", 0),
+    "ReleaseFailuresWaiting": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        {"QueueName": "ReleaseFailures.QueueName"},
+        "Maximum",
+        ">",
+        0,
+    ),
+    "WatchEdgeErrors": ("AWS/Lambda", "Errors", {"FunctionName": "WatchEdge"}, "Sum", ">", 0),
+    "WatchEdgeThrottles": ("AWS/Lambda", "Throttles", {"FunctionName": "WatchEdge"}, "Sum", ">", 0),
+}
+COMPARISONS = {
+    ">": "GreaterThanThreshold",
+    ">=": "GreaterThanOrEqualToThreshold",
+    "<": "LessThanThreshold",
 }
 
 
+@pytest.fixture(scope="module")
+def alarms() -> dict[str, Any]:
+    resources = deployed(FleetMaxSize="9", FileThroughput="bursting", EdgeCache="on", EdgeMetrics="on")
+    return of_type(resources, "AWS::CloudWatch::Alarm")
+
+
+@shows("REQ-U1", "REQ-U8", how="static")
+@pytest.mark.parametrize("name", sorted(ALARMS))
+def test_an_alarm_looks_at_what_it_is_for(alarms: dict[str, Any], name: str) -> None:
+    """One of a dimension that is not, or the wrong way round, never raises anything, and nobody notices."""
+
+    def named(value: Any) -> str:
+        match value:
+            case {"Fn::GetAtt": [resource, attribute]}:
+                return f"{resource}.{attribute}"
+            case {"Ref": resource}:
+                return str(resource)
+            case {"Fn::Sub": pattern}:
+                return str(pattern)
+        return str(value)
+
+    alarm = alarms[f"{name}Alarm"]
+    found = (
+        named(alarm["Namespace"]),
+        alarm["MetricName"],
+        {one["Name"]: named(one["Value"]) for one in alarm.get("Dimensions", [])},
+        alarm.get("Statistic") or alarm["ExtendedStatistic"],
+    )
+    *metric, comparison, threshold = ALARMS[name]
+    assert found == tuple(metric)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == (COMPARISONS[comparison], threshold)
+
+
 @shows("REQ-U1", how="static")
-def test_what_a_device_would_feel_raises_an_alarm() -> None:
-    resources = deployed(FleetMaxSize="9")
-    found = of_type(resources, "AWS::CloudWatch::Alarm")
-    for name, metric in ALARMS.items():
-        assert found[f"{name}Alarm"]["MetricName"] == metric
+def test_what_a_device_would_feel_raises_an_alarm(alarms: dict[str, Any]) -> None:
+    assert alarms.keys() == {f"{name}Alarm" for name in ALARMS}
+    found = of_type(deployed(), "AWS::CloudWatch::Alarm")
     # No server that is registered: no number at all, which is the worst.
     assert found["BalancerEmptyAlarm"]["TreatMissingData"] == "breaching"
-    assert (found["FleetFullAlarm"]["Threshold"], found["FleetFullAlarm"]["ComparisonOperator"]) == (
-        "9",
-        "GreaterThanOrEqualToThreshold",
-    )
     assert "FilesBurstAlarm" not in found
-    assert "FilesBurstAlarm" in deployed(FileThroughput="bursting")
+
+
+@shows("REQ-U1", how="static")
+def test_the_dashboard_shows_the_load_balancer_of_this_stack() -> None:
+    body, _ = original()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    told = json.loads(re.sub(r"\$\{Graph\d+\}", "", body))["widgets"]
+    metrics = [metric for one in told for metric in one["properties"].get("metrics", []) if metric[0] == ELB]
+    assert metrics
+    for _, name, *dimensions, _stat in metrics:
+        of = dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+        assert of == {key: f"${{{value}}}" for key, value in (TARGETS if "TargetGroup" in of else BALANCER).items()}, (
+            name
+        )
+
+
+@shows("REQ-U1", "REQ-U4", how="static")
+def test_a_server_comes_and_goes_without_a_request_lost() -> None:
+    resources = deployed()
+    targets = resources["BalancerTargets"]["Properties"]
+    assert attributes(targets["TargetGroupAttributes"]) == {
+        # Who fetches a large file goes on for as long.
+        "deregistration_delay.timeout_seconds": "300",
+        "load_balancing.algorithm.type": "least_outstanding_requests",
+    }
+    assert (targets["HealthyThresholdCount"], targets["UnhealthyThresholdCount"]) == (2, 3)
+    # It installs its packages first: else it would be replaced while it does, for ever.
+    assert resources["Fleet"]["Properties"]["HealthCheckGracePeriod"] == 600
+    [disk] = resources["FleetTemplate"]["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"]
+    assert disk["Ebs"]["DeleteOnTermination"] is True
+
+
+@shows("REQ-U1", how="static")
+def test_the_load_balancer_closes_a_connection_before_the_server_does() -> None:
+    """Else it sends a request into one that is closing, and the device gets a 502."""
+    balancer = deployed()["Balancer"]["Properties"]
+    idle = int(attributes(balancer["LoadBalancerAttributes"])["idle_timeout.timeout_seconds"])
+    conf = (HANDLERS / "nginx.conf").read_text(encoding="utf-8")
+    [kept] = re.findall(r"^ *keepalive_timeout (\d+)s;", conf, re.MULTILINE)
+    assert int(kept) > idle
+
+
+def attributes(of: list[dict[str, str]]) -> dict[str, str]:
+    return {one["Key"]: one["Value"] for one in of}

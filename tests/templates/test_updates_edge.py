@@ -113,7 +113,8 @@ def test_releases_are_kept_for_a_year_and_the_manifest_for_seconds() -> None:
         assert key["CookiesConfig"] == {"CookieBehavior": "none"}, path
         assert key["QueryStringsConfig"] == {"QueryStringBehavior": "none"}, path
     errors = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in whole["CustomErrorResponses"]}
-    assert errors.keys() >= {403, 404, 500, 502, 503, 504}
+    # All that CloudFront keeps; without its 5 s it would keep one for 10.
+    assert errors.keys() == {400, 403, 404, 405, 414, 500, 501, 502, 503, 504}
     assert set(errors.values()) == {5}
     assert (origin(EdgeCache="on")["ConnectionAttempts"], origin(EdgeCache="on")["ConnectionTimeout"]) == (2, 5)
     assert origin(EdgeCache="on")["OriginShield"] == {"Enabled": False}
@@ -124,6 +125,7 @@ def test_releases_are_kept_for_a_year_and_the_manifest_for_seconds() -> None:
 def test_a_key_travels_only_encrypted() -> None:
     plain = origin(EdgeCache="on")
     assert plain["CustomOriginConfig"]["OriginProtocolPolicy"] == "http-only"
+    assert plain["CustomOriginConfig"]["OriginReadTimeout"] == 10
     assert "OriginCustomHeaders" not in plain
     assert not [name for name in deployed(EdgeCache="on") if name.startswith(("OriginKey", "BalancerKeys"))]
     secure = origin(EdgeCache="on", **SECURE)
@@ -139,7 +141,11 @@ def test_a_key_travels_only_encrypted() -> None:
 @pytest.mark.parametrize(("number", "before"), [("1", "4"), ("2", "1"), ("3", "2"), ("4", "3")])
 def test_two_keys_are_accepted_at_any_time_and_enforced_means_no_one_else(number: str, before: str) -> None:
     there = deployed(EdgeCache="enforced", OriginKeyRotation=number, **SECURE)
-    assert {n for n in there if n.startswith("OriginKey")} == {f"OriginKey{number}", f"OriginKey{before}"}
+    keys = {n: one for n, one in there.items() if n.startswith("OriginKey")}
+    assert keys.keys() == {f"OriginKey{number}", f"OriginKey{before}"}
+    for key in keys.values():
+        # In the value of a rule * and ? stand for anything: with one of them other keys would do as well.
+        assert key["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
     rule = there["BalancerKeys"]
     [condition] = rule["Conditions"]
     assert condition["HttpHeaderConfig"]["HttpHeaderName"] == "x-origin-key"
@@ -184,12 +190,13 @@ def test_a_load_balancer_without_a_public_address_is_reached_in_its_vpc() -> Non
         asked = origin(EdgeCache="on", **INTERNAL, **more)
         # Two, since AWS changes none that is in use.
         own = "EdgeSecureVpcOrigin" if more else "EdgeVpcOrigin"
-        assert asked["VpcOriginConfig"]["VpcOriginId"] == {"Fn::GetAtt": [own, "Id"]}
+        assert asked["VpcOriginConfig"] == {"OriginReadTimeout": 10, "VpcOriginId": {"Fn::GetAtt": [own, "Id"]}}
         assert {name for name in there if name.endswith("VpcOrigin")} == {own}
         assert "CustomOriginConfig" not in asked
         assert asked["DomainName"] == name
         way = there[own]["VpcOriginEndpointConfig"]
         assert (way["Arn"], way["OriginProtocolPolicy"]) == ({"Ref": "Balancer"}, protocol)
+        assert (way["HTTPPort"], way["HTTPSPort"]) == (80, 443)
         assert there["Balancer"]["Scheme"] == "internal"
         assert there["Balancer"]["Subnets"] == [{"Ref": "NetworkPrivateA"}, {"Ref": "NetworkPrivateB"}]
         # CloudFront wants one in the VPC, though nothing goes through it.
@@ -210,7 +217,7 @@ def test_cloudfront_is_never_redirected() -> None:
     inside = {**INTERNAL, "EdgeCache": "enforced"}
     for chosen in ({"EdgeCache": "on"}, {"EdgeCache": "on", **SECURE}, inside, {**inside, **SECURE}):
         rule = deployed(**chosen)["BalancerHttpName"]
-        assert rule["ListenerArn"] == {"Ref": "BalancerHttp"}
+        assert (rule["ListenerArn"], rule["Priority"]) == ({"Ref": "BalancerHttp"}, 1)
         [by_name] = rule["Conditions"]
         assert by_name["HostHeaderConfig"]["Values"] == [{"Fn::GetAtt": ["Balancer", "DNSName"]}]
         assert rule["Actions"] == [{"TargetGroupArn": {"Ref": "BalancerTargets"}, "Type": "forward"}]

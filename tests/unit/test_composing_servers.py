@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from troposphere_arch import arrows
+from troposphere_arch import arrows, evaluate
 from troposphere_arch.blocks import autoscaling, awslambda, cloudwatch, dynamodb, ec2, efs, logs, network, s3
 from troposphere_arch.blocks import elasticloadbalancingv2 as balancers
 from troposphere_arch.template import ScenarioTemplate, actor, scenario_template
@@ -129,3 +129,12 @@ def test_no_alarm_is_for_a_network() -> None:
     kit = Kit()
     with pytest.raises(TypeError, match=re.escape("Network is a ServerNetwork; alarms are for")):
         cloudwatch.watch(kit.t, kit.network)
+
+
+@pytest.mark.parametrize(("region", "before"), [("us-east-1", ""), ("cn-north-1", "cn."), ("cn-northwest-1", "cn.")])
+def test_the_endpoint_of_cloudformation_has_another_name_in_china(region: str, before: str) -> None:
+    """And that of S3 has not. https://docs.amazonaws.cn/en_us/vpc/latest/privatelink/aws-services-privatelink-support.html"""
+    template = Kit().t.to_dict()
+    made = evaluate.resolved(template, evaluate.parameters_of(template, {}, region=region))["Resources"]
+    names = [made[f"NetworkTo{of}"]["Properties"]["ServiceName"] for of in ("CloudFormation", "S3")]
+    assert names == [f"{before}com.amazonaws.{region}.cloudformation", f"com.amazonaws.{region}.s3"]
