@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.local.stacks import TRUST_LAMBDA, Resources, Stack, resource, stack
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator, Response
 from troposphere_arch.local.addresses import LOOPBACK
 from troposphere_arch.local.files import directory, files_of
+from troposphere_arch.local.patches.fleet import _CONDITIONALLY, _CREATE_ONLY
 
 MANAGED_NO_CACHE = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 MANAGED_ALL = "216adef6-5c7f-47e4-b989-5492eafa07d3"
@@ -732,3 +734,32 @@ def test_change_set_of_what_replaces(patched: Emulator) -> None:
     with stack(patched, Site(zone=name).resources()) as made:
         found = changes(made, Site(zone=name, scheme="internal").resources())
         assert (found["Balancer"], found["Https"], found["Record"]) == ("True", "True", "False")
+
+
+# What the table says beyond cfn-lint's schemas, and what these say beyond the table.
+DIFFERENCES = {
+    # The schema has it in the identifier of a record, and not in this list: no update keeps a record of another name.
+    ("AWS::Route53::RecordSet", "Name"),
+    # No template of ours uses them.
+    ("AWS::EC2::VPCEndpoint", "DnsOptions/PrivateDnsPreference"),
+    ("AWS::EC2::VPCEndpoint", "DnsOptions/PrivateDnsSpecifiedDomains"),
+    ("AWS::EC2::VPCEndpoint", "ResourceConfigurationArn"),
+    ("AWS::EC2::VPCEndpoint", "ServiceNetworkArn"),
+    ("AWS::EC2::VPCEndpoint", "ServiceRegion"),
+}
+
+
+def test_what_replaces_a_resource_is_as_the_schemas_say() -> None:
+    found = {
+        key: {
+            (kind, path.removeprefix("/properties/"))
+            for kind in _CREATE_ONLY
+            for path in PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get(key, [])
+        }
+        for key in ("createOnlyProperties", "conditionalCreateOnlyProperties")
+    }
+    tables = [
+        {(kind, name) for kind, names in table.items() for name in names} for table in (_CREATE_ONLY, _CONDITIONALLY)
+    ]
+    assert tables[0] ^ found["createOnlyProperties"] == DIFFERENCES
+    assert tables[1] == found["conditionalCreateOnlyProperties"]
