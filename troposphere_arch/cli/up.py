@@ -20,6 +20,7 @@ from .where import about, account, account_options, agreed, here_of, in_account,
 if TYPE_CHECKING:
     from ..choosing import Chosen
     from ..deploy import Artifact, Needs, Plan, Target
+    from ..diff.model import Diff
     from ..local import Emulator
 
 
@@ -80,9 +81,10 @@ def _up_here(args: argparse.Namespace, name: str, chosen: Chosen, parameters: di
         missing = _missing(target, needs, "host")
         deploy.ensure_bucket(target)
         _put(target, missing)
-        _foretell(target, name, chosen.template, needs.parameters)
+        foretold = _foretell(target, name, chosen.template, needs.parameters)
         _verify_sender(emulator, needs.values)
         plan = deploy.plan(target, name, chosen.template, needs.parameters)
+        _taken(plan, parameters, foretold)
         outputs = deploy.execute(plan, say)
     except BaseException as error:
         if started:  # nothing was deployed, so nothing stays behind; also on Ctrl-C
@@ -141,8 +143,9 @@ def _up_in_account(args: argparse.Namespace, name: str, chosen: Chosen, paramete
         how = "made when missing: private, TLS only"
         print(f"The template goes through the bucket {target.bucket}, {how}.", file=sys.stderr)
         deploy.ensure_bucket(target)
-    _foretell(target, name, chosen.template, needs.parameters)
+    foretold = _foretell(target, name, chosen.template, needs.parameters)
     plan = deploy.plan(target, name, chosen.template, needs.parameters)
+    _taken(plan, parameters, foretold)
     try:
         go = _may_deploy(plan, args.yes)
         if go:
@@ -230,14 +233,45 @@ def _put_site(target: Target, chosen: Chosen, outputs: dict[str, str]) -> None:
     print(f"site: {len(done.put)} files put, {len(done.there)} were there", file=sys.stderr)
 
 
-def _foretell(target: Target, stack: str, template: bytes, parameters: dict[str, str]) -> None:
-    """Say what the update of a stack that runs does to it: in more detail than a change set."""
+def _foretell(target: Target, stack: str, template: bytes, parameters: dict[str, str]) -> Diff | None:
+    """Say what the update of a stack that runs does to it: in more detail than a change set. None when it is new."""
     from ..diff import report
     from ..upgrading import preview
 
     found = preview(target, stack, template, parameters)
     if found is not None:
         print(f"{report.table(found)}\n", file=sys.stderr)
+    return found
+
+
+def _taken(plan: Plan, given: Mapping[str, str], foretold: Diff | None) -> None:
+    """Refuse to call it done when the stack keeps other values than those given, although they change something.
+
+    Where nothing depends on them it is only said: CloudFormation makes no update of parameters alone.
+    """
+    from .. import deploy
+    from ..diff.model import Section
+
+    stack = deploy.describe(plan.target, plan.stack_name) if plan.change_set is None and given else None
+    if stack is None:
+        return
+    has = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+    # Of a secret only stars are known.
+    others = {name: value for name, value in given.items() if has.get(name, value) not in (value, "****")}
+    if not others:
+        return
+    keeps = ", ".join(f"{name}={has[name]}" for name in others)
+    made = (Section.RESOURCES, Section.PERMISSIONS, Section.OUTPUTS)
+    changes = [one for one in foretold.changes if one.section in made] if foretold else []
+    if not changes:
+        print(f"the stack keeps {keeps}: nothing in it depends on that now", file=sys.stderr)
+        return
+    asked = ", ".join(f"{name}={value}" for name, value in others.items())
+    first = min(one.name for one in changes)
+    raise UserError(
+        f"stack {plan.stack_name} keeps {keeps}: {asked} would change it ({first}, to begin with), but the change set "
+        f"says {plan.why!r}; update it without a change set, by `aws cloudformation update-stack`"
+    )
 
 
 def _may_deploy(plan: Plan, yes: bool) -> bool:
@@ -248,7 +282,8 @@ def _may_deploy(plan: Plan, yes: bool) -> bool:
         plan.changes, key=lambda c: (0 if c.action == "Remove" else order.get(c.replacement, 3), c.logical_id)
     )
     rows = [[c.action, c.logical_id, c.type, c.replacement] for c in gravest]
-    print(table(["change", "resource", "type", "replacement"], rows) if rows else "nothing changes", file=sys.stderr)
+    nothing = "nothing changes" if plan.change_set is None else "no resource changes"
+    print(table(["change", "resource", "type", "replacement"], rows) if rows else nothing, file=sys.stderr)
     where = f"account {plan.target.account}, region {plan.target.region}"
     question = f"Deploy these {len(rows)} changes to stack {plan.stack_name} in {where}? [y/N]"
     return not rows or yes or agreed(question, otherwise="--yes to deploy these changes")
@@ -261,7 +296,8 @@ def _report(args: argparse.Namespace, plan: Plan, outputs: dict[str, str], tries
         changes = [asdict(c) for c in plan.changes]
         print(as_json({"stack": plan.stack_name, "changes": changes, "outputs": outputs, "try": tries}))
         return
-    print(f"stack {plan.stack_name}: {len(plan.changes)} changes" if plan.changes else "nothing changed")
+    counted = len(plan.changes) or "no resource"
+    print("nothing changed" if plan.change_set is None else f"stack {plan.stack_name}: {counted} changes")
     print(table(["output", "value"], sorted(outputs.items())))
     if here:
         what = f"{args.scenario}, for your browser," if "EdgeDomain" in outputs else "API"

@@ -50,7 +50,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """A change set that waits to be executed or discarded; `change_set` is None when there is nothing to change."""
+    """A change set that waits to be executed or discarded.
+
+    `change_set` is None when there is nothing to change, and `why` is what CloudFormation said then.
+    """
 
     target: Target
     stack_name: str
@@ -58,6 +61,7 @@ class Plan:
     change_set: str | None
     creates: bool
     changes: tuple[Change, ...]
+    why: str = ""
 
 
 @aws_errors()
@@ -185,7 +189,7 @@ def _when_ready(planned: Plan) -> Plan:
             if planned.creates or not any(words in reason for words in _NO_CHANGES):
                 raise UserError(f"CloudFormation can't plan stack {planned.stack_name}: {reason}")
             discard(planned)
-            return Plan(planned.target, planned.stack_name, planned.stack_id, None, False, ())
+            return Plan(planned.target, planned.stack_name, planned.stack_id, None, False, (), reason)
     raw = list(found["Changes"])
     while token := found.get("NextToken"):
         found = cloudformation.describe_change_set(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from troposphere_arch.local.patches import (
     api_origin,
     balancer,
+    change_sets,
     conditional_writes,
     dax,
     event_retries,
@@ -260,6 +261,11 @@ PATCHES = (
         "change-sets",
         "Change sets know which changes of a fleet, its balancer and its edge replace a resource",
         fleet.install_change_sets,
+    ),
+    Patch(
+        "change-set-conditions",
+        "Change sets see what comes and goes by a condition, and what changes outputs only",
+        change_sets.install,
     ),
 )
 
