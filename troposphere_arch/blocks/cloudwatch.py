@@ -69,12 +69,12 @@ def _of_edge(edge: Distribution) -> list[Watch]:
     return [
         Watch(
             f"{edge.title}Errors", namespace, "5xxErrorRate", dimensions, "Average", 1,
-            "More than 1% of readers' requests end in an error of ours or of CloudFront's.", 2,
+            "More than 1% of requests end in an error, CloudFront's or of what is behind it.", 2,
         ),
         Watch(
             f"{edge.title}HitRate", namespace, "CacheHitRate", dimensions, "Average", LOW_HIT_RATE,
-            f"CloudFront answers less than {LOW_HIT_RATE}% of requests from its caches: readers wait longer, and the "
-            "API costs more. A new Cache-Control, a query or a header that differs each time may be why.", 3,
+            f"CloudFront answers less than {LOW_HIT_RATE}% of requests from its caches: they take longer, and what "
+            "is behind it costs more. A new Cache-Control, a query or a header that differs each time may be why.", 3,
             switched_on(edge.t, parameters.EDGE_METRICS), comparison="LessThanThreshold",
         ),
     ]  # fmt: skip
