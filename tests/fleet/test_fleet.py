@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -61,6 +64,58 @@ def test_it_ends(tmp_path: Path) -> None:
     with pytest.raises(ConnectionRefusedError):
         ask(instance.port, "/health")
     assert not instance.root.exists()
+
+
+@pytest.mark.parametrize("names_root", [False, True], ids=["stranger", "stranger-that-names-the-root"])
+def test_a_stranger_with_the_number_of_an_nginx_is_left_alone(tmp_path: Path, names_root: bool) -> None:
+    """The file stays when a machine goes down, and the number is another process's later."""
+    pid = tmp_path / "run" / "nginx.pid"
+    pid.parent.mkdir()
+    named = str(tmp_path / "etc/nginx/nginx.conf") if names_root else "x"
+    with subprocess.Popen(["/bin/sh", "-c", "read line", named], stdin=subprocess.PIPE) as stranger:
+        pid.write_text(f"{stranger.pid}\n")
+        fleet.end(tmp_path)
+        assert stranger.poll() is None
+        assert not pid.exists()
+        stranger.communicate(b"\n")
+    assert stranger.returncode == 0
+    pid.write_text(f"{stranger.pid}\n")
+    fleet.end(tmp_path)
+    assert not pid.exists(), "nobody has this number"
+
+
+LISTEN = f"""#!{sys.executable}
+import pathlib, re, socket, sys
+port = int(re.search(r"listen 127.0.0.1:([0-9]+)", pathlib.Path(sys.argv[1]).read_text())[1])
+with socket.create_server(("127.0.0.1", port)) as taken:
+    pathlib.Path(sys.argv[2]).write_text(str(port) + "\\n")
+    taken.settimeout(60)
+    taken.accept()
+"""
+
+
+def test_a_port_that_somebody_took_meanwhile(tmp_path: Path) -> None:
+    """It boots again, at another one, and nothing of the first boot is left in what it tells."""
+    (tmp_path / "listen").write_text(LISTEN)
+    (tmp_path / "listen").chmod(0o755)
+    root, files, taken = (tmp_path / name for name in ("root", "files", "taken"))
+    root.mkdir()
+    files.mkdir()
+    somebody = """
+        if [[ ! -e "$FILES/../taken" ]]; then
+            "$FILES/../listen" "$0" "$FILES/../taken" &
+            while [[ ! -s "$FILES/../taken" ]]; do sleep 1; done
+        fi
+    """
+    try:
+        with fleet.booted(changed("set -euo pipefail\n", f"set -euo pipefail\n{somebody}"), files, root=root) as made:
+            assert made.port != int(taken.read_text())
+            assert ask(made.port, "/health").status == 200
+            assert [signal.success for signal in made.signals] == [True]
+            assert len(made.mounts) == 1
+    finally:
+        if taken.exists():
+            socket.create_connection(("127.0.0.1", int(taken.read_text()))).close()
 
 
 @pytest.mark.parametrize("name", ["with blank", "semi;colon", "quo'te"])

@@ -7,6 +7,9 @@ Nothing needs to be root, nor a container: each absolute path of the text is put
 (ROOTED), and nginx's port and user are made ones of this machine (`_rewrites`). The file system is a directory, which
 the stand-in for mount shows at the mount point when it is asked for with the right options. So what is not shown here
 is Amazon Linux itself: that its packages have these names, and that its own mount, systemd and nginx do the same.
+
+nginx is a daemon: it outlives the process that booted it when that is killed before it could `end` it. `end(root)` of
+the same root ends it later.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +41,10 @@ PROGRAMS = ("dnf", "mount", "mountpoint", "nginx", "sleep", "systemctl")
 BOOT_SECONDS = 120
 """It takes a part of a second; a loaded machine may take far longer."""
 END_SECONDS = 10
+BOOTS = 3
+"""So many times at most it boots anew, because somebody took the port that was free a moment before."""
+
+_TAKEN = "Address already in use"
 
 _PATH = r"(?<![\w.}})/-]){0}"
 _ELSEWHERE = re.compile(
@@ -166,9 +173,20 @@ def boot(
     root, files = root.resolve(), files.resolve()
     if not re.fullmatch(r"[\w./+-]+", str(root)):
         raise UserError(f"{root}: nginx's configuration needs a path of letters, digits and ._+-; choose another")
-    port = port or _free_port()
+    before = set(root.iterdir())
+    instance = _boot(user_data, root, files, nginx, port or _free_port(), failing or {})
+    for _ in range(BOOTS if not port and _stand_ins(root) not in before else 0):
+        if not instance.exit_code or _TAKEN not in instance.output:
+            break
+        end(root)
+        _empty(root, before)
+        instance = _boot(user_data, root, files, nginx, _free_port(), failing or {})
+    return instance
+
+
+def _boot(user_data: str, root: Path, files: Path, nginx: str, port: int, failing: Mapping[str, int]) -> Instance:
     script = _rewritten(user_data, root, port)
-    stand_ins = _prepared(root, failing or {})
+    stand_ins = _prepared(root, failing)
     path = stand_ins / "user-data"
     path.write_text(script)
     environment = {
@@ -180,36 +198,66 @@ def boot(
     }
     # To a file: nginx outlives the script, and whoever waits for the end of a pipe may wait for it.
     said = stand_ins / "output"
+    with said.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - the user data, which is what this is for
+            ["/bin/bash", str(path)],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # A group of its own, so that what it started ends with it.
+            start_new_session=True,
+        )
     try:
-        with said.open("wb") as output:
-            done = subprocess.run(  # noqa: S603 - the user data, which is what this is for
-                ["/bin/bash", str(path)],
-                cwd=root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                timeout=BOOT_SECONDS,
-                check=False,
-            )
+        code = process.wait(BOOT_SECONDS)
     except subprocess.TimeoutExpired:
         raise UserError(f"the user data did not end within {BOOT_SECONDS} s") from None
-    return Instance(root, port, done.returncode, _as_there(said.read_text(errors="replace"), root, port))
+    finally:
+        if process.returncode is None:  # also on Ctrl-C, which its group does not get
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            end(root)
+    return Instance(root, port, code, _as_there(said.read_text(errors="replace"), root, port))
 
 
 def end(root: Path) -> None:
-    """End the nginx of the instance in `root`, if one runs."""
-    path = root.resolve() / "run" / "nginx.pid"
+    """End the nginx of the instance in `root`, if one runs; never another process that has its number by now."""
+    root = root.resolve()
+    path = root / "run" / "nginx.pid"
     until = time.monotonic() + END_SECONDS
     # It removes the file when it ends; `nginx -t` leaves an empty one.
-    while (pid := _number_in(path)) and time.monotonic() < until:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        time.sleep(0.01)
-    if pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        while (pid := _number_in(path)) and _is_nginx_of(root, pid):
+            late = time.monotonic() >= until
+            os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+            if late:
+                break
+            time.sleep(0.01)
     path.unlink(missing_ok=True)
+
+
+def _is_nginx_of(root: Path, pid: int) -> bool:
+    """Whether this process was started with the configuration in `root`; nginx keeps that in its title."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    else:
+        asked = ["/bin/ps", "-ww", "-o", "args=", "-p", str(pid)]
+        command = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return re.match(rf".*nginx -p {re.escape(str(root))} ", command) is not None
+
+
+def _empty(root: Path, but: Set[Path]) -> None:
+    """Remove what is in `root`, but for these."""
+    for path in set(root.iterdir()) - but:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _number_in(path: Path) -> int:
