@@ -247,6 +247,23 @@ def test_keys_go_round_by_single_steps(target: Target, name: str) -> None:
             needs(target, name, text.encode(), {"OriginKeyRotation": wanted})
 
 
+@pytest.mark.parametrize(
+    ("least", "most"), [("FleetMinSize", "FleetMaxSize"), ("KeyRulePriority", "RefusalRulePriority")]
+)
+def test_numbers_that_must_rise(target: Target, least: str, most: str) -> None:
+    """As numbers: as texts, 10 would come before 9."""
+    number = {"Type": "Number", "Default": "9"}
+    template = {
+        "Parameters": {least: number, most: {**number, "Default": "10"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    }
+    text = json.dumps(template).encode()
+    assert needs(target, "nobody", text, {}).notes == ()
+    for given in ("10", "11"):
+        with pytest.raises(UserError, match=f"^{most}: 10 is not more than {least}, which is {given}: "):
+            needs(target, "nobody", text, {least: given})
+
+
 @pytest.fixture(scope="module")
 def network(stock: Emulator) -> dict[str, str]:
     """A VPC and its subnets: two in zone a, one each in zones b and c; and one of another VPC."""

@@ -132,7 +132,10 @@ def fleet(t: ScenarioTemplate, title: str, network: ServerNetwork, *, boot: str 
 
 
 def needs_room(t: ScenarioTemplate) -> None:
-    """Refuse a fleet that cannot grow: a rolling update starts a server before it ends one."""
+    """Refuse a fleet that cannot grow: a rolling update starts a server before it ends one.
+
+    Rules compare equality only, so that here it is as many; `deploy.needs` refuses fewer.
+    """
     words = parameters.updates
     message = "FleetMaxSize must be more than FleetMinSize: an update of the servers needs room for one more."
     assertion = unlike({"Ref": words.FLEET_MIN.name}, {"Ref": words.FLEET_MAX.name}, message)

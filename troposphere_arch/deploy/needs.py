@@ -27,6 +27,11 @@ NONE = "none"
 VPC, SUBNETS, PUBLIC_SUBNETS, ZONES = "VpcId", "SubnetIds", "PublicSubnetIds", "Zones"
 ZONE_COUNT = "ZoneCount"
 ROTATION, TURNS = "OriginKeyRotation", 4
+# Numbers of which the second must be more than the first, and why. A template's Rules compare equality only.
+RISING = (
+    ("FleetMinSize", "FleetMaxSize", "an update of the servers needs room for one more"),
+    ("KeyRulePriority", "RefusalRulePriority", "the rule that refuses would come before the one that lets the key in"),
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ def needs(
     named = {parameter: target.bucket for _, parameter, _ in _layers(template) if values[parameter] == NONE}
     if refusals := evaluate.refusals(template, {**values, **named}):
         raise UserError(" ".join(refusals))
+    _check_rising(values)
     content = _content(template, values)
     ours = {parameter: bucket for parameter, bucket in named.items() if parameter in dict(content)}
     values |= ours
@@ -198,12 +204,15 @@ def _check_subnets(target: Target, values: Mapping[str, str]) -> tuple[str, ...]
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html
     """
+    unasked = "was not checked: these credentials are not allowed to do ec2:DescribeSubnets"
     zones = _zones_of(target, values, SUBNETS, "private")
     if zones is None:
-        return (f"{SUBNETS} was not checked: these credentials are not allowed to do ec2:DescribeSubnets",)
+        return (f"{SUBNETS} {unasked}",)
     if PUBLIC_SUBNETS not in values:
         return _look_for_endpoint(target, values[VPC], "dynamodb", *_NO_TABLE)
-    public, count = _zones_of(target, values, PUBLIC_SUBNETS, "public") or [], int(values[ZONE_COUNT])
+    public, count = _zones_of(target, values, PUBLIC_SUBNETS, "public"), int(values[ZONE_COUNT])
+    if public is None:
+        return (f"{PUBLIC_SUBNETS} {unasked}",)
     for name, found in ((SUBNETS, zones), (PUBLIC_SUBNETS, public)):
         if len(found) < count:
             raise UserError(f"{name}: {values[name]} are {len(found)}, and {ZONE_COUNT} is {count}; name as many")
@@ -272,6 +281,12 @@ def _check_rotation(running: str | None, wanted: str | None) -> None:
             f"{ROTATION}: {wanted} does not follow {running}, which the stack has; give {running} or {following}, so "
             "that the key in use stays valid"
         )
+
+
+def _check_rising(values: Mapping[str, str]) -> None:
+    for least, most, why in RISING:
+        if least in values and most in values and int(values[most]) <= int(values[least]):
+            raise UserError(f"{most}: {values[most]} is not more than {least}, which is {values[least]}: {why}")
 
 
 def _check_zones(target: Target, values: Mapping[str, str]) -> tuple[str, ...]:
