@@ -173,7 +173,7 @@ def boot(
     root, files = root.resolve(), files.resolve()
     if not re.fullmatch(r"[\w./+-]+", str(root)):
         raise UserError(f"{root}: nginx's configuration needs a path of letters, digits and ._+-; choose another")
-    before = set(root.iterdir())
+    before = set(root.iterdir()) if root.exists() else set()
     instance = _boot(user_data, root, files, nginx, port or _free_port(), failing or {})
     for _ in range(BOOTS if not port and _stand_ins(root) not in before else 0):
         if not instance.exit_code or _TAKEN not in instance.output:
