@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,18 +51,16 @@ def servers(stack: Stack, count: int = 1) -> Iterator[list[fleet.Instance]]:
     files = files_of(emulator, stack.physical("FilesReader"))
     elbv2, group = emulator.client("elbv2"), stack.physical("BalancerTargets")
     instances: list[fleet.Instance] = []
-    try:
+    with ExitStack() as ends:
         for _ in range(count):
-            context = fleet.boot(text, emulator.home / "tmp" / f"instance-{time.monotonic_ns()}", files)
-            assert context.exit_code == 0, context.output
-            instances.append(context)
+            root = emulator.home / "tmp" / f"instance-{time.monotonic_ns()}"
+            ends.callback(fleet.end, root)
+            instances.append(fleet.boot(text, root, files))
+            assert instances[-1].exit_code == 0, instances[-1].output
         targets = [{"Id": "127.0.0.1", "Port": one.port} for one in instances]
         elbv2.register_targets(TargetGroupArn=group, Targets=targets)
         yield instances
         elbv2.deregister_targets(TargetGroupArn=group, Targets=targets)
-    finally:
-        for one in instances:
-            one.end()
 
 
 def ask(stack: Stack, path: str, host: str, *, method: str = "GET", https: bool = True, **headers: str) -> Response:
@@ -128,18 +126,32 @@ class Polls:
 
 @contextmanager
 def polling(stack: Stack, *hosts: str, path: str = "/latest.json", https: bool = True) -> Iterator[Polls]:
-    """A device asks each of `hosts` again and again, until the context ends."""
+    """A device asks each of `hosts` again and again, and once more after the context has ended.
+
+    What goes wrong on its side is raised at the end.
+    """
     polls, over = Polls(), threading.Event()
+    errors: list[BaseException] = []
 
     def poll() -> None:
-        while not over.wait(0.01):  # so that others have their turn, too
+        last = False
+        while not last:
+            last = over.wait(0.01)  # so that others have their turn, too
             for host in hosts:
                 polls.answers[host, ask(stack, path, host, https=https).status] += 1
 
-    device = threading.Thread(target=poll)
+    def kept() -> None:
+        try:
+            poll()
+        except BaseException as error:
+            errors.append(error)
+
+    device = threading.Thread(target=kept)
     device.start()
     try:
         yield polls
     finally:
         over.set()
         device.join()
+    if errors:
+        raise errors[0]
