@@ -7,6 +7,7 @@ import http.client
 import re
 import socket
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import Message
 
@@ -52,7 +53,9 @@ class Request:
 
 def errors_of(port: int, requests: Sequence[Request], concurrency: int) -> list[str]:
     """Send all, so many at a time, over as many connections that stay open. What was not as it must be."""
-    return asyncio.run(_send(port, requests, concurrency))
+    # In a thread: a browser's client, if a test of this process has one, keeps a loop running in the main one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, _send(port, requests, concurrency)).result()
 
 
 async def _send(port: int, requests: Sequence[Request], concurrency: int) -> list[str]:
