@@ -20,11 +20,15 @@ import awacs.dax as dax
 import awacs.dynamodb as dynamodb
 import awacs.ec2 as ec2
 import awacs.elasticfilesystem as elasticfilesystem
+import awacs.events as events
+import awacs.execute_api as execute_api
 import awacs.iam as iam
+import awacs.kinesis as kinesis
 import awacs.kms as kms
 import awacs.logs as logs
 import awacs.s3 as s3
 import awacs.ses as ses
+import awacs.sns as sns
 import awacs.sqs as sqs
 import awacs.ssm as ssm
 import awacs.ssmmessages as ssmmessages
@@ -48,7 +52,7 @@ from awacs.aws import (
     StringLike,
 )
 from awacs.helpers.trust import get_lambda_assumerole_policy
-from troposphere import GetAtt, Sub
+from troposphere import GetAtt, Ref, Sub
 
 READ_ITEMS = [dynamodb.GetItem, dynamodb.Query]
 # A transaction is authorised by the actions of its parts, a batch by its own.
@@ -68,6 +72,25 @@ EDIT_ITEMS = [
     dynamodb.PutItem,
     dynamodb.Query,
     dynamodb.UpdateItem,
+]
+# All that a service does with items of its own table; a scan is none of it.
+OWN_ITEMS = [
+    dynamodb.BatchGetItem,
+    dynamodb.BatchWriteItem,
+    dynamodb.ConditionCheckItem,
+    dynamodb.DeleteItem,
+    dynamodb.GetItem,
+    dynamodb.PutItem,
+    dynamodb.Query,
+    dynamodb.UpdateItem,
+]
+CONSUME_QUEUE = [sqs.DeleteMessage, sqs.GetQueueAttributes, sqs.ReceiveMessage]
+CONSUME_STREAM = [
+    kinesis.DescribeStream,
+    kinesis.DescribeStreamSummary,
+    kinesis.GetRecords,
+    kinesis.GetShardIterator,
+    kinesis.ListShards,
 ]
 ADD_ITEMS = [dynamodb.ConditionCheckItem, dynamodb.PutItem]
 READ_STREAM = [dynamodb.DescribeStream, dynamodb.GetRecords, dynamodb.GetShardIterator]
@@ -183,6 +206,64 @@ def send_messages(queue: Any) -> list[Statement]:
 def take_messages(queue: Any) -> list[Statement]:
     """Receive messages of this queue and delete them; a batch is authorised by the same actions."""
     return [_allow([sqs.DeleteMessage, sqs.ReceiveMessage], [GetAtt(queue, "Arn")])]
+
+
+def own_items(table_arn: Any) -> list[Statement]:
+    """Read, query and write items of this table, one by one or in batches and transactions; no scan."""
+    return [_allow(OWN_ITEMS, [table_arn])]
+
+
+def invoke_route(stage_arn: str, verb: str, path: str) -> list[Statement]:
+    """Call this method of this path of an API that asks for a signature; `*` in the path stands for its variables.
+
+    `stage_arn` is the name of the parameter with the ARN of the stage.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
+    """
+    return [_allow([execute_api.Invoke], [Sub(f"${{{stage_arn}}}/{verb}{path}")])]
+
+
+def send_to(queue_arn: Any) -> list[Statement]:
+    """Send messages to another stack's queue; no look at what is in it."""
+    return [_allow([sqs.SendMessage], [queue_arn])]
+
+
+def put_records(stream_arn: Any) -> list[Statement]:
+    """Put records into another stack's stream."""
+    return [_allow([kinesis.PutRecord], [stream_arn])]
+
+
+def put_objects(bucket_arn: str, prefix: str) -> list[Statement]:
+    """Put objects below the prefix of another stack's bucket; `bucket_arn` is the name of the parameter with its ARN."""
+    return [_allow([s3.PutObject], [Sub(f"${{{bucket_arn}}}/{prefix}*")])]
+
+
+def publish_to(topic: Any) -> list[Statement]:
+    """Publish to this topic."""
+    return [_allow([sns.Publish], [Ref(topic)])]
+
+
+def put_events(bus_arn: Any, source: str) -> list[Statement]:
+    """Put events on this bus, as this source and no other.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    """
+    return [_allow([events.PutEvents], [bus_arn], Condition=Condition(StringEquals("events:source", source)))]
+
+
+def consume_queue(queue: Any) -> list[Statement]:
+    """What Lambda does, as the function, to take messages of this queue.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
+    """
+    return [_allow(CONSUME_QUEUE, [GetAtt(queue, "Arn")])]
+
+
+def consume_stream(stream: Any) -> list[Statement]:
+    """What Lambda does, as the function, to read this stream.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
+    """
+    return [_allow(CONSUME_STREAM, [GetAtt(stream, "Arn")])]
 
 
 def send_mail(identity_arn: Any, mail_set: Any, address: Any) -> list[Statement]:
@@ -672,6 +753,37 @@ def queue_over_tls_only(queue: Any) -> PolicyDocument:
             Resource=[GetAtt(queue, "Arn")],
             Condition=Condition(Bool("aws:SecureTransport", "false")),
         )
+    )
+
+
+def topic_over_tls_only(topic: Any) -> PolicyDocument:
+    """Deny to publish to the topic without TLS.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-security-best-practices.html
+    """
+    return document(
+        Statement(
+            Sid="TlsOnly",
+            Effect=Deny,
+            Action=[sns.Publish],
+            Principal=Principal("*"),
+            Resource=[Ref(topic)],
+            Condition=Condition(Bool("aws:SecureTransport", "false")),
+        )
+    )
+
+
+def told_by(topic_arn: Any, queue: Any, sid: str) -> Statement:
+    """SNS may send to the queue what this topic tells, and no other topic of anybody's.
+
+    https://docs.aws.amazon.com/sns/latest/dg/subscribe-sqs-queue-to-sns-topic.html
+    """
+    return _allow(
+        [sqs.SendMessage],
+        [GetAtt(queue, "Arn")],
+        Sid=sid,
+        Principal=Principal("Service", "sns.amazonaws.com"),
+        Condition=Condition(ArnEquals("aws:SourceArn", topic_arn)),
     )
 
 

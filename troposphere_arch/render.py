@@ -34,7 +34,7 @@ ATTRIBUTES = (
 
 def plain(t: ScenarioTemplate) -> dict[str, Any]:
     """The template as plain JSON values, with the console's groups of its parameters."""
-    t.set_metadata({"AWS::CloudFormation::Interface": parameters.interface(t)})
+    t.set_metadata({**(t.metadata or {}), "AWS::CloudFormation::Interface": parameters.interface(t)})
     value: dict[str, Any] = t.to_dict()
     return value
 

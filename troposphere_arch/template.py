@@ -46,6 +46,7 @@ class ScenarioTemplate(Template):  # type: ignore[misc]  # troposphere is untype
         self.scenario = scenario
         self.scenario_version = version
         self.words = words
+        self.specs: dict[str, Spec] = {}
         self.arrows: list[Arrow] = []
 
     def put(self, resource: Any, *, when: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Rules of EventBridge: what happens in a bucket, and what happens by the clock.
+"""Buses and rules of EventBridge: what services tell, what happens in a bucket, and what happens by the clock.
 
 A rule without a target does nothing yet; arrows give it one.
 """
@@ -6,6 +6,7 @@ A rule without a target does nothing yet; arrows give it one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import Ref, events, s3
 
@@ -16,9 +17,37 @@ from .s3 import Bucket
 
 @dataclass(frozen=True)
 class Rule(Node):
-    """A rule on the account's default bus."""
+    """A rule, on the account's default bus where nothing else is said."""
 
     resource: events.Rule
+
+
+@dataclass(frozen=True)
+class Bus(Node):
+    """An event bus."""
+
+    resource: events.EventBus
+
+
+def bus(t: ScenarioTemplate, title: str, **properties: Any) -> Bus:
+    """A bus, which AWS wants named: by the name of the stack. Only who is allowed to puts events on it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-events-eventbus.html
+    """
+    resource = events.EventBus(title, **{**properties, "Name": Ref("AWS::StackName")})
+    return Bus(t, title, t.put(resource))
+
+
+def on_told(t: ScenarioTemplate, title: str, source: Bus, kind: str) -> Rule:
+    """Events of this kind (`detail-type`) on a bus of the stack's own, whoever tells them.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
+    """
+    pattern = {"detail-type": [kind]}
+    resource = events.Rule(
+        title, EventBusName=Ref(source.resource), EventPattern=pattern, State="ENABLED", Targets=[]
+    )
+    return Rule(t, title, t.put(resource))
 
 
 def on_created(t: ScenarioTemplate, title: str, bucket: Bucket, prefix: str, *, when: str | None = None) -> Rule:

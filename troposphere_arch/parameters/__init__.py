@@ -14,7 +14,7 @@ from typing import Any
 
 from troposphere import Parameter, Template
 
-from . import blog, shared, updates
+from . import blog, services, shared, updates
 from .shared import *  # noqa: F403  # the table is what this package is for: parameters.KMS_KEY
 from .spec import NONE as NONE
 from .spec import Spec as Spec
@@ -31,6 +31,8 @@ GROUPS = (
     "Enforcement",
     "Servers",
     "Releases",
+    "System",
+    "Neighbours",
     "Web app",
     "Limits",
     "Mail",
@@ -45,7 +47,7 @@ GROUPS = (
 )
 ALL: tuple[Spec, ...] = tuple(
     sorted(
-        (value for table in (shared, blog, updates) for value in vars(table).values() if isinstance(value, Spec)),
+        (value for table in (shared, blog, services, updates) for value in vars(table).values() if isinstance(value, Spec)),
         key=lambda spec: GROUPS.index(spec.group),
     )
 )
@@ -56,6 +58,7 @@ def parameter(t: Template, spec: Spec) -> Parameter:
     if spec.name in t.parameters:
         return t.parameters[spec.name]
     spec = _worded(t, spec)
+    _own(t).setdefault(spec.name, spec)
     limits: Mapping[str, Any] = {
         "Default": spec.default,  # without one the user must say
         "AllowedValues": list(spec.allowed),
@@ -80,12 +83,19 @@ def _worded(t: Template, spec: Spec) -> Spec:
     return words.get(spec.name, spec)
 
 
+def _own(t: Template) -> dict[str, Spec]:
+    """The specs of the parameters that `t` has, those too that are in no table: of its neighbours, say."""
+    specs: dict[str, Spec] = getattr(t, "specs", {})
+    return specs
+
+
 def interface(t: Template) -> dict[str, Any]:
     """The console's groups and labels for the parameters that `t` has, in the order of `GROUPS`.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudformation-interface.html
     """
-    used = sorted((_worded(t, s) for s in ALL if s.name in t.parameters), key=lambda s: GROUPS.index(s.group))
+    tables = {s.name: _worded(t, s) for s in ALL if s.name in t.parameters}
+    used = sorted({**tables, **_own(t)}.values(), key=lambda s: GROUPS.index(s.group))
     groups = dict.fromkeys(s.group for s in used)
     return {
         "ParameterGroups": [

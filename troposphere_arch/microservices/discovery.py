@@ -1,0 +1,40 @@
+"""How services find each other and their platform: the names of SSM parameters, template parameters and variables.
+
+No list says who is there: a name is made from the system's and the service's, so adding a service touches no other.
+https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
+"""
+
+from __future__ import annotations
+
+# What a service tells: where it is, for its function's code, and its ARN, for the rights of whoever uses it.
+ADDRESS, ARN = "address", "arn"
+# And what one with events of its own does: the ARN of its topic.
+EVENTS = "events"
+
+# What the platform tells, by the last part of the name; `none` for what it does not have.
+ALARM_TOPIC = "alarm-topic"
+API_ENDPOINT = "api-endpoint"
+BUS = "bus"
+BUS_ARN = "bus-arn"
+CERTIFICATE = "certificate"
+DOMAIN = "domain"
+GROUP = "security-group"
+KEY = "key"
+NAT = "nat"
+SUBNETS = "subnets"
+ZONE = "zone"
+
+
+def parameter_name(system: str, service: str, what: str) -> str:
+    """The name of an SSM parameter: `/shop/stock/address`."""
+    return f"/{system}/{service}/{what}"
+
+
+def title(name: str) -> str:
+    """`order-lines` -> `OrderLines`: how the name of a service begins logical ids and template parameters."""
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def variable(name: str, what: str) -> str:
+    """`order-lines`, `URL` -> `ORDER_LINES_URL`: the environment variable that tells a function where a service is."""
+    return f"{name.replace('-', '_').upper()}_{what}"
