@@ -50,6 +50,7 @@ from awacs.aws import (
     Statement,
     StringEquals,
     StringLike,
+    StringNotEquals,
 )
 from awacs.helpers.trust import get_lambda_assumerole_policy
 from troposphere import GetAtt, Ref, Sub
@@ -222,6 +223,16 @@ def invoke_route(stage_arn: str, verb: str, path: str) -> list[Statement]:
     return [_allow([execute_api.Invoke], [Sub(f"${{{stage_arn}}}/{verb}{path}")])]
 
 
+def invoked_through(endpoint: Any) -> PolicyDocument:
+    """Whoever comes through this VPC endpoint, and may do so, invokes the API; who comes another way is denied.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+    """
+    of_anybody = {"Action": [execute_api.Invoke], "Principal": Principal("*"), "Resource": ["execute-api:/*"]}
+    elsewhere = Condition(StringNotEquals("aws:SourceVpce", endpoint))
+    return document(Statement(Effect=Allow, **of_anybody), Statement(Effect=Deny, Condition=elsewhere, **of_anybody))
+
+
 def send_to(queue_arn: Any) -> list[Statement]:
     """Send messages to another stack's queue; no look at what is in it."""
     return [_allow([sqs.SendMessage], [queue_arn])]
@@ -233,7 +244,7 @@ def put_records(stream_arn: Any) -> list[Statement]:
 
 
 def put_objects(bucket_arn: str, prefix: str) -> list[Statement]:
-    """Put objects below the prefix of another stack's bucket; `bucket_arn` is the name of the parameter with its ARN."""
+    """Put objects below the prefix of another stack's bucket, whose ARN the parameter `bucket_arn` has."""
     return [_allow([s3.PutObject], [Sub(f"${{{bucket_arn}}}/{prefix}*")])]
 
 

@@ -9,21 +9,39 @@ from .downloads import offloads, points_to
 from .edge import links_to, may_call, passes_on, serves, visits, watches
 from .events import runs_every, streams, triggers
 from .fleet import asks, forwards, mounts, publishes_to, puts
-from .functions import accepts, deletes_users, route
+from .functions import ANYBODY, SERVICES, USERS, accepts, deletes_users, route
 from .mail import redrives, sends
-from .people import calls, exchanges_token, owns_prefix, signs_in
+from .people import exchanges_token, owns_prefix, signs_in
 from .pictures import makes_thumbnails, signs_uploads, uploads_to
 from .publishing import assumes, fetches, launches, offers, publishes
+from .services import (
+    announces,
+    calls,
+    consumes,
+    knows_itself,
+    lives_in,
+    owns,
+    puts_into,
+    sends_to,
+    subscribes,
+    takes,
+    tells,
+)
 from .settings import invites, knows, names_pool, puts_metrics
 from .tables import adds, clears, counts, edits, keeps, reads, requeues, updates, writes
 
 __all__ = [
+    "ANYBODY",
+    "SERVICES",
+    "USERS",
     "accepts",
     "adds",
+    "announces",
     "asks",
     "assumes",
     "calls",
     "clears",
+    "consumes",
     "counts",
     "deletes_users",
     "edits",
@@ -33,20 +51,24 @@ __all__ = [
     "invites",
     "keeps",
     "knows",
+    "knows_itself",
     "launches",
     "links_to",
+    "lives_in",
     "makes_thumbnails",
     "may_call",
     "mounts",
     "names_pool",
     "offers",
     "offloads",
+    "owns",
     "owns_prefix",
     "passes_on",
     "points_to",
     "publishes",
     "publishes_to",
     "puts",
+    "puts_into",
     "puts_metrics",
     "reads",
     "redrives",
@@ -54,10 +76,14 @@ __all__ = [
     "route",
     "runs_every",
     "sends",
+    "sends_to",
     "serves",
     "signs_in",
     "signs_uploads",
     "streams",
+    "subscribes",
+    "takes",
+    "tells",
     "triggers",
     "updates",
     "uploads_to",

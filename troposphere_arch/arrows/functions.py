@@ -17,6 +17,7 @@ from .ends import expect_end, tell, variable
 # Who may call a route.
 USERS = "users"
 ANYBODY = "anybody"
+SERVICES = "services"
 
 
 def route(
@@ -30,7 +31,8 @@ def route(
 ) -> None:
     """`GET /todos`: this method of this path invokes the function, for signed-in users only.
 
-    With `by="anybody"` for whoever comes through the distribution: only of an API that asks for its key.
+    With `by="anybody"` for whoever comes through the distribution: only of an API that asks for its key. With
+    `by="services"` for who signs the request and may invoke it: only of a service's API.
     `query` are the query parameters that the method takes, `body` the JSON Schema under `handlers/` of its body.
     The permission names this API, stage, method and path.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
@@ -45,8 +47,11 @@ def route(
             f"{route} -> {function.title}: the function is there only when {function.when}, but a deployment of "
             f"{api.title} freezes its routes, whatever a parameter says; give the function no condition"
         )
-    if by not in (USERS, ANYBODY):
-        raise ValueError(f"{route} is by {by!r}: write {USERS} or {ANYBODY}")
+    if by not in (USERS, ANYBODY, SERVICES):
+        raise ValueError(f"{route} is by {by!r}: write {USERS}, {ANYBODY} or {SERVICES}")
+    if (by == SERVICES) != api.signed:
+        asks = "a signature" if api.signed else "a token or a key"
+        raise ValueError(f"{route} is by {by}, and {api.title} asks for {asks}")
     if by == ANYBODY and not api.keyed:
         raise ValueError(f"{route} would answer the whole world: {api.title} asks for no key; make it with origin_api")
     method = apigateway.route(api, verb, path, function, query=query, body=body, signed_in=by == USERS)

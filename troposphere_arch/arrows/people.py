@@ -38,7 +38,7 @@ def owns_prefix(identities: IdentityPool, bucket: Bucket) -> None:
     t.record(identities, "own prefix", bucket, "get, put, delete, list", bucket.when)
 
 
-def calls(source: Node, api: RestApi) -> None:
+def calls_with_token(source: Node, api: RestApi) -> None:
     """`source` calls the API over HTTPS with its id token."""
     expect_end(api, RestApi, "calls")
     source.t.record(source, "calls", api, "HTTPS")

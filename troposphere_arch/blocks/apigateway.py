@@ -47,12 +47,13 @@ class RestApi(Node):
 
     `frozen` are the resources whose state a deployment freezes, `paths` the resource of each path, `preflights` the
     OPTIONS method of each, `verbs` its methods, `models` the model of each schema, `bodies` what each route takes.
-    `keyed`: every method asks for an API key, and no browser calls it from elsewhere; see `origin_api`.
+    `keyed`: every method asks for an API key, and no browser calls it from elsewhere; see `origin_api`. Without an
+    `authorizer` every method asks for a signature: see `service_api`.
     """
 
     resource: apigateway.RestApi
     stage: apigateway.Stage
-    authorizer: apigateway.Authorizer
+    authorizer: apigateway.Authorizer | None
     validator: apigateway.RequestValidator
     bad_body: apigateway.GatewayResponse
     keyed: bool = False
@@ -62,6 +63,11 @@ class RestApi(Node):
     verbs: dict[str, set[str]] = field(default_factory=dict, repr=False)
     models: dict[str, apigateway.Model] = field(default_factory=dict, repr=False)
     bodies: list[str] = field(default_factory=list, repr=False)
+
+    @property
+    def signed(self) -> bool:
+        """Whether its callers are services, which sign their requests."""
+        return self.authorizer is None
 
     def freeze(self, resource: Any) -> Any:
         """Add a resource that belongs to the deployment, and renew the deployment. One twice is an error."""
@@ -102,7 +108,7 @@ def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ApiGateway.html
     """
     cached = given(t, parameters.RESPONSE_CACHE)
-    node = _api(
+    node = bare_api(
         t,
         title,
         users,
@@ -140,14 +146,14 @@ def origin_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, 
     response for each kind of refusal, `<title>AccessLogs` when `AccessLogs` is on, and the output `Direct<title>Url`.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ApiGateway.html
     """
-    node = _api(t, title, users, stage, properties, {}, keyed=True)
+    node = bare_api(t, title, users, stage, properties, {}, keyed=True)
     for kind, name, error, message, status in (
         ("ACCESS_DENIED", "Denied", "Unauthorized", "This token is not for this.", "401"),
         ("EXPIRED_TOKEN", "Expired", "Unauthorized", "This token has expired.", "401"),
         # For a path that is none and a token, API Gateway speaks of a signature that it cannot read.
         ("INVALID_SIGNATURE", "NoSignature", "NotFound", "No such path or method.", "404"),
     ):
-        node.freeze(_refusal(f"{title}{name}", node.resource, kind, error, message, status, cors=False))
+        node.freeze(refusal(f"{title}{name}", node.resource, kind, error, message, status, cors=False))
     outputs.output(
         t,
         f"Direct{title}Url",
@@ -195,28 +201,31 @@ def _address(api: RestApi) -> str:
     return f"https://${{{api.title}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/${{{api.stage.title}}}"
 
 
-def _api(
+def bare_api(
     t: ScenarioTemplate,
     title: str,
-    users: UserPool,
+    users: UserPool | None,
     stage: str,
     properties: dict[str, Any],
     of_stage: dict[str, Any],
     *,
     keyed: bool = False,
 ) -> RestApi:
-    """What every REST API has: an authorizer, validation, JSON errors, throttles, an access log and tracing."""
+    """What every REST API has: an authorizer, validation, JSON errors, throttles, an access log and tracing.
+
+    Without `users` its callers sign their requests, and there is no authorizer.
+    """
     logs_on = switched_on(t, parameters.ACCESS_LOGS)
     access_logs = log_group(t, f"{title}AccessLogs", when=logs_on)
     api = apigateway.RestApi(
         title,
         **{
-            **properties,
             "EndpointConfiguration": apigateway.EndpointConfiguration(Types=["REGIONAL"]),
+            **properties,
             "Name": Ref("AWS::StackName"),  # a display name: not unique, not a physical id; alarms go by it
         },
     )
-    authorizer = apigateway.Authorizer(
+    authorizer = users and apigateway.Authorizer(
         f"{title}Authorizer",
         IdentitySource="method.request.header.Authorization",
         Name="users",
@@ -227,8 +236,8 @@ def _api(
     validator = apigateway.RequestValidator(
         f"{title}Validator", RestApiId=Ref(api), ValidateRequestBody=True, ValidateRequestParameters=True
     )
-    cors = not keyed
-    bad_body = _refusal(f"{title}BadBody", api, "BAD_REQUEST_BODY", "BadRequestBody", cors=cors)
+    cors = not keyed and users is not None
+    bad_body = refusal(f"{title}BadBody", api, "BAD_REQUEST_BODY", "BadRequestBody", cors=cors)
     stage_ = apigateway.Stage(
         f"{title}Stage",
         AccessLogSetting=optional(
@@ -243,21 +252,22 @@ def _api(
     )
     node = RestApi(t, title, api, stage_, authorizer, validator, bad_body, keyed=keyed)
     t.put(stage_)
+    no_route = ("NotFound", "No such path or method.", "404")
+    if authorizer is None:  # to API Gateway a request without a signature is the same
+        no_route = ("Forbidden", "This is not signed, or there is no such path or method.", "403")
     for part in (
         api,
-        authorizer,
+        *([authorizer] if authorizer else []),
         validator,
         bad_body,
-        _refusal(f"{title}Refused", api, "DEFAULT_4XX", cors=cors),
-        _refusal(f"{title}Failed", api, "DEFAULT_5XX", status="500" if keyed else "", cors=cors),
+        refusal(f"{title}Refused", api, "DEFAULT_4XX", cors=cors),
+        refusal(f"{title}Failed", api, "DEFAULT_5XX", status="500" if keyed else "", cors=cors),
         # API Gateway calls it so when no method has this path; what the caller needs to know is that there is none.
-        _refusal(
+        refusal(
             f"{title}NoRoute",
             api,
             "MISSING_AUTHENTICATION_TOKEN",
-            "NotFound",
-            "No such path or method.",
-            "404",
+            *no_route,
             cors=cors,
         ),
     ):
@@ -298,7 +308,7 @@ def _keep_answers(api: RestApi, path: str) -> None:
     )
 
 
-def _refusal(
+def refusal(
     title: str,
     api: apigateway.RestApi,
     kind: str,
@@ -384,7 +394,7 @@ def route(
 ) -> Any:
     """The method `verb path` that invokes a function for a signed-in user, or for anybody. Gives the method.
 
-    Makes the path's resources, its OPTIONS method for CORS (not of an API that is behind its distribution), the method,
+    Makes the path's resources, its OPTIONS method for CORS (where browsers call the API from elsewhere), the method,
     and the model of the body if it takes one.
     `body` is a JSON Schema (draft 4) under `handlers/`, whose `description` is what a caller of a wrong body reads.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -396,14 +406,18 @@ def route(
         **{f"method.request.querystring.{n}": False for n in query},
     }
     key: dict[str, Any] = {}
-    if verb == "GET" and not api.keyed:
+    if verb == "GET" and not (api.keyed or api.signed):
         # Whose answer it is, and to what: without any one of them somebody gets what is not for them. The authorizer
         # has asked for the header before, so it need not be demanded here.
         # API Gateway tells names of headers apart by case, and over HTTP/2 they are all lower.
         takes |= {"method.request.header.Authorization": False, "method.request.header.authorization": False}
         key = {"CacheKeyParameters": sorted(takes)}
         _keep_answers(api, path)
-    by_token = {"AuthorizationType": "COGNITO_USER_POOLS", "AuthorizerId": Ref(api.authorizer)}
+    by_token = (
+        {"AuthorizationType": "COGNITO_USER_POOLS", "AuthorizerId": Ref(api.authorizer)}
+        if api.authorizer
+        else {"AuthorizationType": "AWS_IAM"}
+    )
     models = {"application/json": Ref(_model(api, f"{verb} {path}", body))} if body else None
     method = apigateway.Method(
         f"{api.title}{verb.title()}{_title(path)}",
@@ -426,7 +440,7 @@ def route(
         **({"ApiKeyRequired": True} if api.keyed else {}),
     )
     api.freeze(method)
-    if not api.keyed:
+    if not (api.keyed or api.signed):
         _preflight(api, path, resource, verb)
     return method
 

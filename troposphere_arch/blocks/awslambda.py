@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from troposphere import AWSHelperFn, GetAtt, Ref, Tags, awslambda, ec2, iam, logs
+from troposphere import AWSHelperFn, GetAtt, Ref, Split, Tags, awslambda, ec2, iam, logs
 
 from .. import grants, layers, parameters
 from ..conditions import choose, given, optional
@@ -18,6 +18,7 @@ from ..template import Node, ScenarioTemplate
 from .dynamodb import Table
 from .ec2 import Network, gateway_endpoint
 from .iam import grant, role
+from .kinesis import Stream
 from .logs import log_group
 from .network import ServerNetwork, closed_group, over_https
 
@@ -38,7 +39,7 @@ class Function(Node):
 
     `tables` are the tables that it uses, `outside` names what else it uses that no network of ours has an endpoint for,
     `places` holds the network that it is in, if any, with the layers and the condition of that; `streams` are the
-    tables whose changes it is told of.
+    streams that it reads, and the tables whose changes it is told of.
     """
 
     resource: awslambda.Function
@@ -47,7 +48,7 @@ class Function(Node):
     tables: list[Table] = field(default_factory=list, repr=False)
     outside: list[str] = field(default_factory=list, repr=False)
     places: list[Place] = field(default_factory=list, repr=False)
-    streams: list[Table] = field(default_factory=list, repr=False)
+    streams: list[Table | Stream] = field(default_factory=list, repr=False)
 
 
 class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
@@ -62,8 +63,14 @@ class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
         }
 
 
+class Text(str):
+    """The text of a handler itself, where others give its file."""
+
+
 def source(path: str | Path) -> str:
     """The text of a handler: one of ours by its name under `handlers/`, such as `todo/read_todos.py`, or any `Path`."""
+    if isinstance(path, Text):
+        return str(path)
     if isinstance(path, Path):
         return path.read_text(encoding="utf-8")
     return files("troposphere_arch").joinpath("handlers", *path.split("/")).read_text(encoding="utf-8")
@@ -183,6 +190,18 @@ def put_into(
     function.resource.Layers = choose(when, [Ref(library) for library in libraries], [])
     for table in function.tables:
         gateway_endpoint(network, table)
+
+
+def put_beside(function: Function, group: Any, subnets: Any) -> None:
+    """Put the function into private subnets that are another stack's: ids separated by commas, and a security group.
+
+    What it reaches from there is that stack's concern. Raises ValueError when it is in a network already.
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    if function.places or "VpcConfig" in function.resource.properties:
+        raise ValueError(f"{function.title} is in a network already")
+    grant(function.role, "HaveInterfaces", grants.have_interfaces())
+    function.resource.VpcConfig = awslambda.VPCConfig(SecurityGroupIds=[group], SubnetIds=Split(",", subnets))
 
 
 def mount(

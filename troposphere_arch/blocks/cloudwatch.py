@@ -24,9 +24,11 @@ from .dax import ReadCache
 from .dynamodb import Table
 from .efs import FileSystem
 from .elasticloadbalancingv2 import Balancer
+from .kinesis import Stream
 from .logs import Lines
 from .ses import BY_SET, Sender
-from .sqs import Queue
+from .sns import Topic
+from .sqs import Queue, WorkQueue
 
 PERIOD_SECONDS = 300
 # Of the metrics that functions of ours put; the name of the scenario follows.
@@ -126,6 +128,37 @@ def _of_queue(queue: Queue) -> list[Watch]:
             f"{queue.title}Waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible",
             {"QueueName": GetAtt(queue.resource, "QueueName")}, "Maximum", 0,
             "Something failed for good and waits for somebody to see to it; it is kept for 14 days.",
+        ),
+    ]  # fmt: skip
+
+
+def _of_work(queue: WorkQueue) -> list[Watch]:
+    return [
+        Watch(
+            f"{queue.title}Late", "AWS/SQS", "ApproximateAgeOfOldestMessage",
+            {"QueueName": GetAtt(queue.resource, "QueueName")}, "Maximum", 900,
+            "A message has waited for a quarter of an hour: more comes than MaximumConcurrency lets through, or it "
+            "fails and is tried again.", 2,
+        ),
+    ]  # fmt: skip
+
+
+def _of_records(stream: Stream) -> list[Watch]:
+    return [
+        Watch(
+            f"{stream.title}Full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded",
+            {"StreamName": Ref(stream.resource)}, "Sum", 0,
+            "Records were refused, and have to be put again: raise ShardCount.", 2,
+        ),
+    ]  # fmt: skip
+
+
+def _of_topic(topic: Topic) -> list[Watch]:
+    return [
+        Watch(
+            f"{topic.title}Undelivered", "AWS/SNS", "NumberOfNotificationsFailed",
+            {"TopicName": GetAtt(topic.resource, "TopicName")}, "Sum", 0,
+            "A subscriber was not told; if it has a dead-letter queue, the message is there.",
         ),
     ]  # fmt: skip
 
@@ -322,8 +355,14 @@ def _watches(node: Node) -> list[Watch]:
             return _of_table(node)
         case ReadCache():
             return _of_cache(node)
+        case WorkQueue():
+            return _of_work(node)
         case Queue():
             return _of_queue(node)
+        case Stream():
+            return _of_records(node)
+        case Topic():
+            return _of_topic(node)
         case Sender():
             return _of_sender(node)
         case Balancer():
@@ -335,8 +374,8 @@ def _watches(node: Node) -> list[Watch]:
         case Lines():
             return _of_lines(node)
     kinds = (
-        "a distribution, an API, a function, a table, a read cache, a queue, a sender of mail, a load balancer, a "
-        "fleet, a file system or lines of a log"
+        "a distribution, an API, a function, a table, a read cache, a queue, a stream, a topic, a sender of mail, a "
+        "load balancer, a fleet, a file system or lines of a log"
     )
     raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")
 

@@ -45,9 +45,10 @@ GROUPS = (
     "Watching",
     "Company rules",
 )
+TABLES = (shared, blog, services, updates)
 ALL: tuple[Spec, ...] = tuple(
     sorted(
-        (value for table in (shared, blog, services, updates) for value in vars(table).values() if isinstance(value, Spec)),
+        (value for table in TABLES for value in vars(table).values() if isinstance(value, Spec)),
         key=lambda spec: GROUPS.index(spec.group),
     )
 )
