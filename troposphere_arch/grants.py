@@ -112,6 +112,7 @@ KEEP_INTERFACES = [
     ec2.UnassignPrivateIpAddresses,
 ]
 SEE_INTERFACES = [ec2.DescribeNetworkInterfaces, ec2.DescribeSubnets]
+HANDLE_OBJECTS = [s3.DeleteObject, s3.GetObject, s3.GetObjectVersion, s3.PutObject]
 OWN_OBJECTS = [s3.DeleteObject, s3.GetObject, s3.PutObject]
 # What Service Catalog does with the stack of a product.
 HANDLE_STACKS = [
@@ -154,6 +155,11 @@ def _objects(bucket: Any, pattern: str) -> Any:
 def read_items(table_arn: Any) -> list[Statement]:
     """Get one item and query one partition; no scan, no write."""
     return [_allow(READ_ITEMS, [table_arn])]
+
+
+def query_items(table_arn: Any) -> list[Statement]:
+    """Query one partition; no single item, no scan, no write."""
+    return [_allow([dynamodb.Query], [table_arn])]
 
 
 def write_items(table_arn: Any) -> list[Statement]:
@@ -320,6 +326,29 @@ def write_through(cluster: Any) -> list[Statement]:
 def serve_items(table_arn: Any) -> list[Statement]:
     """What a DAX cluster does on the table for its users, and reading the key schema, which it needs for that."""
     return [_allow(SERVE_ITEMS, [table_arn])]
+
+
+def through_service_endpoint(service: str) -> PolicyDocument:
+    """What passes a VPC endpoint of this service's: what services do, with what is this account's; nothing of others'.
+
+    It grants nobody anything. Every name that CloudFormation makes has a hyphen: an ARN of any queue would be one of
+    anything. https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+    """
+    here = f"arn:${{AWS::Partition}}:{'kinesis' if service == 'kinesis-streams' else service}"
+    here += ":${AWS::Region}:${AWS::AccountId}:"
+    if service == "s3":  # whose ARNs name no account
+        ours = Condition(StringEquals("aws:ResourceAccount", Ref("AWS::AccountId")))
+        objects = Sub("arn:${AWS::Partition}:s3:::*/*")
+        return document(_allow(HANDLE_OBJECTS, [objects], Principal=Principal("*"), Condition=ours))
+    actions, which = {
+        "dynamodb": (OWN_ITEMS, "table/*"),
+        "events": ([events.PutEvents], "event-bus/*"),
+        "execute-api": ([execute_api.Invoke], "*/*"),
+        "kinesis-streams": ([kinesis.PutRecord, kinesis.PutRecords], "stream/*"),
+        "sns": ([sns.Publish], "*-*"),
+        "sqs": ([sqs.SendMessage], "*-*"),
+    }[service]
+    return document(_allow(actions, [Sub(here + which)], Principal=Principal("*")))
 
 
 def through_endpoint(table_arns: list[Any]) -> list[Statement]:
@@ -784,6 +813,20 @@ def topic_over_tls_only(topic: Any) -> PolicyDocument:
     )
 
 
+def alarmed_by_account(topic: Any) -> Statement:
+    """Alarms of this account, of whichever stack, may publish to the topic; nobody else's may.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+    """
+    return _allow(
+        [sns.Publish],
+        [Ref(topic)],
+        Sid="Alarms",
+        Principal=Principal("Service", "cloudwatch.amazonaws.com"),
+        Condition=Condition(StringEquals("aws:SourceAccount", Ref("AWS::AccountId"))),
+    )
+
+
 def told_by(topic_arn: Any, queue: Any, sid: str) -> Statement:
     """SNS may send to the queue what this topic tells, and no other topic of anybody's.
 
@@ -799,7 +842,7 @@ def told_by(topic_arn: Any, queue: Any, sid: str) -> Statement:
 
 
 def failures_of(rule: Any, queue: Any) -> Statement:
-    """EventBridge may send to the queue what it could not deliver for this rule, and for no other.
+    """EventBridge may send to the queue what this rule finds, or could not deliver; for no other rule.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """

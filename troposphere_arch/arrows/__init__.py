@@ -7,7 +7,7 @@ arrow sees everything.
 
 from .downloads import offloads, points_to
 from .edge import links_to, may_call, passes_on, serves, visits, watches
-from .events import runs_every, streams, triggers
+from .events import gathers, runs_every, streams, triggers
 from .fleet import asks, forwards, mounts, publishes_to, puts
 from .functions import ANYBODY, SERVICES, USERS, accepts, deletes_users, route
 from .mail import redrives, sends
@@ -28,7 +28,7 @@ from .services import (
     tells,
 )
 from .settings import invites, knows, names_pool, puts_metrics
-from .tables import adds, clears, counts, edits, keeps, reads, requeues, updates, writes
+from .tables import adds, clears, counts, edits, keeps, lists, reads, requeues, updates, writes
 
 __all__ = [
     "ANYBODY",
@@ -48,12 +48,14 @@ __all__ = [
     "exchanges_token",
     "fetches",
     "forwards",
+    "gathers",
     "invites",
     "keeps",
     "knows",
     "knows_itself",
     "launches",
     "links_to",
+    "lists",
     "lives_in",
     "makes_thumbnails",
     "may_call",

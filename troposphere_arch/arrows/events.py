@@ -17,10 +17,10 @@ from troposphere import GetAtt, Ref, awslambda, events
 from .. import grants
 from ..blocks.awslambda import Function
 from ..blocks.dynamodb import Table
-from ..blocks.events import Rule, every, on_created
+from ..blocks.events import Bus, Rule, every, on_created, on_told
 from ..blocks.iam import grant
 from ..blocks.s3 import Bucket
-from ..blocks.sqs import Queue
+from ..blocks.sqs import Queue, WorkQueue
 from ..conditions import all_of
 from .ends import beside, expect_end, uses_key
 
@@ -93,6 +93,22 @@ def triggers(bucket: Bucket, function: Function, *, prefix: str, failures: Queue
     _bounded(function, RETRIES, EVENT_SECONDS, failures)
     t.record(bucket, "triggers", function, f"objects below {prefix}")
     _fails_to(function, failures)
+
+
+def gathers(queue: WorkQueue, bus: Bus, kind: str) -> None:
+    """Events of this kind on the bus, whoever tells them, wait in the queue; what cannot be handed over is a failure.
+
+    Makes `<queue>Rule`. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    expect_end(queue, WorkQueue, "gathers")
+    expect_end(bus, Bus, "gathers")
+    rule = on_told(queue.t, f"{queue.title}Rule", bus, kind)
+    bounds = events.RetryPolicy(MaximumEventAgeInSeconds=EVENT_SECONDS, MaximumRetryAttempts=HANDOVERS)
+    failed = events.DeadLetterConfig(Arn=queue.failures.arn)
+    rule.resource.Targets = [events.Target(Arn=queue.arn, DeadLetterConfig=failed, Id=queue.title, RetryPolicy=bounds)]
+    for one in (queue, queue.failures):
+        one.policy.PolicyDocument.Statement.append(grants.failures_of(rule.resource, one.resource))
+    queue.t.record(bus, "hands over to", queue, kind)
 
 
 def runs_every(function: Function, *, minutes: int) -> None:

@@ -25,6 +25,11 @@ def reads(function: Function, table: Table, *, through: ReadCache | None = None)
     _uses_table(function, table, through, "reads", grants.read_items, grants.read_through)
 
 
+def lists(function: Function, table: Table) -> None:
+    """The function queries partitions of the table, and nothing else of it."""
+    _uses_table(function, table, None, "lists", grants.query_items)
+
+
 def writes(function: Function, table: Table, *, through: ReadCache | None = None) -> None:
     """The function creates, changes and deletes items of the table, and looks before it does.
 

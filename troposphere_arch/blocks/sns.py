@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Ref, sns
 
 from .. import grants, parameters
-from ..conditions import choose, given
+from ..conditions import choose, given, optional
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
 
@@ -36,3 +36,22 @@ def topic(t: ScenarioTemplate, title: str, **properties: Any) -> Topic:
         sns.TopicPolicy(f"{title}Policy", PolicyDocument=grants.topic_over_tls_only(resource), Topics=[Ref(resource)])
     )
     return Topic(t, title, resource, policy)
+
+
+def alarm_topic(t: ScenarioTemplate, title: str) -> Topic:
+    """A topic that every alarm of the account may publish to, TLS only, and `AlarmEmail` is told when it is given.
+
+    It is encrypted under a key of the user's, or not at all: alarms cannot use the account's own key for topics, and
+    say so only in their history. https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+
+    Makes `<title>`, `<title>Policy` and `<title>Email`.
+    """
+    made = topic(t, title)
+    made.resource.KmsMasterKeyId = optional(given(t, parameters.KMS_KEY), Ref(parameter(t, parameters.KMS_KEY)))
+    made.policy.PolicyDocument.Statement.append(grants.alarmed_by_account(made.resource))
+    address = parameters.platform.ALARM_EMAIL
+    told = sns.SubscriptionResource(
+        f"{title}Email", Endpoint=Ref(parameter(t, address)), Protocol="email", TopicArn=Ref(made.resource)
+    )
+    t.put(told, when=given(t, address))
+    return made
