@@ -70,7 +70,7 @@ def draft(name: str, releases: Sequence[Release] = ()) -> Draft:
     files = {template_path(name, page.VERSION): render(t), f"{folder}/{name}.retained.json": retained(t)}
     whole = t.to_dict()
     for preset, chosen in sorted(page.PRESETS.items()):
-        files[f"{folder}/parameters/{preset}.json"] = _preset(whole.get("Parameters", {}), chosen)
+        files[f"{folder}/parameters/{preset}.json"] = preset_file(whole.get("Parameters", {}), chosen)
     if site := getattr(page, "SITE", ""):
         files |= {f"{folder}/{SITE}{path}": data for path, data in site_files.built(site).items()}
     return Draft(name, page.VERSION, page.DESCRIPTION, len(t.resources), _layers(whole), files)
@@ -135,7 +135,7 @@ def _layers(template: dict[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in layers.NAMES if layers.key(name) in keys)
 
 
-def _preset(parameters: dict[str, Any], chosen: dict[str, str]) -> bytes:
+def preset_file(parameters: Mapping[str, Any], chosen: Mapping[str, str]) -> bytes:
     """A parameter file as `create-stack --parameters` and `create-change-set --parameters` take it."""
     unknown = sorted(chosen.keys() - parameters.keys())
     if unknown:

@@ -230,13 +230,19 @@ def invoke_route(stage_arn: str, verb: str, path: str) -> list[Statement]:
 
 
 def invoked_through(endpoint: Any) -> PolicyDocument:
-    """Whoever comes through this VPC endpoint, and may do so, invokes the API; who comes another way is denied.
+    """Who of this account may invoke the API, does so through this VPC endpoint; who comes another way is denied.
 
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+    To allow anybody here would be to allow everything to whoever is behind the endpoint: that this is the account says
+    no more than that its policies decide.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
     """
-    of_anybody = {"Action": [execute_api.Invoke], "Principal": Principal("*"), "Resource": ["execute-api:/*"]}
+    here = Principal("AWS", Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
+    of_all = {"Action": [execute_api.Invoke], "Resource": ["execute-api:/*"]}
     elsewhere = Condition(StringNotEquals("aws:SourceVpce", endpoint))
-    return document(Statement(Effect=Allow, **of_anybody), Statement(Effect=Deny, Condition=elsewhere, **of_anybody))
+    return document(
+        Statement(Effect=Allow, Principal=here, **of_all),
+        Statement(Effect=Deny, Principal=Principal("*"), Condition=elsewhere, **of_all),
+    )
 
 
 def send_to(queue_arn: Any) -> list[Statement]:

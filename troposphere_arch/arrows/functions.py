@@ -54,7 +54,7 @@ def route(
         raise ValueError(f"{route} is by {by}, and {api.title} asks for {asks}")
     if by == ANYBODY and not api.keyed:
         raise ValueError(f"{route} would answer the whole world: {api.title} asks for no key; make it with origin_api")
-    method = apigateway.route(api, verb, path, function, query=query, body=body, signed_in=by == USERS)
+    method = apigateway.route(api, verb, path, function, query=query, body=body, signed_in=by != ANYBODY)
     pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
     source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/${%s}/%s%s"
     api.t.put(

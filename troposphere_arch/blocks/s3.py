@@ -131,8 +131,9 @@ def _private(
     *lifecycle: s3.LifecycleRule,
     when: str | None = None,
     kind: type[Bucket] = Bucket,
+    output: str = "",
 ) -> Bucket:
-    """A private bucket, its policy, and the output `<title>Bucket` with the description `told`."""
+    """A private bucket, its policy, and the output `<title>Bucket`, or `output`, with the description `told`."""
     resource = s3.Bucket(
         title,
         **{
@@ -144,7 +145,7 @@ def _private(
     )
     t.put(resource, when=when)
     policy = s3.BucketPolicy(f"{title}Policy", Bucket=Ref(resource), PolicyDocument=grants.tls_only(resource))
-    outputs.output(t, f"{title}Bucket", Ref(resource), told, when=when)
+    outputs.output(t, output or f"{title}Bucket", Ref(resource), told, when=when)
     return kind(t, title, resource, t.put(policy, when=when), when=when)
 
 
@@ -203,6 +204,15 @@ def release_bucket(t: ScenarioTemplate, title: str) -> Bucket:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html
     """
     return _private(t, title, {}, "Releases are put here: the files first, then what names them.")
+
+
+def inbox(t: ScenarioTemplate, title: str) -> Bucket:
+    """A bucket that other stacks put objects into, for a function to take them; encrypted, versioned, retained.
+
+    Makes `<title>`, `<title>Policy` and the output `<title>Name`.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html
+    """
+    return _private(t, title, {}, "Objects are put into this bucket.", output=f"{title}Name")
 
 
 def log_bucket(t: ScenarioTemplate, title: str, *, when: str) -> Bucket:

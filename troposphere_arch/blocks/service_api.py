@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, If, Ref, Sub, apigateway, route53
+from troposphere import GetAtt, If, Ref, Sub, apigateway, encode_to_dict, route53
 
 from .. import grants, outputs
 from ..conditions import all_of, given
@@ -34,7 +34,7 @@ def private_service_api(t: ScenarioTemplate, title: str, endpoint: Any) -> RestA
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-apis.html
     """
     configuration = apigateway.EndpointConfiguration(Types=["PRIVATE"], VpcEndpointIds=[endpoint])
-    policy = grants.invoked_through(endpoint)
+    policy = encode_to_dict(grants.invoked_through(endpoint))  # troposphere takes no other policy here
     return bare_api(t, title, None, STAGE, {"EndpointConfiguration": configuration, "Policy": policy}, {})
 
 

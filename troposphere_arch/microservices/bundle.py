@@ -1,0 +1,157 @@
+"""The code of a service as one file, `index.py`: its own modules and those of the kit that they import, each as it is.
+
+    handler.py ──imports──▶ pricing.py, troposphere_arch.service_kit.http ──▶ ... ──▶ index.py
+
+A template inlines one file only, and an archive would need a bucket. So `index.py` holds the modules as text, and lets
+Python import them from there: names, line numbers and tracebacks are those of the files.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-lambda-function-code.html
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from ..errors import UserError
+
+HANDLER = "handler"
+KIT = "troposphere_arch.service_kit"
+# What the Python runtime of Lambda brings besides the standard library.
+# https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+BROUGHT = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+
+_HEAD = '''"""The files of a service and of the kit, each as it is."""
+
+import importlib.abc
+import importlib.machinery
+import sys
+
+'''
+_LOADER = '''
+
+class Files(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Imports what FILES holds."""
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.ModuleSpec(name, self, is_package=self.is_package(name)) if name in FILES else None
+
+    def get_source(self, name):
+        return FILES[name]
+
+    def get_code(self, name):
+        return compile(FILES[name], name + ".py", "exec", dont_inherit=True)
+
+    def is_package(self, name):
+        return any(other.startswith(name + ".") for other in FILES)
+
+
+sys.meta_path.insert(0, Files())
+from handler import handler  # noqa: E402, F401
+'''
+
+
+def bundle(folder: Path) -> str:
+    """The text of `index.py` for the service in `folder`; the same files give the same text.
+
+    Raises `UserError` when there is no `handler.py`, when a file is no Python, and when one imports what is not there.
+    """
+    found = modules(folder)
+    texts = "".join(f"    {name!r}: {_literal(text)},\n" for name, text in found.items())
+    return f"{_HEAD}FILES = {{\n{texts}}}\n{_LOADER}"
+
+
+def modules(folder: Path) -> dict[str, str]:
+    """The modules of the service, those that its handler imports and that these import in turn: name -> text."""
+    if not (folder / f"{HANDLER}.py").is_file():
+        raise UserError(f"{folder / HANDLER}.py: there is no such file, and a service needs one")
+    found: dict[str, str] = {}
+    todo = [HANDLER]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        file = _file(folder, name)
+        found[name] = _text(file)
+        for imported, line in _imports(name, found[name], file, _is_package(name)):
+            todo += _wanted(folder, imported, f"{file}:{line}")
+    own = sorted(name for name in found if not name.startswith("troposphere_arch"))
+    return {
+        name: found[name] for name in [HANDLER, *(n for n in own if n != HANDLER), *sorted(found.keys() - set(own))]
+    }
+
+
+def _wanted(folder: Path, name: str, place: str) -> list[str]:
+    """What of ours an import of `name` needs; nothing for what Lambda's Python has. Refuses what it has not."""
+    top = name.partition(".")[0]
+    if (folder / f"{top}.py").is_file():
+        return [top]
+    if name == KIT or name.startswith(f"{KIT}."):
+        module = ".".join(name.split(".")[:3])
+        return ["troposphere_arch", KIT, *([module] if module != KIT and module.rpartition(".")[2] in _kit() else [])]
+    if top in sys.stdlib_module_names or top in BROUGHT:
+        return []
+    if top == "troposphere_arch":
+        raise UserError(f"{place}: imports {name}, which is not shipped: of this package a service has {KIT} only")
+    raise UserError(
+        f"{place}: imports {name}, which Lambda's Python does not have: put {top}.py beside the handler, or do without"
+    )
+
+
+def _imports(name: str, text: str, file: Path, is_package: bool) -> Iterator[tuple[str, int]]:
+    """The names that a module imports, with the line, wherever in it; `from a import b` may mean a module `a.b`."""
+    try:
+        tree = ast.parse(text, str(file))
+    except (SyntaxError, ValueError) as error:
+        raise UserError(
+            f"{file}:{getattr(error, 'lineno', 1) or 1}: no Python: {getattr(error, 'msg', error)}"
+        ) from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = name.split(".")
+            above = parts[: len(parts) - node.level + is_package] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            if base != "__future__":
+                yield base, node.lineno
+                yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def _is_package(name: str) -> bool:
+    return name in ("troposphere_arch", KIT)
+
+
+def _file(folder: Path, name: str) -> Path:
+    if not name.startswith("troposphere_arch"):
+        return folder / f"{name}.py"
+    package = Path(str(files("troposphere_arch")))
+    inside = package.joinpath(*name.split(".")[1:])
+    return inside / "__init__.py" if _is_package(name) else inside.with_suffix(".py")
+
+
+def _text(file: Path) -> str:
+    """The text of a file; of the package itself none is needed."""
+    if file == Path(str(files("troposphere_arch"))) / "__init__.py":
+        return ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{file}: is not UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+@lru_cache
+def _kit() -> frozenset[str]:
+    """The names of the kit's modules."""
+    return frozenset(path.stem for path in Path(str(files(KIT))).glob("*.py"))
+
+
+def _literal(text: str) -> str:
+    """The text as a literal of Python, as it is where that is possible."""
+    plain = "'''" not in text and not text.endswith(("'", "\\")) and "\r" not in text and "\0" not in text
+    return f"r'''{text}'''" if plain else repr(text)

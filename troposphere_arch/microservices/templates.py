@@ -1,0 +1,87 @@
+"""From a system to the files of its catalogue: the platform's, and those of each service.
+
+Each is made by itself: from its declaration, its code, and of the services that it uses what it needs to know.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import memory
+from ..errors import UserError
+from . import bundle
+from .declaration import PLATFORM, Service, System
+
+if TYPE_CHECKING:
+    from ..catalogue import Draft
+    from ..template import ScenarioTemplate
+
+# Of a declaration, what says where it stands and not what it says.
+_PLACE = ("folder", "lines", "file")
+
+
+def names(system: System) -> list[str]:
+    """The platform, and the services in the order in which they can be deployed."""
+    return [PLATFORM, *(service.name for service in system.order())]
+
+
+def draft(system: System, name: str) -> Draft:
+    """The files of the platform, or of the service `name`, as its declaration and its code make them.
+
+    Raises `UserError` when its code cannot be bundled.
+    """
+    from .. import catalogue
+    from ..render import render, retained
+
+    t, presets, version, description = _page(system, name)
+    stack = system.stack(name)
+    folder = f"{stack}/{version}"
+    parameters = t.to_dict().get("Parameters", {})
+    files = {catalogue.template_path(stack, version): render(t), f"{folder}/{stack}.retained.json": retained(t)}
+    for preset, chosen in sorted(presets.items()):
+        known = {key: value for key, value in chosen.items() if key in parameters}
+        files[f"{folder}/parameters/{preset}.json"] = catalogue.preset_file(parameters, known)
+    return catalogue.Draft(stack, version, description, len(t.resources), (), files)
+
+
+def inputs(system: System, name: str) -> str | None:
+    """The SHA-256 of all that the files of `name` depend on; None when a tool of ours tells no version.
+
+    Raises `UserError` when its code cannot be bundled.
+    """
+    sources = memory.sources()
+    if sources is None:
+        return None
+    what: list[Any] = [sources, name, system.platform.name]
+    if name == PLATFORM:
+        what.append(_said(system.platform))
+    else:
+        service = system.services[name]
+        used = [system.services[other] for other in service.uses]
+        known = [[other.name, other.shape, other.prefix, other.private] for other in used]
+        what += [_said(service), bundle.modules(service.folder), known]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def _page(system: System, name: str) -> tuple[ScenarioTemplate, Mapping[str, Mapping[str, str]], str, str]:
+    if name == PLATFORM:
+        from . import platform
+
+        made = platform.build(system.platform)
+        return made, platform.PRESETS, system.platform.version, platform.DESCRIPTION
+    if name not in system.services:
+        raise UserError(f"there is no service {name} in {system.folder}: there is {', '.join(sorted(system.services))}")
+    from . import service
+
+    one: Service = system.services[name]
+    return service.build(system, one), service.PRESETS, one.version, one.description
+
+
+def _said(declaration: Any) -> dict[str, Any]:
+    """What a declaration says, as plain values."""
+    fields = (one.name for one in dataclasses.fields(declaration) if one.name not in _PLACE)
+    return {name: getattr(declaration, name) for name in fields}
