@@ -16,6 +16,7 @@ from ..template import ScenarioTemplate
 from .apigateway import RestApi, bare_api
 
 STAGE = "v1"
+RECORD_SECONDS = "300"
 
 
 def service_api(t: ScenarioTemplate, title: str) -> RestApi:
@@ -36,6 +37,51 @@ def private_service_api(t: ScenarioTemplate, title: str, endpoint: Any) -> RestA
     configuration = apigateway.EndpointConfiguration(Types=["PRIVATE"], VpcEndpointIds=[endpoint])
     policy = encode_to_dict(grants.invoked_through(endpoint))  # troposphere takes no other policy here
     return bare_api(t, title, None, STAGE, {"EndpointConfiguration": configuration, "Policy": policy}, {})
+
+
+def private_name(
+    api: RestApi, host: str, *, domain: Spec, certificate: Spec, zone: Spec, endpoint: Spec, endpoint_name: Spec
+) -> Any:
+    """The address of a private API: `https://<host>.<domain>` where there is a private domain, else its own.
+
+    The name is in the private zone, leads to the VPC endpoint, and is answered to what comes through that endpoint.
+    Makes `<api>Domain`, `<api>DomainPath`, `<api>DomainAccess` and `<api>DomainRecord`.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-custom-domains.html
+    """
+    t, title = api.t, f"{api.title}Domain"
+    named = given(t, domain)
+    name = Sub(f"{host}.${{{parameter(t, domain).title}}}")
+    through = Ref(parameter(t, endpoint))
+    made = t.put(
+        apigateway.DomainNameV2(
+            title,
+            CertificateArn=Ref(parameter(t, certificate)),
+            DomainName=name,
+            EndpointConfiguration=apigateway.EndpointConfiguration(Types=["PRIVATE"]),
+            Policy=encode_to_dict(grants.invoked_through(through)),
+            SecurityPolicy="TLS_1_2",
+        ),
+        when=named,
+    )
+    arn = GetAtt(made, "DomainNameArn")
+    path = apigateway.BasePathMappingV2(
+        f"{title}Path", DomainNameArn=arn, RestApiId=Ref(api.resource), Stage=Ref(api.stage)
+    )
+    t.put(path, when=named)
+    access = apigateway.DomainNameAccessAssociation(
+        f"{title}Access", AccessAssociationSource=through, AccessAssociationSourceType="VPCE", DomainNameArn=arn
+    )
+    t.put(access, when=named)
+    record = route53.RecordSetType(
+        f"{title}Record",
+        HostedZoneId=Ref(parameter(t, zone)),
+        Name=name,
+        ResourceRecords=[Ref(parameter(t, endpoint_name))],
+        TTL=RECORD_SECONDS,
+        Type="CNAME",
+    )
+    t.put(record, when=named)
+    return If(named, Sub(f"https://{host}.${{{domain.name}}}"), address(api, endpoint))
 
 
 def stage_arn(api: RestApi) -> Any:

@@ -41,11 +41,15 @@ PRESETS: dict[str, dict[str, str]] = {
 }
 _PLATFORM = {
     discovery.API_ENDPOINT: "VPC endpoint of API Gateway",
+    discovery.API_ENDPOINT_NAME: "DNS name of that endpoint",
     discovery.BUS: "Name of the event bus",
     discovery.BUS_ARN: "ARN of the event bus",
     discovery.CERTIFICATE: "Certificate of the services' names",
     discovery.DOMAIN: "Domain of the services' names",
     discovery.GROUP: "Security group of functions",
+    discovery.PRIVATE_CERTIFICATE: "Certificate of private names",
+    discovery.PRIVATE_DOMAIN: "Domain of private names",
+    discovery.PRIVATE_ZONE: "Hosted zone of private names",
     discovery.SUBNETS: "Private subnets",
     discovery.ZONE: "Hosted zone of the domain",
 }
@@ -115,7 +119,15 @@ def _http(
     callers = actor(t, "Callers")
     if service.private:
         api = service_api.private_service_api(t, "Api", platform.told(discovery.API_ENDPOINT))
-        address = service_api.address(api, platform.finds[discovery.API_ENDPOINT])
+        address = service_api.private_name(
+            api,
+            service.host or service.name,
+            domain=platform.finds[discovery.PRIVATE_DOMAIN],
+            certificate=platform.finds[discovery.PRIVATE_CERTIFICATE],
+            zone=platform.finds[discovery.PRIVATE_ZONE],
+            endpoint=platform.finds[discovery.API_ENDPOINT],
+            endpoint_name=platform.finds[discovery.API_ENDPOINT_NAME],
+        )
     else:
         api = service_api.service_api(t, "Api")
         address = service_api.own_name(
