@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from troposphere import GetAtt, If, Ref, Sub, cloudwatch
+from troposphere import GetAtt, If, Join, Ref, Split, Sub, cloudwatch
 
 from .. import parameters
 from ..conditions import all_of, equals, given, optional, switched_on
@@ -300,13 +300,12 @@ def _of_lines(lines: Lines) -> list[Watch]:
     return [Watch(lines.title, lines.namespace, lines.metric, {}, "Sum", 0, lines.means)]
 
 
-def watch(t: ScenarioTemplate, *nodes: Node) -> None:
-    """Alarms for whatever of `nodes` can fail, to the topic of `AlarmTopicArn` if there is one.
+def watch(t: ScenarioTemplate, *nodes: Node, to: Topic | None = None) -> None:
+    """Alarms for whatever of `nodes` can fail, to the topic `to`, or else to that of `AlarmTopicArn` if there is one.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
     """
-    topic = parameter(t, parameters.ALARM_TOPIC)
-    to_topic = optional(given(t, parameters.ALARM_TOPIC), Ref(topic))
+    to_topic = Ref(to.resource) if to else _named_topic(t)
     watches = [replace(w, when=all_of(t, w.when, node.when)) for node in nodes for w in _watches(node)]
     for w in watches:
         # Of a handful of requests the 95th percentile is the slowest one, which is often a cold start.
@@ -327,6 +326,11 @@ def watch(t: ScenarioTemplate, *nodes: Node) -> None:
             ),
             when=w.when,
         )
+
+
+def _named_topic(t: ScenarioTemplate) -> Any:
+    topic = parameter(t, parameters.ALARM_TOPIC)
+    return optional(given(t, parameters.ALARM_TOPIC), Ref(topic))
 
 
 def _dimensions(w: Watch) -> list[cloudwatch.MetricDimension]:
@@ -441,6 +445,42 @@ def board(t: ScenarioTemplate, title: str, *graphs: Graph) -> None:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
     _board(t, title, graphs, own={}, names={})
+
+
+def system_board(t: ScenarioTemplate, title: str) -> None:
+    """One page for all stacks of a system, which it finds by the name that theirs begin with: `SystemName`.
+
+    A new service is on it by itself, within minutes. CloudWatch bills about 3 USD a month for each dashboard beyond an
+    account's first three: one for each service would be a part of its costs. What the search finds is at most 500
+    lines a graph, of the last two weeks; it goes by words, so of systems whose names share all of theirs too.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
+    """
+    functions, apis, queues = "AWS/Lambda,FunctionName", "AWS/ApiGateway,ApiName,Stage", "AWS/SQS,QueueName"
+    dead = "QueueName=Failures "  # a word of the names of all queues that take what failed
+    graphs: list[Graph] = [
+        (heading, [[{"expression": _search(where, metric, statistic, more), "id": "found", "label": ""}]], None)
+        for heading, where, metric, statistic, more in (
+            ("Errors of functions", functions, "Errors", "Sum", ""),
+            ("Throttles of functions", functions, "Throttles", "Sum", ""),
+            ("Duration of functions, p95 (ms)", functions, "Duration", "p95", ""),
+            ("Behind their stream (ms)", functions, "IteratorAge", "Maximum", ""),
+            ("Errors of APIs, 5xx", apis, "5XXError", "Sum", ""),
+            ("Latency of APIs, p95 (ms)", apis, "Latency", "p95", ""),
+            ("Oldest message of queues (s)", queues, "ApproximateAgeOfOldestMessage", "Maximum", ""),
+            ("Given up: messages that wait", queues, "ApproximateNumberOfMessagesVisible", "Maximum", dead),
+        )
+    ]
+    # A name is found by its words, each of them asked for: `my-shop` by `FunctionName=my FunctionName=shop`.
+    words = Split("-", Ref(parameter(t, parameters.services.SYSTEM_NAME)))
+    names = {name: Join(f" {name}=", words) for name in ("FunctionName", "ApiName", "QueueName")}
+    _board(t, title, graphs, own={}, names=names)
+
+
+def _search(where: str, metric: str, statistic: str, more: str) -> str:
+    """Metrics of this name whose first dimension is a name that has the words of the system's."""
+    by = where.split(",")[1]
+    term = f'{{{where}}} MetricName="{metric}" {more}{by}=${{{by}}}'
+    return f"SEARCH('{term}', '{statistic}', {PERIOD_SECONDS})"
 
 
 def _board(
