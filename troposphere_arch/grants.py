@@ -346,14 +346,15 @@ def through_service_endpoint(service: str) -> PolicyDocument:
         ours = Condition(StringEquals("aws:ResourceAccount", Ref("AWS::AccountId")))
         objects = Sub("arn:${AWS::Partition}:s3:::*/*")
         return document(_allow(HANDLE_OBJECTS, [objects], Principal=Principal("*"), Condition=ours))
-    actions, which = {
+    passing: dict[str, tuple[list[Action], str]] = {
         "dynamodb": (OWN_ITEMS, "table/*"),
         "events": ([events.PutEvents], "event-bus/*"),
         "execute-api": ([execute_api.Invoke], "*/*"),
         "kinesis-streams": ([kinesis.PutRecord, kinesis.PutRecords], "stream/*"),
         "sns": ([sns.Publish], "*-*"),
         "sqs": ([sqs.SendMessage], "*-*"),
-    }[service]
+    }
+    actions, which = passing[service]
     return document(_allow(actions, [Sub(here + which)], Principal=Principal("*")))
 
 
