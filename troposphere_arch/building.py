@@ -10,7 +10,7 @@ module is imported.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from .errors import UserError
 
 if TYPE_CHECKING:
     from .catalogue import Draft
-    from .releases.contract import Verdict
+    from .lint import Exemption
+    from .releases.contract import Declared, Verdict
     from .releases.index import Entry, Index
 
 
@@ -43,6 +44,19 @@ class Result:
     cached: bool = False
 
 
+@dataclass(frozen=True)
+class Checked:
+    """Drafts held against their last releases, and what lint says of them, released or not."""
+
+    verdicts: tuple[Verdict, ...]
+    findings: tuple[Any, ...]
+
+    @property
+    def too_low(self) -> list[Verdict]:
+        """Those whose version may not carry what has changed."""
+        return [verdict for verdict in self.verdicts if verdict.refusal]
+
+
 def build(templates: Path, *, write: bool, bump: bool = False) -> Result:
     """Bring the files below `templates` up to date, or with `write=False` only tell what is not.
 
@@ -58,40 +72,95 @@ def build(templates: Path, *, write: bool, bump: bool = False) -> Result:
         return Result(known, strangers=memory.strangers(str(templates), known), cached=True)
 
     from . import catalogue
+    from .exemptions import EXEMPTIONS
+    from .releases import frozen
+
+    released, off = released_in(catalogue_, write=write)
+    if off:
+        return Result({}, refused=off)
+    drafts = catalogue.drafts(frozen.offered(catalogue_, released))
+    checked = check(drafts, released, catalogue_, exemptions=EXEMPTIONS)
+    if checked.too_low and bump and not checked.findings:
+        return _bumped(templates, checked.too_low)
+    result = finish(templates, catalogue_, released, checked, write=write)
+    if result.made and not result.findings:
+        _remember(key, result.made)
+    return result
+
+
+# --- the steps of a build, of scenarios and of services alike
+
+
+def released_in(catalogue_: Path, *, write: bool) -> tuple[Index, tuple[str, ...]]:
+    """The index of a catalogue, and what is not as released; to `write`, that is raised as a `UserError`."""
     from .releases import frozen, index
-    from .releases.contract import judge
 
     released = index.read(catalogue_)
     if missing := frozen.missing_index(catalogue_, released):
         raise UserError(missing)
     if write:
         frozen.verify(catalogue_, released.entries)
-    elif off := frozen.wrong(catalogue_, released.entries):
-        told = (f"{catalogue_ / path} is {what}, and it is released: {frozen.RESTORE}" for path, what in off.items())
-        return Result({}, refused=tuple(told))
-    drafts = catalogue.drafts(frozen.offered(catalogue_, released))
-    verdicts = [judge(draft, released, catalogue_) for draft in drafts]
-    too_low = [verdict for verdict in verdicts if verdict.refusal]  # raises for what is no version, before lint
-    findings = _lint(drafts)
-    if too_low and bump and not findings:
-        return _bumped(templates, too_low)
-    if too_low and write and not findings:
-        raise UserError(too_low[0].refusal)
-    if too_low:
-        return Result({}, refused=tuple(verdict.refusal for verdict in too_low), findings=findings)
+        return released, ()
+    off = frozen.wrong(catalogue_, released.entries)
+    return released, tuple(
+        f"{catalogue_ / path} is {what}, and it is released: {frozen.RESTORE}" for path, what in off.items()
+    )
 
-    content = _content([verdict.draft for verdict in verdicts if not verdict.is_released], released, catalogue_)
-    made = {path: hashlib.sha256(data).hexdigest() for path, data in content.items()}
-    changed = tuple(path for path in content if memory.sha_of(str(templates / path)) != made[path])
+
+def check(
+    drafts: Iterable[Draft],
+    released: Index,
+    catalogue_: Path,
+    *,
+    exemptions: Iterable[Exemption] = (),
+    declared: Mapping[str, Declared] | None = None,
+    jobs: int = 2,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Checked:
+    """Hold drafts against the releases of a catalogue, and lint them, calling `progress` for each template linted.
+
+    `declared` says where the version of a draft is written, by its scenario, of those that no page of ours makes.
+    """
+    from .releases.contract import judge
+
+    drafts = list(drafts)
+    verdicts = tuple(judge(one, released, catalogue_, (declared or {}).get(one.scenario)) for one in drafts)
+    _ = [verdict.refusal for verdict in verdicts]  # raises for what is no version, before lint takes its time
+    return Checked(verdicts, _lint(drafts, exemptions, jobs, progress))
+
+
+def finish(
+    templates: Path,
+    catalogue_: Path,
+    released: Index,
+    checked: Checked,
+    kept: Sequence[Entry] = (),
+    *,
+    write: bool,
+) -> Result:
+    """Write what is new below `templates`, and remove stale drafts, when all is well; else only tell.
+
+    `kept` are drafts that an earlier build has made from the same sources, and that are there as it made them. Raises
+    `UserError` when a version is too low; with `write=False` or findings that is in `refused`.
+    """
+    if checked.too_low and write and not checked.findings:
+        raise UserError(checked.too_low[0].refusal)
+    if checked.too_low:
+        refused = tuple(verdict.refusal for verdict in checked.too_low)
+        return Result({}, refused=refused, findings=checked.findings)
+    drafts = [verdict.draft for verdict in checked.verdicts if not verdict.is_released]
+    content = _content(drafts, released, kept)
+    made = {path: sha for one in (*released.releases(), *kept) for path, sha in one.files.items()}
+    made |= {path: hashlib.sha256(data).hexdigest() for path, data in content.items()}
+    changed = tuple(path for path in made if memory.sha_of(str(templates / path)) != made[path])
+    content |= _as_released(catalogue_, released, changed)
     stale = _stale(templates, made)
-    if not findings:
-        if write:
-            _write_all(templates, {path: content[path] for path in changed})
-            _remove(templates, stale)
-        _remember(key, made)
+    if not checked.findings and write:
+        _write_all(templates, {path: content[path] for path in changed})
+        _remove(templates, stale)
     diff = "" if write else _diff(templates, {path: content[path] for path in changed})
     strangers = tuple(path for path in memory.strangers(str(templates), made) if path not in stale)
-    return Result(made, changed, strangers, stale, findings=findings, diff=diff)
+    return Result(made, changed, strangers, stale, findings=checked.findings, diff=diff)
 
 
 def entry(draft: Draft) -> Entry:
@@ -114,30 +183,34 @@ def entry(draft: Draft) -> Entry:
     )
 
 
-def _lint(drafts: Iterable[Draft]) -> tuple[Any, ...]:
+def _lint(
+    drafts: Iterable[Draft], exemptions: Iterable[Exemption], jobs: int, progress: Callable[[str], None]
+) -> tuple[Any, ...]:
     """What lint says of what the sources make, released or not."""
     from . import catalogue, lint
-    from .exemptions import EXEMPTIONS
 
     content = {path: data for draft in drafts for path, data in draft.files.items()}
-    parts = [path for path in content if catalogue.is_part(path)]
+    parts = {path for path in content if catalogue.is_part(path)}
     linted = {path: data for path, data in content.items() if catalogue.is_template(path) or path in parts}
-    return tuple(lint.lint(linted, parts=parts, exemptions=EXEMPTIONS, cache=places.cache() / "lint"))
+    cache = places.cache() / "lint"
+    return tuple(lint.lint(linted, parts=parts, exemptions=exemptions, cache=cache, jobs=jobs, progress=progress))
 
 
-def _content(drafts: Iterable[Draft], released: Index, catalogue_: Path) -> dict[str, bytes]:
-    """Every file of the catalogue: of the drafts as made, of the releases as they are; the index comes last."""
-    from .releases import frozen
+def _content(drafts: Iterable[Draft], released: Index, kept: Iterable[Entry]) -> dict[str, bytes]:
+    """The files that are made anew; the index of all that there is comes last."""
     from .releases.index import FILE, index_of
 
-    entries: list[Entry] = list(released.releases())
-    content: dict[str, bytes] = {}
-    for one in entries:
-        content |= {path: frozen.read(catalogue_, one, path) for path in one.files}
-    for draft in drafts:
-        entries.append(entry(draft))
-        content |= draft.files
-    return {**content, FILE: index_of(entries).text()}
+    drafts = list(drafts)
+    index = index_of([*released.releases(), *kept, *map(entry, drafts)])
+    return {**{path: data for draft in drafts for path, data in draft.files.items()}, FILE: index.text()}
+
+
+def _as_released(catalogue_: Path, released: Index, paths: Iterable[str]) -> dict[str, bytes]:
+    """Those of the paths that are files of releases, as they were released."""
+    from .releases import frozen
+
+    owner = {path: one for one in released.releases() for path in one.files}
+    return {path: frozen.read(catalogue_, owner[path], path) for path in paths if path in owner}
 
 
 def _stale(templates: Path, made: Mapping[str, str]) -> tuple[str, ...]:
@@ -158,13 +231,9 @@ def _stale(templates: Path, made: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _bumped(templates: Path, too_low: list[Verdict]) -> Result:
-    """Write the smallest version that is allowed into each page, then build. When that fails, the pages are as before.
-
-    Only a checkout has pages to write into.
-    """
+    """Write the smallest version that is allowed into each page, then build: only a checkout has such pages."""
     import importlib
     import importlib.util
-    from dataclasses import replace
 
     from . import scenarios
 
@@ -172,7 +241,6 @@ def _bumped(templates: Path, too_low: list[Verdict]) -> Result:
         raise UserError("--bump is for a checkout: an installed package's pages are as they were released")
     pages = {verdict.draft.scenario: scenarios.page(verdict.draft.scenario) for verdict in too_low}
     files = {name: Path(str(page.__file__)) for name, page in pages.items()}
-    before = {name: file.read_bytes() for name, file in files.items()}
 
     def put(name: str, data: bytes) -> None:
         atomic.write(files[name], data)
@@ -180,13 +248,31 @@ def _bumped(templates: Path, too_low: list[Verdict]) -> Result:
         Path(importlib.util.cache_from_source(str(files[name]))).unlink(missing_ok=True)
         importlib.reload(pages[name])
 
+    return bumped(too_low, files, _with_version, put, lambda: build(templates, write=True))
+
+
+def bumped(
+    too_low: Sequence[Verdict],
+    files: Mapping[str, Path],
+    edited: Callable[[Path, bytes, str], bytes],
+    put: Callable[[str, bytes], None],
+    again: Callable[[], Result],
+) -> Result:
+    """Write the smallest version that is allowed into each file, then build again. When that fails, all is as before.
+
+    `files` are those that say the versions, by scenario; `edited` gives the text of one with another version, `put`
+    writes it.
+    """
+    from dataclasses import replace
+
+    before = {name: file.read_bytes() for name, file in files.items()}
     versions = {verdict.draft.scenario: verdict.smallest for verdict in too_low}
-    after = {name: _with_version(files[name], before[name], version) for name, version in versions.items()}
+    after = {name: edited(files[name], before[name], version) for name, version in versions.items()}
     result: Result | None = None
     try:
         for name, data in after.items():
             put(name, data)
-        result = build(templates, write=True)
+        result = again()
     finally:
         if result is None or result.findings:
             for name, data in before.items():

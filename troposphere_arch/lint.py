@@ -14,7 +14,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -88,6 +88,7 @@ def lint(
     exemptions: Iterable[Exemption] = (),
     cache: str | os.PathLike[str] | None = None,
     jobs: int = 2,
+    progress: Callable[[str], None] = lambda name: None,
 ) -> list[Finding]:
     """Everything that is wrong with the templates, in their order and then by line.
 
@@ -100,7 +101,8 @@ def lint(
     be there. Raises `UserError` when a template refuses all of `regions`.
 
     `cache` is a directory of marks: a template that was clean under the same bytes, rules, regions and exemptions is
-    not linted again, and when all are, cfn-lint is not even imported.
+    not linted again, and when all are, cfn-lint is not even imported. Each mark is set as soon as its template is known
+    to be clean, so that a run that was stopped has not been for nothing. `progress` hears of each that was linted.
 
     The first run changes this process for good: the solver that cfn-lint uses (sympy's `satisfiable`) remembers its
     answers, and what is in memory by then is not looked through for garbage any more (`gc.freeze`).
@@ -111,19 +113,18 @@ def lint(
     ruled = {name: house and name not in parts for name in sources}
     marks = {name: _mark(cache, content, regions, ruled[name], exempt, name) for name, content in sources.items()}
     todo = {name: content for name, content in sources.items() if not _is_marked(marks[name])}
-    raw: dict[str, list[Finding]] = {}
+    left: dict[str, list[Finding]] = {}
     for allowed, some in _by_regions(todo, tuple(regions)).items():
-        raw |= zip(some, _run(some, allowed, house, jobs), strict=True)
+        for name, raw in zip(some, _run(some, allowed, house, jobs), strict=True):
+            found = [f for f in raw if ruled[name] or not f.rule.startswith(HOUSE)]
+            own = [e for e in exempt if e.is_about(name)]
+            left[name] = [f for f in found if not any(e.covers(f) for e in own)]
+            left[name] += [_unused(e, name) for e in own if not any(e.covers(f) for f in found)]
+            if not left[name]:
+                _set(marks[name])
+            progress(name)
 
-    findings: list[Finding] = []
-    for name in todo:
-        found = [f for f in raw[name] if ruled[name] or not f.rule.startswith(HOUSE)]
-        own = [e for e in exempt if e.is_about(name)]
-        left = [f for f in found if not any(e.covers(f) for e in own)]
-        left += [_unused(e, name) for e in own if not any(e.covers(f) for f in found)]
-        findings += left
-        if not left:
-            _set(marks[name])
+    findings = [finding for name in todo for finding in left[name]]
     findings += [_unused(e, e.template) for e in exempt if not any(e.is_about(name) for name in sources)]
     return findings
 
@@ -250,7 +251,7 @@ def refused_regions(content: bytes) -> frozenset[str]:
 # --- the run
 
 
-def _run(todo: dict[str, bytes], regions: tuple[str, ...], house: bool, jobs: int) -> list[list[Finding]]:
+def _run(todo: dict[str, bytes], regions: tuple[str, ...], house: bool, jobs: int) -> Iterator[list[Finding]]:
     # Imported here like cfn-lint: nothing of this is needed when everything was clean before.
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -259,11 +260,12 @@ def _run(todo: dict[str, bytes], regions: tuple[str, ...], house: bool, jobs: in
     workers = min(jobs, len(todo))
     small = sum(map(len, todo.values())) < FORK_FROM_BYTES
     if workers < 2 or small or not _can_fork(multiprocessing.get_all_start_methods()):
-        return [_check(runner, name, content) for name, content in todo.items()]
+        yield from (_check(runner, name, content) for name, content in todo.items())
+        return
     # Forked after the rules are built, so that the workers share them.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_adopt, initargs=(runner,)) as pool:
-        return list(pool.map(_check_adopted, todo.keys(), todo.values()))
+        yield from pool.map(_check_adopted, todo.keys(), todo.values())
 
 
 def _can_fork(start_methods: list[str]) -> bool:

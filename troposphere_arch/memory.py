@@ -53,13 +53,14 @@ def sources() -> str | None:
     return digest.hexdigest()
 
 
-def recall(key: str | None, *folders: str) -> dict[str, str] | None:
+def recall(key: str | None, *folders: str, at: str = "") -> dict[str, str] | None:
     """The files of the last clean build and their hashes, if it was made from `key` and they are still as made.
 
-    They must be so in each of the folders: where one builds, and where the releases are.
+    They must be so in each of the folders: where one builds, and where the releases are. `at` is another memory than
+    that of our own templates.
     """
     try:
-        seal, _, listing = _read(file()).decode().partition("\n")
+        seal, _, listing = _read(at or file()).decode().partition("\n")
     except (OSError, UnicodeDecodeError):
         return None  # a memory that cannot be read is none
     if key is None or seal != _seal(key, listing):

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from .. import catalogue, memory, places, scenarios
+from .. import memory
 from ..errors import UserError
 from . import freeze, frozen, git, index
 from .contract import judge
 from .index import Entry, Index
+from .sources import Sources, pages
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,13 @@ class Off:
     wrong: str
 
 
-def check(against: str | None = None) -> list[Off]:
+def check(against: str | None = None, sources: Sources | None = None) -> list[Off]:
     """All that is off; with `against`, a git ref, also what became of the releases that are in its index.
 
-    Raises `UserError` when there is no such ref, or nothing to compare it with.
+    Without `sources`, of our own pages. Raises `UserError` when there is no such ref, or nothing to compare it with.
     """
-    templates = places.templates()
+    sources = sources or pages()
+    templates = sources.templates
     try:
         now = index.read(templates)
     except UserError as error:
@@ -44,14 +46,14 @@ def check(against: str | None = None) -> list[Off]:
     found += [off for entry in now.releases() for off in _incomplete(entry)]
     found += _out_of_order(now)
     found += _strangers(now, templates)
-    before = None if against is None else _before(against)
+    before = None if against is None else _before(against, sources)
     found = found or _unreadable(now, templates)
     true = not found  # else there is nothing to hold the pages against
     if true:
-        found += _too_low(now, templates)
+        found += _too_low(now, sources)
     if before is not None:
         found += _lost(now, before, str(against))
-        found += _new(now, before, templates, str(against)) if true else ()
+        found += _new(now, before, sources, str(against)) if true else ()
     return found
 
 
@@ -114,21 +116,20 @@ def _out_of_order(now: Index) -> Iterator[Off]:
                 yield Off(entry.name, f"a draft that is lower than {releases[-1].version}, which is released")
 
 
-def _too_low(now: Index, templates: Path) -> list[Off]:
+def _too_low(now: Index, sources: Sources) -> list[Off]:
     try:
-        drafts = catalogue.drafts(frozen.offered(templates, now))
         return [
             Off(f"{draft.scenario}@{draft.version}", refusal)
-            for draft in drafts
-            if (refusal := judge(draft, now, templates).refusal)
+            for draft in sources.drafts(now)
+            if (refusal := judge(draft, now, sources.templates, sources.declared.get(draft.scenario)).refusal)
         ]
     except UserError as error:
         return [Off(index.FILE, str(error))]
 
 
-def _before(ref: str) -> Index:
+def _before(ref: str, sources: Sources) -> Index:
     """The index at `ref`."""
-    root = places.checkout()
+    root = sources.root
     if root is None:
         raise UserError("--against is for a checkout, whose history git knows")
     path = f"templates/{index.FILE}"
@@ -149,7 +150,7 @@ def _lost(now: Index, before: Index, ref: str) -> Iterator[Off]:
             yield Off(old.name, f"not as it was released at {ref}: a release never changes")
 
 
-def _new(now: Index, before: Index, templates: Path, ref: str) -> Iterator[Off]:
+def _new(now: Index, before: Index, sources: Sources, ref: str) -> Iterator[Off]:
     """Releases that are not as the sources here make them, of those that `ref` lacks.
 
     Only the latest of a scenario can be made again: later sources make other bytes. So each comes by itself.
@@ -159,7 +160,7 @@ def _new(now: Index, before: Index, templates: Path, ref: str) -> Iterator[Off]:
         last = before.latest(entry.scenario)
         if entry.name in known:
             continue
-        if entry.scenario not in (*scenarios.NAMES, *scenarios.FROM_RELEASES):
+        if entry.scenario not in sources.names:
             yield Off(entry.name, f"new since {ref}, and no page makes {entry.scenario}")
         elif last is not None and entry.number < last.number:
             yield Off(entry.name, f"new since {ref}, and lower than {last.version}, which was released there")
@@ -169,12 +170,12 @@ def _new(now: Index, before: Index, templates: Path, ref: str) -> Iterator[Off]:
                 f"new since {ref}, and not the latest: only that can be made again from these sources, "
                 "so let one release of a scenario pass at a time",
             )
-        elif wrong := _differs(entry, now, templates):
+        elif wrong := _differs(entry, now, sources):
             yield Off(entry.name, f"new since {ref}, and {wrong}")
 
 
-def _differs(entry: Entry, now: Index, templates: Path) -> str:
+def _differs(entry: Entry, now: Index, sources: Sources) -> str:
     try:
-        return freeze.differs(entry, now, templates)
+        return freeze.differs(entry, now, sources)
     except UserError as error:
         return str(error)

@@ -26,6 +26,14 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
+class Declared:
+    """Where the version of what no page makes is written, and the command that writes a higher one there."""
+
+    file: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the sources of a scenario make, held against its last release.
 
@@ -39,6 +47,7 @@ class Verdict:
     diff: Diff = NOTHING
     presets: tuple[str, ...] = ()
     same: bool = False
+    declared: Declared | None = None
 
     @property
     def is_released(self) -> bool:
@@ -56,9 +65,12 @@ class Verdict:
             f"`{places.command()} diff {name}@{last.version} sources:{name}` tells all, and `{places.command()} build "
             f"--bump` writes {self.smallest} into the page"
         )
+        said = "VERSION"
+        if self.declared:
+            way, said = f"`{self.declared.command}` writes {self.smallest} into {self.declared.file}", "version"
         if version_number(version) < last.number:
             return (
-                f"{name} {version} is lower than {last.version}, which is released: its VERSION must be "
+                f"{name} {version} is lower than {last.version}, which is released: its {said} must be "
                 f"{self.smallest} at least; {way}"
             )
         if version == last.version:
@@ -79,25 +91,26 @@ class Verdict:
         return (", ".join(words[:NAMED]) + more) or "its text"
 
 
-def judge(draft: Draft, index: Index, templates: Path) -> Verdict:
+def judge(draft: Draft, index: Index, templates: Path, declared: Declared | None = None) -> Verdict:
     """Hold a draft against the last release of its scenario, whose files are below `templates`.
 
-    Raises `UserError` when these are not as released.
+    `declared` says where its version is written, when that is no page. Raises `UserError` when a file is not as it was
+    released.
     """
     last = index.latest(draft.scenario)
     if last is None:
-        return Verdict(draft, None, draft.version)
+        return Verdict(draft, None, draft.version, declared=declared)
     before = _files(last.scenario, last.version, {path: frozen.read(templates, last, path) for path in _made(last)})
     now = _files(draft.scenario, draft.version, draft.files)
     if before == now:
-        return Verdict(draft, last, last.version, same=True)
+        return Verdict(draft, last, last.version, same=True, declared=declared)
     old, new = (json.loads(files[f"{draft.scenario}.template.json"]) for files in (before, now))
     names = catalogue.presets_of("", before.keys() | now.keys())
     presets = tuple(name for path, name in names.items() if before.get(path) != now.get(path))
     found = diff(old, new)
     # What a preset chooses is a default that somebody took: so it weighs as one.
     bump = max(found.bump, Bump.MINOR if presets else Bump.PATCH)
-    return Verdict(draft, last, step(last.version, bump), found, presets)
+    return Verdict(draft, last, step(last.version, bump), found, presets, declared=declared)
 
 
 def step(version: str, bump: Bump) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from .. import atomic, building, catalogue, layers, places, scenarios
+from .. import atomic, building, layers, scenarios
 from ..catalogue import Draft
 from ..diff import diff
 from ..errors import UserError
@@ -22,6 +22,7 @@ from . import frozen, git, index, notes
 from .contract import judge
 from .index import Entry, Index, index_of
 from .notes import Update
+from .sources import Sources, pages
 
 CHANGELOG = "CHANGELOG.md"
 
@@ -35,20 +36,22 @@ class Release:
     written: tuple[str, ...]  # below the checkout
 
 
-def freeze(name: str, day: str) -> Release:
-    """Release the scenario `name` as its sources make it, on this day (as 2026-11-25).
+def freeze(name: str, day: str, sources: Sources | None = None) -> Release:
+    """Release the scenario `name` as its sources make it, on this day (as 2026-11-25). Without `sources`: one of ours.
 
     Raises `UserError`, and changes nothing, when there is nothing to release, when its version is too low, when lint
     finds something, when `templates/` is not as the sources make it, and when anything is not as committed.
     """
-    scenarios.page(name)
-    root, templates = places.checkout(), places.templates()
+    if sources is None:
+        scenarios.page(name)
+        sources = pages()
+    root, templates = sources.root, sources.templates
     if root is None:
         raise UserError("a release is made in a checkout of the sources: an installed package has none to freeze")
-    _built(templates, f"{name}/")
+    _built(sources, f"{name}/")
     released = index.read(templates)
-    draft = catalogue.draft(name, frozen.offered(templates, released))
-    verdict = judge(draft, released, templates)
+    draft = sources.draft(name, released)
+    verdict = judge(draft, released, templates, sources.declared.get(name))
     if verdict.same and verdict.last is not None:
         already = f"{name} {verdict.last.version} is released"
         what = "the same" if verdict.is_released else f"the same but for the number {draft.version}"
@@ -69,16 +72,16 @@ def freeze(name: str, day: str) -> Release:
     return Release(entry, updates, tuple(path.relative_to(root).as_posix() for path in files))
 
 
-def differs(entry: Entry, now: Index, templates: Path) -> str:
+def differs(entry: Entry, now: Index, sources: Sources) -> str:
     """How a release that is the latest of its scenario differs from what `freeze` makes of the sources as they are.
 
     Empty when it does not. Raises `UserError` when another release is not as released.
     """
-    draft = catalogue.draft(entry.scenario, frozen.offered(templates, now))
+    draft = sources.draft(entry.scenario, now)
     if draft.version != entry.version:
         return f"the sources make {draft.version}: make a release from what is there, and change it afterwards"
     earlier = [one for one in now.releases(entry.scenario) if one.number < entry.number]
-    updates = tuple(_update(draft, one, templates) for one in earlier)
+    updates = tuple(_update(draft, one, sources.templates) for one in earlier)
     made = _entry(draft, _added(draft, updates), entry.released)
     for path in sorted({*made.files, *entry.files}):
         if made.files.get(path) != entry.files.get(path):
@@ -88,13 +91,13 @@ def differs(entry: Entry, now: Index, templates: Path) -> str:
     return ""
 
 
-def _built(templates: Path, folder: str) -> None:
+def _built(sources: Sources, folder: str) -> None:
     """Refuse what `build --check` does not pass; files that a release adds may be there from a run that was killed."""
-    result = building.build(templates, write=False)
+    result = sources.build()
     if result.refused:
         raise UserError(result.refused[0])
     if result.findings:
-        raise UserError(f"lint finds {len(result.findings)} faults: see `{places.command()} build`; mend them first")
+        raise UserError(f"lint finds {len(result.findings)} faults: see `{sources.tells}`; mend them first")
     added = (frozen.UPGRADE, frozen.UPGRADE_JSON, frozen.LAYERS)
     strangers = [
         path
@@ -104,7 +107,7 @@ def _built(templates: Path, folder: str) -> None:
     if off := [*result.changed, *result.stale, *strangers]:
         more = f", and {len(off) - 1} more" if len(off) > 1 else ""
         raise UserError(
-            f"{templates / off[0]}{more}: not what the sources make; run `{places.command()}`, look at what it "
+            f"{sources.templates / off[0]}{more}: not what the sources make; run `{sources.command}`, look at what it "
             "changes, and commit that first"
         )
 
