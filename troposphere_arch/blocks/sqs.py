@@ -14,6 +14,9 @@ from ..template import Node, ScenarioTemplate
 
 # As long as SQS keeps a message at all.
 RETENTION_SECONDS = 14 * 24 * 3600
+# Of work: what fails in the end counts its age from when it was sent, and still has a week in the other queue.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+WORK_SECONDS = 7 * 24 * 3600
 # AWS advises five at least, and six times the time that a function takes.
 ATTEMPTS = 5
 VISIBILITY = 6
@@ -50,13 +53,14 @@ def dead_letters(t: ScenarioTemplate, title: str, *, fifo: bool = False, when: s
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sqs-queue.html
     """
     # It goes with the stack: what failed is known elsewhere too, and a queue without its functions is no use.
-    resource, policy = _queue(t, title, when, "Delete", **(FIFO if fifo else {}))
+    kept = {"MessageRetentionPeriod": RETENTION_SECONDS, **(FIFO if fifo else {})}
+    resource, policy = _queue(t, title, when, "Delete", **kept)
     outputs.output(t, f"{title}Queue", Ref(resource), f"Address of the queue {title}, of what failed.", when=when)
     return Queue(t, title, resource, policy, when=when)
 
 
 def work_queue(t: ScenarioTemplate, title: str, failures: Queue, *, timeout: int, fifo: bool = False) -> WorkQueue:
-    """A queue for a function that takes at most `timeout` seconds; encrypted, TLS only, messages wait up to 14 days.
+    """A queue for a function that takes at most `timeout` seconds; encrypted, TLS only, messages wait up to a week.
 
     A message that is taken is not seen for six times as long, so that a batch may be tried again without another
     taking it. What was taken five times and never deleted goes to `failures`. With `fifo` messages of one group keep
@@ -71,6 +75,7 @@ def work_queue(t: ScenarioTemplate, title: str, failures: Queue, *, timeout: int
         title,
         None,
         "Retain",
+        MessageRetentionPeriod=WORK_SECONDS,
         RedrivePolicy=redrive,
         VisibilityTimeout=VISIBILITY * timeout,
         **(FIFO if fifo else {}),
@@ -87,7 +92,6 @@ def _queue(
         sqs.Queue(
             title,
             KmsMasterKeyId=optional(own_key, Ref(parameter(t, parameters.KMS_KEY))),
-            MessageRetentionPeriod=RETENTION_SECONDS,
             # SQS takes one of the two ways, not both.
             SqsManagedSseEnabled=If(own_key, NoValue, True),
             DeletionPolicy="Delete",

@@ -1,0 +1,145 @@
+"""The code of a service in one file: what is in it, that it runs as the files do, and what cannot be put into it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.evidence import shows
+from troposphere_arch.errors import UserError
+from troposphere_arch.microservices.bundle import bundle, modules
+
+HANDLER = '''"""A handler."""
+from __future__ import annotations
+
+import json
+
+import prices
+
+
+def handler(event, context):
+    return json.dumps({"price": prices.price(event)})
+'''
+PRICES = r'''"""Prices, with 'quotes', "quotes" and a \backslash."""
+TAX = 20
+
+
+def price(event):
+    return event["net"] * (100 + TAX) // 100
+'''
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def run(text: str, folder: Path, call: str) -> subprocess.CompletedProcess[str]:
+    """What `call` prints where `index` is the bundle, alone in a folder, in a Python without our package."""
+    (folder / "index.py").write_text(text, encoding="utf-8")
+    code = f"import index\nprint({call})"
+    return subprocess.run([sys.executable, "-S", "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@shows("REQ-M4", how="real")
+def test_it_runs_as_the_files_do(tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    text = bundle(write(folder, handler=HANDLER, prices=PRICES, unused="raise SystemExit", test_prices="import pytest"))
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    assert run(text, alone, "index.handler({'net': 100}, None)").stdout == '{"price": 120}\n'
+
+
+def test_it_has_what_is_imported_and_nothing_else(tmp_path: Path) -> None:
+    found = modules(write(tmp_path, handler=HANDLER, prices=PRICES, unused="x = 1"))
+    assert list(found) == ["handler", "prices"]
+    assert found["prices"] == PRICES
+
+
+def test_of_the_kit_it_has_what_is_imported_and_what_that_imports(tmp_path: Path) -> None:
+    code = "from troposphere_arch.service_kit import progress\nhandler = progress"
+    found = modules(write(tmp_path, handler=code))
+    assert {"handler", "troposphere_arch", "troposphere_arch.service_kit.progress"} <= found.keys()
+    assert "troposphere_arch.service_kit.http" not in found
+    assert "troposphere_arch.service_kit.client" not in found
+
+
+def test_names_of_the_kit_that_are_no_modules(tmp_path: Path) -> None:
+    write(tmp_path, handler="from troposphere_arch.service_kit.http import Reply\nhandler = Reply")
+    assert "troposphere_arch.service_kit.http" in modules(tmp_path)
+
+
+def test_the_modules_stand_in_it_as_they_are(tmp_path: Path) -> None:
+    text = bundle(write(tmp_path, handler=HANDLER, prices=PRICES))
+    assert HANDLER in text and PRICES in text
+    ast.parse(text)
+
+
+def test_odd_texts(tmp_path: Path) -> None:
+    odd = ["x = '''three'''\n", "x = 'ends'", "x = 1  # \\", "x = 'a'\r\ny = 2\r\n", "x = 'ü'\n", ""]
+    folder = tmp_path / "service"
+    folder.mkdir()
+    for number, text in enumerate(odd):
+        (folder / f"odd{number}.py").write_bytes(text.encode())
+    names = ", ".join(f"odd{number}" for number in range(len(odd)))
+    write(
+        folder,
+        handler=f"import {names}\n\n\ndef handler(event, context):\n    return [vars(m).get('x') for m in ({names})]\n",
+    )
+    text = bundle(folder)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    found = run(text, alone, "index.handler({}, None)")
+    assert found.stdout == "['three', 'ends', 1, 'a', 'ü', None]\n", found.stderr
+
+
+def test_a_traceback_names_file_and_line_and_shows_it(tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    text = bundle(write(folder, handler=HANDLER, prices=PRICES))
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "caught.py").write_text(
+        "import traceback, index\n\n\ndef call():\n    try:\n        index.handler({}, None)\n"
+        "    except KeyError:\n        return traceback.format_exc()\n"
+    )
+    found = run(text, alone, "__import__('caught').call()")
+    assert 'File "prices.py", line 6, in price' in found.stdout
+    assert 'return event["net"]' in found.stdout
+
+
+def test_it_is_the_same_each_time(tmp_path: Path) -> None:
+    write(tmp_path, handler=HANDLER, prices=PRICES)
+    assert bundle(tmp_path) == bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import requests", r"handler\.py:1: imports requests, which Lambda's Python does not have"),
+        ("x = 1\nfrom numpy import array", r"handler\.py:2: imports numpy, "),
+        ("from troposphere_arch import lint", r"handler\.py:1: imports troposphere_arch.*not shipped"),
+        ("def handler(:", r"handler\.py:1: no Python: "),
+        ("x = 1\n\0", r"handler\.py:\d+: no Python: "),
+    ],
+)
+def test_what_cannot_be_shipped(tmp_path: Path, code: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        bundle(write(tmp_path, handler=code))
+
+
+def test_no_handler(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"handler\.py: there is no such file"):
+        bundle(tmp_path)
+
+
+def test_no_text(tmp_path: Path) -> None:
+    (tmp_path / "handler.py").write_bytes(b"x = '\xff'")
+    with pytest.raises(UserError, match=r"handler\.py: is not UTF-8"):
+        bundle(tmp_path)
