@@ -62,7 +62,7 @@ def build(platform: Platform) -> ScenarioTemplate:
     read_status = awslambda.function(
         t, "ReadStatus", code="microservices/read_status.py", Description="Says where a request is.", Timeout=15
     )
-    network = service_network(t, "Network")
+    network = service_network(t, "Vpc")
 
     arrows.gathers(progress, bus, PROGRESS)
     t.record(services, "tell", bus, PROGRESS)
