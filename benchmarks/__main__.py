@@ -3,8 +3,8 @@
 Two that are compared run in turn, so that what slows the machine for a while slows both; their ratio is that of the
 medians. Nothing here fails because of a figure: a goal is told as held or missed.
 Besides, what of requests reaches the origin: of a blog's readers (`edge`), and of devices on the day of a release
-(`updates`). That is counted, not timed, so once. And how building and deploying of microservices grows with their number
-(`services`), once for each number.
+(`updates`). That is counted, not timed, so once. And how building and deploying of microservices grows with their
+number (`services`), once for each number.
 """
 
 from __future__ import annotations

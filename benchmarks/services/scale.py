@@ -92,11 +92,15 @@ class Measured:
 
 
 def write(folder: Path, services: int) -> None:
-    """A folder of so many services: each `http` one calls the one before it, each `topic` is told by the last `http`."""
+    """A folder of so many services, in groups of one of each of `SHAPES`.
+
+    In a group each `http` one calls the one before it, and the `topic` is told by the last of them.
+    """
     (folder / "platform.yaml").write_text("name: many\nowner: many@example.com\n")
     before = ""
     for number in range(services):
         shape, name = SHAPES[number % len(SHAPES)], f"service-{number}"
+        before = before if number % len(SHAPES) else ""
         lines = [f"shape: {shape}", "owner: many@example.com", f"description: Does what number {number} does."]
         if shape == "http":
             lines += ['routes: ["GET /items/{id}", POST /items]', "table: true", "publishes: [item-made]"]

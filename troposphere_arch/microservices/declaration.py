@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 HTTP, QUEUE, STREAM, TOPIC, BUCKET = "http", "queue", "stream", "topic", "bucket"
@@ -116,14 +117,5 @@ class System:
 
     def order(self) -> list[Service]:
         """The services, those that others use before these; else by name. There are no cycles."""
-        found: dict[str, Service] = {}
-
-        def add(service: Service) -> None:
-            if service.name not in found:
-                for other in service.uses:
-                    add(self.services[other])
-                found[service.name] = service
-
-        for name in sorted(self.services):
-            add(self.services[name])
-        return list(found.values())
+        sorter = TopologicalSorter({name: self.services[name].uses for name in sorted(self.services)})
+        return [self.services[name] for name in sorter.static_order()]
