@@ -9,14 +9,26 @@ from troposphere_arch.microservices.declaration import Platform, Service, System
 
 OWNER = "shop@example.com"
 HTTP_CODE = '''"""Answers."""
-from troposphere_arch.service_kit import client, http, publishing
+from troposphere_arch.service_kit import http, table
 
 
 def answer(request):
-    return {"name": request.path}
+    return table.items().get_item(Key={"pk": request.path["id"], "sk": "item"}).get("Item")
 
 
 handler = http.handler({"GET /items/{id}": answer})
+'''
+CALLING_CODE = '''"""Answers, with the help of others."""
+from troposphere_arch.service_kit import client, http, publishing, table
+
+
+def answer(request):
+    found = client.call("stock", "GET /stock/{sku}", sku=request.path["id"]).body
+    table.items().put_item(Item={"pk": request.id, "sk": "item"})
+    return {"found": found, "request": publishing.publish("order-placed", found)}
+
+
+handler = http.handler({"GET /orders/{id}": answer})
 '''
 WORK_CODE = '''"""Works."""
 from troposphere_arch.service_kit import messages, publishing
@@ -34,7 +46,8 @@ def service(folder: Path, name: str, shape: str, **declared: Any) -> Service:
     """A declared service with its code."""
     place = folder / name
     place.mkdir(parents=True)
-    (place / "handler.py").write_text(HTTP_CODE if shape == "http" else WORK_CODE)
+    code = CALLING_CODE if declared.get("calls") else HTTP_CODE if shape == "http" else WORK_CODE
+    (place / "handler.py").write_text(code)
     return Service(name, shape, OWNER, f"Does what {name} does.", folder=place, **declared)
 
 
@@ -57,7 +70,7 @@ def shop(folder: Path, *more: Service) -> System:
         service(folder, "payments", "queue", puts=("invoices",), fifo=True),
         service(folder, "statistics", "stream"),
         service(folder, "invoices", "bucket", prefix="paid/"),
-        service(folder, "ledger", "http", routes=("GET /ledger",), inside=True, private=True),
+        service(folder, "ledger", "http", routes=("GET /ledger",), inside=True, private=True, table=True),
         *more,
     )
     return System(Platform("shop", OWNER, network="endpoints"), {one.name: one for one in made}, folder)
