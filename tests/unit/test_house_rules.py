@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rules import found, good
+from tests.unit.rules import found, good, service
 from troposphere_arch import rules
 from troposphere_arch.rules._template import walk
 
@@ -26,6 +26,7 @@ _JUNK = st.recursive(
     max_leaves=5,
 )
 _PATHS = [path for path, _ in walk(good()) if path]
+_PATHS_OF_SERVICE = [path for path, _ in walk(service()) if path]
 
 
 def test_ids_are_in_order_and_explained() -> None:
@@ -41,6 +42,10 @@ def test_each_rule_is_a_file_and_has_a_test_of_the_same_name() -> None:
     tests = sorted(p.stem.removeprefix("test_") for p in (Path(__file__).parent / "rules").glob("test_*.py"))
     assert files == tests
     assert sorted(type(rule).__module__.rpartition(".")[2] for rule in rules.house_rules()) == files
+
+
+def test_the_good_service_is_clean() -> None:
+    assert [message for rule in IDS for message in found(rule, service())] == []
 
 
 def test_a_template_without_anything_is_told_only_to_say_what_it_is() -> None:
@@ -67,6 +72,16 @@ def _replace(template: Any, path: tuple[Any, ...], junk: Any, optional: bool) ->
 @settings(max_examples=400, derandomize=True, deadline=None, database=None)
 def test_no_rule_stumbles_over_a_malformed_template(changes: list[tuple[tuple[Any, ...], Any, bool]]) -> None:
     template = good()
+    for path, junk, optional in changes:
+        _replace(template, path, junk, optional)
+    for rule in IDS:
+        found(rule, template)
+
+
+@given(st.lists(st.tuples(st.sampled_from(_PATHS_OF_SERVICE), _JUNK, st.booleans()), min_size=1, max_size=4))
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+def test_no_rule_stumbles_over_a_malformed_service(changes: list[tuple[tuple[Any, ...], Any, bool]]) -> None:
+    template = service()
     for path, junk, optional in changes:
         _replace(template, path, junk, optional)
     for rule in IDS:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ._template import Path, Resource, View, items, text, values
+from ._senders import QUEUE, SENDING
+from ._template import Path, Resource, View, intrinsic, items, text, values
 
-QUEUE = "AWS::SQS::Queue"
+STREAM = "AWS::Kinesis::Stream"
+CONSUMER = "AWS::Kinesis::StreamConsumer"
+MAPPING = "AWS::Lambda::EventSourceMapping"
+SUBSCRIPTION = "AWS::SNS::Subscription"
 FUNCTION = "AWS::Lambda::Function"
 # Whose failures go where: the type, and the way to the destination's ARN from its properties.
 DESTINATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -41,11 +45,53 @@ def failure_queues(view: View) -> set[str]:
     return named
 
 
+def is_stream(view: View, source: Any) -> bool:
+    """Whether an event source is one of DynamoDB's or Kinesis' streams, as far as the template tells."""
+    named = text(source) or ""
+    return (
+        "StreamArn" in named
+        or ":kinesis:" in named
+        or "/stream/" in named
+        or bool(view.named(source, STREAM, CONSUMER))
+    )
+
+
+def reads(view: View) -> Iterator[tuple[Resource, Resource]]:
+    """Each event source mapping and each queue of the template that it reads."""
+    for mapping in view.of_type(MAPPING):
+        for queue in view.named(mapping.properties.get("EventSourceArn"), QUEUE):
+            yield mapping, queue
+
+
+def topic_name(value: Any) -> str | None:
+    """The topic whose ARN `value` is, as text: the same for a Ref of it and a GetAtt."""
+    return (text(value) or "").replace(".TopicArn}", "}") or None
+
+
+def number(view: View, value: Any) -> float | None:
+    """The number that `value` is, or that a parameter is by default; None where the template does not tell."""
+    name, argument = intrinsic(value)
+    if name == "Ref" and isinstance(argument, str):
+        parameter = view.parameters.get(argument)
+        value = parameter.get("Default") if isinstance(parameter, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
 def functions_of(view: View, value: Any) -> list[Resource]:
     """The functions that `value` names, by themselves or by an alias or a version."""
     direct = view.named(value, FUNCTION)
     behind = view.named(value, "AWS::Lambda::Alias", "AWS::Lambda::Version")
     return [*direct, *(f for one in behind for f in view.named(one.properties.get("FunctionName"), FUNCTION))]
+
+
+def may_send(view: View, function: Resource, to: Resource) -> bool:
+    """Whether the function's role may send to the queue, or publish to the topic, as far as the template tells."""
+    return may(view, function, SENDING[to.type], to)
 
 
 def may(view: View, function: Resource, action: str, resource: Resource) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ._failures import failure_queues
+from ._failures import failure_queues, is_stream, reads
 from ._rest import apis_of
 from ._rule import Found, HouseRule
 from ._template import Resource, View, items, text, values
@@ -13,6 +13,7 @@ from ._template import Resource, View, items, text, values
 FUNCTION_METRICS = ("Errors", "Throttles")
 STAGE_METRICS = ("5XXError", "Latency")
 VISIBLE = "ApproximateNumberOfMessagesVisible"
+AGE = "ApproximateAgeOfOldestMessage"
 # Any of these; which one fits depends on how the table is billed.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
 TABLE_METRICS = ("ReadThrottleEvents", "ThrottledRequests", "WriteThrottleEvents")
@@ -21,9 +22,9 @@ TABLE_METRICS = ("ReadThrottleEvents", "ThrottledRequests", "WriteThrottleEvents
 class Alarms(HouseRule):
     """Every function, API stage, table and failure queue is watched, and every alarm copes with silence.
 
-    For what a user would feel: errors, waiting, refusals, and what was given up; of a function that reads a stream,
-    also how far it is behind. Without traffic there is no data: an alarm that does not say how to treat that keeps the
-    state it was in.
+    For what a user would feel: errors, waiting, refusals, and what was given up; of a function that reads a stream or a
+    queue, also how far it is behind. Without traffic there is no data: an alarm that does not say how to treat that
+    keeps the state it was in.
     """
 
     id = "E9016"
@@ -58,19 +59,18 @@ class Alarms(HouseRule):
             source = mapping.properties.get("EventSourceArn")
             for function in view.named(mapping.properties.get("FunctionName"), "AWS::Lambda::Function"):
                 wanted = {"FunctionName": _names(function, "FunctionName")}
-                if _is_stream(source) and not _watched(alarms, mapping, "AWS/Lambda", ("IteratorAge",), wanted):
+                if is_stream(view, source) and not _watched(alarms, mapping, "AWS/Lambda", ("IteratorAge",), wanted):
                     yield mapping.path, f"{function.name} has no alarm on IteratorAge; add one by FunctionName"
+        failures = failure_queues(view)
+        readers = {queue.name: mapping.name for mapping, queue in reads(view)}
         for queue in view.of_type("AWS::SQS::Queue"):
             # By a GetAtt: a Ref gives the address, and such an alarm would never go off.
             wanted = {"QueueName": {f"${{{queue.name}.QueueName}}", text(queue.properties.get("QueueName"))} - {None}}
-            if queue.name in failure_queues(view) and not _watched(alarms, queue, "AWS/SQS", (VISIBLE,), wanted):
+            if queue.name in failures and not _watched(alarms, queue, "AWS/SQS", (VISIBLE,), wanted):
                 yield queue.path, f"{queue.name} takes failures and has no alarm on {VISIBLE}; add one by QueueName"
-
-
-def _is_stream(source: Any) -> bool:
-    """Whether an event source is one of DynamoDB's or Kinesis' streams, as far as its text tells."""
-    named = text(source) or ""
-    return "StreamArn" in named or ":kinesis:" in named or "/stream/" in named
+            if queue.name in readers and not _watched(alarms, queue, "AWS/SQS", (AGE,), wanted):
+                reader = readers[queue.name]
+                yield queue.path, f"{queue.name}, which {reader} reads, has no alarm on {AGE}; add one by QueueName"
 
 
 def _names(r: Resource, key: str) -> set[str | None]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ._rest import http_method
 from ._rule import Found, HouseRule
-from ._template import Resource, View, is_true, text, values
+from ._template import Resource, View, is_true, items, text, values
 
 # What CloudFormation reads when it deploys.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
 DYNAMIC = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure):.+\}\}")
+# How a policy of a private API says by which endpoint it is reached.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+ENDPOINT = "aws:sourcevpce"
 
 
 class ApiMethods(HouseRule):
@@ -21,6 +25,8 @@ class ApiMethods(HouseRule):
     method may be for anybody where it asks for an API key: then its one caller is the distribution before the API,
     which holds readers apart, and adds the key. That key is in no template: it is made by API Gateway, or read from a
     secret when the stack is deployed.
+
+    An API that is private answers nobody without a policy, which says by which endpoint of which VPC it is reached.
     """
 
     id = "E9007"
@@ -30,10 +36,36 @@ class ApiMethods(HouseRule):
     def check(self, view: View) -> Iterator[Found]:
         for method in view.of_type("AWS::ApiGateway::Method"):
             yield from _options(method) if http_method(method) == "OPTIONS" else _guarded(method)
+        for api in view.of_type("AWS::ApiGateway::RestApi"):
+            for where, kind in items(api.properties, "EndpointConfiguration", "Types", path=api.properties_path):
+                if kind == "PRIVATE" and not _names_endpoint(view, api):
+                    yield (
+                        where,
+                        f"{api.name} is private and has no Policy that names an endpoint; deny execute-api:Invoke "
+                        "unless aws:SourceVpce is it",
+                    )
         for key in view.of_type("AWS::ApiGateway::ApiKey"):
             for where, value in values(key.properties, "Value", path=key.properties_path):
                 if value is not None and not DYNAMIC.fullmatch(text(value) or ""):
                     yield where, f"{key.name} has its value in the template; let it be resolved from a secret"
+
+
+def _names_endpoint(view: View, api: Resource) -> bool:
+    """Whether who does not come by an endpoint that the policy names is denied, or allowed nothing."""
+    policies = [policy for policy in view.policies if policy.resource is api]
+    statements = [statement for policy in policies for _, statement in policy.statements()]
+    denied = [s for s in statements if s.get("Effect") == "Deny" and _about(s, "StringNotEquals")]
+    allowed = [s for s in statements if s.get("Effect") == "Allow"]
+    return bool(denied) or (bool(allowed) and all(_about(s, "StringEquals") for s in allowed))
+
+
+def _about(statement: dict[Any, Any], operator: str) -> bool:
+    condition = statement.get("Condition")
+    block = condition.get(operator) if isinstance(condition, dict) else None
+    return isinstance(block, dict) and any(
+        str(key).lower() == ENDPOINT and all(text(one) not in (None, "", "*") for _, one in items(value))
+        for key, value in block.items()
+    )
 
 
 def _options(method: Resource) -> Iterator[Found]:

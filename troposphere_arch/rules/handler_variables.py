@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ._bundles import NAME, Read, modules, of_kit, used
 from ._rule import Found, HouseRule
 from ._template import Resource, View, text, values
 
@@ -19,7 +20,9 @@ class HandlerVariables(HouseRule):
     """A function that is written in the template is given the variables that its code reads, and no others.
 
     One that is missing is a crash at the first call, or a feature that is off without a word; one that nobody reads is
-    the address of what the function need not know. Only Python is read, and only names that stand in the code.
+    the address of what the function need not know. Only Python is read, and only names, or ends of names, that stand in
+    the code. Where that is a bundle of modules, all of them count but those of the kit of services: of that counts what
+    the others use, so that a service which is told of another one does call it, and calls none that it is not told of.
     """
 
     id = "E9019"
@@ -31,12 +34,12 @@ class HandlerVariables(HouseRule):
             if not str(text(function.properties.get("Runtime"))).startswith("python"):
                 continue
             for where, code in values(function.properties, "Code", "ZipFile", path=function.properties_path):
-                found = _read(text(code))
-                if found is not None:
-                    yield from ((where if path is None else path, m) for path, m in _compared(function, *found))
+                read = _read(text(code))
+                if read is not None:
+                    yield from ((where if path is None else path, m) for path, m in _compared(function, read))
 
 
-def _compared(function: Resource, read: set[str], open_ended: bool) -> Iterator[tuple[Any, str]]:
+def _compared(function: Resource, read: Read) -> Iterator[tuple[Any, str]]:
     given: set[str] = set()
     for where, variables in values(function.properties, "Environment", "Variables", path=function.properties_path):
         if variables is None:
@@ -44,24 +47,44 @@ def _compared(function: Resource, read: set[str], open_ended: bool) -> Iterator[
         if not isinstance(variables, dict) or any(key.startswith("Fn::") for key in variables if isinstance(key, str)):
             return  # another function of CloudFormation's says which
         given |= {key for key in variables if isinstance(key, str)}
-        for name in sorted(given - read):
-            if not open_ended and not OF_LAMBDA.fullmatch(name):
+        for name in sorted(given):
+            if not read.may_read(name) and not OF_LAMBDA.fullmatch(name):
                 yield (*where, name), f"{function.name} is given {name}, which its code does not read; leave it out"
-    for name in sorted(read - given):
-        if not OF_LAMBDA.fullmatch(name):
-            yield None, f"{function.name} reads the variable {name}, which it is not given; add it to Environment"
+    for names in sorted({(name,) for name in read.names} | read.one_of):
+        if given.isdisjoint(names) and not any(OF_LAMBDA.fullmatch(name) for name in names):
+            wanted = " or ".join(names)
+            yield None, f"{function.name} reads the variable {wanted}, which it is not given; add it to Environment"
 
 
-def _read(code: str | None) -> tuple[set[str], bool] | None:
-    """The variables that the code reads by name, and whether it may read others too; None if it cannot be read."""
-    if code is None:
+def _read(code: str | None) -> Read | None:
+    """The variables that the code reads; None if it cannot be read."""
+    tree = _parsed(code)
+    if tree is None:
         return None
+    read, files = _of_tree(tree), modules(tree)
+    if files is None:
+        return read
+    read.idle.add(NAME)
+    for name, module in files.items():
+        if not of_kit(name):
+            part = _parsed(module)
+            if part is None:
+                return None
+            read |= _of_tree(part) | used(part)
+    return read
+
+
+def _parsed(code: str | None) -> ast.Module | None:
     try:
-        tree = ast.parse(code)
+        return None if code is None else ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _of_tree(tree: ast.Module) -> Read:
+    """What stands in the code itself."""
     names = _names_of_environ(tree)
-    read: set[str] = set()
+    read = Read()
     known: set[int] = set()
     for node in ast.walk(tree):
         key: ast.expr | None = None
@@ -78,12 +101,17 @@ def _read(code: str | None) -> tuple[set[str], bool] | None:
                 key = first
             case _:
                 continue
-        if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            read.add(key.value)
-            known.add(id(where))
+        match key:
+            case ast.Constant(value=str(name)):
+                read.names.add(name)
+                known.add(id(where))
+            case ast.JoinedStr(values=[*_, ast.Constant(value=str(ending))]):
+                read.endings.add(ending)
+                known.add(id(where))
     others = [node for node in ast.walk(tree) if _is_environ(node, names) and id(node) not in known]
     getenv = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "getenv" and id(n) not in known]
-    return read, bool(others or getenv)
+    read.anything = bool(others or getenv)
+    return read
 
 
 def _names_of_environ(tree: ast.AST) -> set[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ._failures import targets
+from ._failures import SUBSCRIPTION, targets, topic_name
 from ._rest import ANYTHING, apis_of, http_method, integrations, path_of, stage_names
 from ._rule import Found, HouseRule
 from ._template import Resource, View, text, values
 
 API_GATEWAY = "apigateway.amazonaws.com"
 EVENTS = "events.amazonaws.com"
+NOTIFICATIONS = "sns.amazonaws.com"
 TARGETS = ("AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version")
 
 
@@ -19,7 +20,7 @@ class LambdaPermissions(HouseRule):
     """Every permission to invoke a function is tied to a source; API methods, rules and permissions match one to one.
 
     Without a source any account's API or bucket could invoke the function; without a permission a method answers 500,
-    and what a rule hands over goes nowhere; a permission that nothing uses is a door left open.
+    and what a rule or a topic hands over goes nowhere; a permission that nothing uses is a door left open.
     """
 
     id = "E9006"
@@ -43,6 +44,7 @@ class LambdaPermissions(HouseRule):
             if _is_for_api(view, permission) and not any(_allows(view, permission, *call) for call in calls):
                 yield permission.path, f"{permission.name} lets an API invoke what it does not call; remove it"
         yield from _rules(view, permissions)
+        yield from _topics(view, permissions)
 
 
 def _rules(view: View, permissions: list[Resource]) -> Iterator[Found]:
@@ -65,6 +67,38 @@ def _rules(view: View, permissions: list[Resource]) -> Iterator[Found]:
         used = any(_lets_rule(view, permission, rule, target) for rule, _, target in calls)
         if EVENTS in _principals(permission) and named and not used:
             yield permission.path, f"{permission.name} lets a rule invoke what is no target of it; remove it"
+
+
+def _topics(view: View, permissions: list[Resource]) -> Iterator[Found]:
+    """The same for topics of SNS and the functions that are subscribed to them."""
+    calls = [
+        (subscription, target)
+        for subscription in view.of_type(SUBSCRIPTION)
+        if subscription.properties.get("Protocol") == "lambda"
+        for target in view.named(subscription.properties.get("Endpoint"), *TARGETS)
+    ]
+    for subscription, target in calls:
+        if not any(p.exists_with(subscription) and _lets_topic(view, p, subscription, target) for p in permissions):
+            yield (
+                subscription.path,
+                f"{subscription.name} may not invoke {target.name}; add an AWS::Lambda::Permission for "
+                f"{NOTIFICATIONS} whose SourceArn is the topic's",
+            )
+    for permission in permissions:
+        named = view.named(permission.properties.get("SourceArn"), "AWS::SNS::Topic")
+        used = any(_lets_topic(view, permission, *call) for call in calls)
+        if NOTIFICATIONS in _principals(permission) and named and not used:
+            yield permission.path, f"{permission.name} lets a topic invoke what is not subscribed to it; remove it"
+
+
+def _lets_topic(view: View, permission: Resource, subscription: Resource, target: Resource) -> bool:
+    if NOTIFICATIONS not in _principals(permission):
+        return False
+    if target not in view.named(permission.properties.get("FunctionName"), *TARGETS):
+        return False
+    topics = {topic_name(topic) for _, topic in values(subscription.properties, "TopicArn")}
+    sources = {topic_name(source) for _, source in values(permission.properties, "SourceArn")}
+    return bool(topics & sources - {None}) or None in topics
 
 
 def _lets_rule(view: View, permission: Resource, rule: Resource, target: Resource) -> bool:

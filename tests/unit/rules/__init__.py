@@ -1,4 +1,4 @@
-"""Tests of the house rules: one file for each rule, all starting from one good template."""
+"""Tests of the house rules: one file for each rule, all starting from one good template, or from a good service."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from troposphere_arch.rules._rule import HouseRule
 from troposphere_arch.rules._template import View
 
 GOOD = Path(__file__).parent / "good.json"
+SERVICE = Path(__file__).parent / "service.json"
 
 
 @cache
@@ -21,13 +22,18 @@ def _rules() -> dict[str, HouseRule]:
 
 
 @cache
-def _good() -> Any:
-    return json.loads(GOOD.read_text(encoding="utf-8"))
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def good() -> Any:
     """A template of its own that no rule has anything against: an API, a function, users, a table and a bucket."""
-    return copy.deepcopy(_good())
+    return copy.deepcopy(_read(GOOD))
+
+
+def service() -> Any:
+    """The same for a service: a function that a queue, a stream and a topic invoke, and a topic for alarms."""
+    return copy.deepcopy(_read(SERVICE))
 
 
 def changed(path: str, value: Any = None, *, template: Any = None) -> Any:

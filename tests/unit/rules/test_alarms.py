@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from . import changed, found, good, only
+from . import changed, found, good, only, service
 
 RULE = "E9016"
 ALARMS = {
@@ -109,3 +109,42 @@ def test_the_age_of_what_is_no_stream_needs_no_alarm() -> None:
     assert found(RULE, changed("Resources/TodosToRead/Properties/EventSourceArn", queue, template=template)) == []
     stream = {"Fn::Sub": "arn:${AWS::Partition}:kinesis:${AWS::Region}:${AWS::AccountId}:stream/jobs"}
     assert len(found(RULE, changed("Resources/TodosToRead/Properties/EventSourceArn", stream, template=template))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("JobsWaiting", "Jobs, which JobsToWork reads, has no alarm on ApproximateAgeOfOldestMessage"),
+        ("FailuresWaiting", "Failures takes failures and has no alarm on ApproximateNumberOfMessagesVisible"),
+        ("WorkBehind", "Resources/StreamToWork: Work has no alarm on IteratorAge"),
+    ],
+)
+def test_what_waits_for_a_function_is_watched(name: str, message: str) -> None:
+    assert found(RULE, service()) == []
+    alarm = f"Resources/{name}"
+    for path, value in (("", None), ("/Properties/MetricName", "Count"), ("/Properties/Dimensions/0/Value", "x")):
+        assert message in only(RULE, changed(alarm + path, value, template=service()))
+
+
+def test_a_queue_that_no_function_reads_may_be_as_old_as_it_likes() -> None:
+    template = changed("Resources/JobsWaiting", template=service())
+    assert found(RULE, changed("Resources/JobsToWork", template=template)) == []
+
+
+@pytest.mark.parametrize("way", ["Jobs", "JobsOfOrders", "WorkOfEvents"])
+def test_each_way_for_messages_counts(way: str) -> None:
+    template = changed("Resources/FailuresWaiting", template=service())
+    for name in {"Jobs", "JobsOfOrders", "WorkOfEvents"} - {way}:
+        template = changed(f"Resources/{name}/Properties/RedrivePolicy", template=template)
+    for name in ("Asked", "StreamToWork", "WorkRetries"):
+        template = changed(f"Resources/{name}", template=template)
+    assert "Failures takes failures" in only(RULE, template)
+    assert found(RULE, changed(f"Resources/{way}/Properties/RedrivePolicy", template=template)) == []
+
+
+def test_a_consumer_of_a_stream_is_a_stream_too() -> None:
+    template = changed("Resources/WorkBehind", template=service())
+    consumer = {"Type": "AWS::Kinesis::StreamConsumer", "Properties": {"ConsumerName": "x", "StreamARN": "x"}}
+    template = changed("Resources/Reader", consumer, template=template)
+    source = "Resources/StreamToWork/Properties/EventSourceArn"
+    assert "Work has no alarm on IteratorAge" in only(RULE, changed(source, {"Ref": "Reader"}, template=template))

@@ -92,3 +92,60 @@ def test_a_key_is_in_no_template(value: Any, fine: bool) -> None:
     messages = found(RULE, changed("Resources/Key", key))
     assert (messages == []) is fine
     assert all("Key has its value in the template" in message for message in messages)
+
+
+# --- private APIs
+
+API = "Resources/Api/Properties"
+ENDPOINT = {"Ref": "Storage"}
+CAME_BY = {"StringNotEquals": {"aws:SourceVpce": ENDPOINT}}
+
+
+def private(*statements: Any) -> Any:
+    """An API that is reached from a VPC only, with a policy of these statements; for none, without a policy."""
+    template = changed(f"{API}/EndpointConfiguration", {"Types": ["PRIVATE"]})
+    common = {"Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
+    document = {"Version": "2012-10-17", "Statement": [{**common, **statement} for statement in statements]}
+    return changed(f"{API}/Policy", document, template=template) if statements else template
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ({"Effect": "Deny", "Condition": CAME_BY},),
+        ({"Effect": "Deny", "Condition": {"StringNotEquals": {"AWS:SourceVpce": [ENDPOINT]}}},),
+        ({"Effect": "Allow"}, {"Effect": "Deny", "Condition": CAME_BY}),
+        ({"Effect": "Allow", "Condition": {"StringEquals": {"aws:SourceVpce": ENDPOINT}}},),
+    ],
+)
+def test_a_private_api_that_names_its_endpoint(statements: Any) -> None:
+    assert found(RULE, private(*statements)) == []
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (),
+        ({"Effect": "Allow"},),
+        ({"Effect": "Deny", "Condition": {"StringEquals": {"aws:SourceVpce": ENDPOINT}}},),
+        ({"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": "*"}}},),
+        ({"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceIp": ENDPOINT}}},),
+        ({"Effect": "Allow", "Condition": {"StringEquals": {"aws:SourceVpce": ENDPOINT}}}, {"Effect": "Allow"}),
+    ],
+)
+def test_a_private_api_that_names_none(statements: Any) -> None:
+    assert "Types/0: Api is private and has no Policy that names an endpoint" in only(RULE, private(*statements))
+
+
+def test_an_api_that_may_be_private() -> None:
+    maybe = {"Types": [{"Fn::If": ["StorageOn", "PRIVATE", "REGIONAL"]}]}
+    assert "Api is private" in only(RULE, changed(f"{API}/EndpointConfiguration", maybe))
+    assert found(RULE, changed(f"{API}/EndpointConfiguration", {"Types": ["REGIONAL"]})) == []
+
+
+def test_signed_requests_of_services() -> None:
+    """No page, no cache, no authorizer: who signs a request is known by that."""
+    for kind, fine in (("AWS_IAM", True), ("NONE", False)):
+        template = changed(f"{GET}/AuthorizerId", template=changed(f"{GET}/AuthorizationType", kind))
+        template = changed("Resources/OptionsTodo", template=template)
+        assert (found(RULE, template) == []) is fine

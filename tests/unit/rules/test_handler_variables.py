@@ -91,3 +91,140 @@ def test_variables_of_a_condition_count() -> None:
     assert found(RULE, changed(f"{GIVEN}/Variables/TODOS_TABLE", maybe)) == []
     sides = {"Fn::If": ["StorageOn", {"TODOS_TABLE": "x"}, {"TODOS_TABLE": "y", "MORE": "z"}]}
     assert "Read is given MORE" in only(RULE, changed(f"{GIVEN}/Variables", sides))
+
+
+@pytest.mark.parametrize("code", ['import os\ndef f(n):\n    return os.environ[f"{n}_TABLE"]', "x = 1"])
+def test_an_end_of_a_name(code: str) -> None:
+    template = changed(CODE, code)
+    template = changed(f"{GIVEN}/Variables/OTHER_TABLE", "x", template=template)
+    template = changed(f"{GIVEN}/Variables/OTHER", "x", template=template)
+    unread = [m.partition(" is given ")[2].partition(",")[0] for m in found(RULE, template)]
+    assert unread == (["OTHER"] if "TABLE" in code else ["OTHER", "OTHER_TABLE", "TODOS_TABLE"])
+
+
+def test_a_begin_of_a_name_may_be_anything() -> None:
+    assert found(RULE, changed(CODE, 'import os\ndef f(n):\n    return os.environ[f"TODOS_{n}"]')) == []
+
+
+# --- bundles
+
+KIT = "troposphere_arch.service_kit"
+ALL_OF_KIT = """
+import os
+def call(service): return os.environ[f"{service}_URL"], os.environ["SERVICE"], os.environ["UNUSED"]
+"""
+
+
+def bundled(handler: str, *given: str, **modules: str) -> Any:
+    """The function of a service that is given these variables: its handler, more modules, and one of the kit."""
+    files = {"handler": handler, **modules, "troposphere_arch": "", KIT: "", f"{KIT}.client": ALL_OF_KIT}
+    template = changed(CODE, f"import sys\n\nFILES = {files!r}\n\nfrom handler import handler\n")
+    return changed(f"{GIVEN}/Variables", dict.fromkeys(["SERVICE", *given], "x"), template=template)
+
+
+def idle(name: str) -> str:
+    return f"{GIVEN}/Variables/{name}: Read is given {name}, which its code does not read; leave it out"
+
+
+def missing(name: str) -> str:
+    return f"{CODE}: Read reads the variable {name}, which it is not given; add it to Environment"
+
+
+def test_the_modules_of_a_bundle_are_read() -> None:
+    handler = 'import os, pricing\nTABLE = os.environ["TABLE"]'
+    pricing = 'import os\nTAX = os.environ["TAX"]'
+    assert found(RULE, bundled(handler, "TABLE", "TAX", pricing=pricing)) == []
+    assert found(RULE, bundled(handler, "TABLE", pricing=pricing)) == [missing("TAX")]
+    assert found(RULE, bundled(handler, "TABLE", "TAX")) == [idle("TAX")]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        f'from {KIT} import client\nclient.call("stock", "GET /stock/{{sku}}", sku=1)',
+        f'from {KIT} import client as c\nc.call("stock", "GET /stock")',
+        f'from {KIT} import client\nclient.call(service="stock", route="GET /stock")',
+        f'from {KIT}.client import call\ncall("stock", "GET /stock")',
+        f'from {KIT}.client import call as ask\ndef f(): return [ask("stock", r) for r in ROUTES]',
+        f'import {KIT}.client\n{KIT}.client.call("stock", "GET /stock")',
+        f'import {KIT}.client as c\nc.call("stock", "GET /stock")',
+        f'import {KIT} as kit\nkit.client.call("stock", "GET /stock")',
+        'from troposphere_arch import service_kit\nservice_kit.client.call("stock", "GET /stock")',
+    ],
+)
+def test_ways_to_call_a_service(handler: str) -> None:
+    assert found(RULE, bundled(handler, "STOCK_URL")) == []
+    assert found(RULE, bundled(handler)) == [missing("STOCK_URL")]
+    assert found(RULE, bundled(handler, "STOCK_URL", "PAYMENTS_URL")) == [idle("PAYMENTS_URL")]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        f"from {KIT} import client\ndef ask(name): return client.call(name, 'GET /x')",
+        f"from {KIT} import client\nfrom functools import partial\nask = partial(client.call, 'stock')",
+        f"from {KIT}.client import call\nASK = {{'x': call}}",
+        f"from {KIT} import client\nclient.call(*ALL)",
+    ],
+)
+def test_a_service_that_only_the_run_tells(handler: str) -> None:
+    assert found(RULE, bundled(handler, "STOCK_URL", "ORDER_LINES_URL")) == []
+    assert found(RULE, bundled(handler, "PAYMENTS_QUEUE")) == [idle("PAYMENTS_QUEUE")]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        f"from {KIT} import client",
+        "client.call('stock', 'GET /x')",
+        f"from {KIT} import http\nhttp.call('stock', 'GET /x')",
+        f"from {KIT} import client\nclient.other('stock')",
+        "# client.call('stock', 'GET /x')",
+    ],
+)
+def test_what_only_looks_like_a_call(handler: str) -> None:
+    assert found(RULE, bundled(handler, "STOCK_URL")) == [idle("STOCK_URL")]
+
+
+def test_a_service_with_two_words() -> None:
+    handler = f'from {KIT} import client\nclient.call("order-lines", "GET /x")'
+    assert found(RULE, bundled(handler, "ORDER_LINES_URL")) == []
+
+
+@pytest.mark.parametrize("given", ["PAYMENTS_QUEUE", "PAYMENTS_STREAM"])
+def test_what_is_sent_goes_into_a_queue_or_a_stream(given: str) -> None:
+    handler = f'from {KIT} import publishing\npublishing.send("payments", {{}})'
+    assert found(RULE, bundled(handler, given, "BUS")) == []
+    assert found(RULE, bundled(handler, given)) == [missing("BUS")]
+    assert found(RULE, bundled(handler, "BUS")) == [missing("PAYMENTS_QUEUE or PAYMENTS_STREAM")]
+
+
+def test_what_is_put_goes_below_a_prefix() -> None:
+    handler = f'from {KIT} import publishing\npublishing.put("invoices", "a", b"")'
+    assert found(RULE, bundled(handler, "INVOICES_BUCKET", "INVOICES_PREFIX", "BUS")) == []
+    assert found(RULE, bundled(handler, "INVOICES_BUCKET", "BUS")) == [missing("INVOICES_PREFIX")]
+
+
+@pytest.mark.parametrize(
+    ("handler", "reads"),
+    [
+        (f"from {KIT} import messages\nhandler = messages.handler(work)", ["ATTEMPTS", "BUS", "ITEMS_TABLE"]),
+        (f"from {KIT} import publishing\npublishing.publish('placed', {{}})", ["BUS", "EVENTS_TOPIC"]),
+        (f"from {KIT} import table\nITEMS = table.items()", ["ITEMS_TABLE"]),
+        (f"from {KIT} import http\nhandler = http.handler({{}})", []),
+    ],
+)
+def test_what_the_kit_reads_for_a_service(handler: str, reads: list[str]) -> None:
+    assert found(RULE, bundled(handler, *reads)) == []
+    assert found(RULE, bundled(handler)) == [missing(name) for name in reads]
+    assert found(RULE, bundled(handler, *reads, "STOCK_URL")) == [idle("STOCK_URL")]
+
+
+def test_a_module_that_takes_all_names_may_read_anything() -> None:
+    assert found(RULE, bundled(f"from {KIT}.client import *", "STOCK_URL", "ANY")) == []
+
+
+@pytest.mark.parametrize("files", ["{'handler': 'def handler(: no Python'}", "{'handler': TEXT}", "{**MORE}"])
+def test_a_bundle_that_cannot_be_read(files: str) -> None:
+    template = changed(CODE, f"import os\nFILES = {files}\nx = dict(os.environ)")
+    assert found(RULE, changed(f"{GIVEN}/Variables/ANY", "x", template=template)) == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from . import changed, found, good, only
+from . import changed, found, good, only, service
 
 RULE = "E9006"
 PERMISSION = "Resources/ReadPermission/Properties"
@@ -160,3 +160,41 @@ def test_a_permission_for_a_rule_that_has_another_target() -> None:
     template = changed("Resources/Uploaded/Properties/Targets/0/Arn", {"Fn::GetAtt": ["Jobs", "Arn"]})
     assert "UploadedPermission lets a rule invoke what is no target of it" in only(RULE, template)
     assert len(found(RULE, changed(f"{OF_RULE}/Properties/FunctionName", {"Ref": "Other"}))) == 2
+
+
+# --- topics
+
+LETS_IN = "Resources/WorkPermission/Properties"
+SUBSCRIBED = "Resources/WorkOfEvents/Properties"
+ELSEWHERE = {"Fn::Sub": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:other"}
+
+
+def test_a_topic_that_is_let_in_passes() -> None:
+    assert found(RULE, service()) == []
+    attribute = {"Fn::GetAtt": ["Events", "TopicArn"]}
+    assert found(RULE, changed(f"{LETS_IN}/SourceArn", attribute, template=service())) == []
+    # Somebody else's topic.
+    template = changed(f"{SUBSCRIBED}/TopicArn", {"Ref": "OrdersEvents"}, template=service())
+    assert found(RULE, changed(f"{LETS_IN}/SourceArn", {"Ref": "OrdersEvents"}, template=template)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("Resources/WorkPermission", None),
+        ("Resources/WorkPermission/Condition", "HasBoundary"),
+        (f"{LETS_IN}/Principal", "events.amazonaws.com"),
+        (f"{LETS_IN}/FunctionName", "other"),
+        (f"{LETS_IN}/SourceArn", ELSEWHERE),
+        (f"{LETS_IN}/SourceArn", {"Ref": "OrdersEvents"}),
+    ],
+)
+def test_a_topic_that_may_not_invoke(path: str, value: Any) -> None:
+    messages = found(RULE, changed(path, value, template=service()))
+    assert "Resources/WorkOfEvents: WorkOfEvents may not invoke Work; add an AWS::Lambda::Permission" in messages[0]
+
+
+@pytest.mark.parametrize("path", ["Resources/WorkOfEvents", f"{SUBSCRIBED}/Endpoint"])
+def test_a_permission_for_a_topic_that_nobody_is_subscribed_to(path: str) -> None:
+    message = only(RULE, changed(path, template=service()))
+    assert "WorkPermission lets a topic invoke what is not subscribed to it; remove it" in message
