@@ -1,0 +1,278 @@
+"""Works on what comes from a queue, a topic, a stream or a bucket: `handler = messages.handler(work)`.
+
+    record ──claim──▶ working, for as long as this function may run ──work──▶ its writes and `done`, in one transaction
+                                                             └──raises──▶ given back, and reported: it comes again
+
+Anything may come twice, at the same time too, and a function may end anywhere. So a message has a mark in the table:
+who works on it holds it by a token, and what the work writes is written only together with `done`, under that token.
+What the work sends has the same ids each time. What else it does has to be repeatable: give it the message's id.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from . import context, progress, table
+
+MARKS = "kit#message"
+KEPT = 30 * 24 * 3600  # seconds; queue and dead-letter queue keep a message for 14 days each at most
+LONGEST, LATE = 900.0, 2.0  # seconds that a function may run, and that it may be late in being stopped
+RESERVE = 1.0  # seconds in which no other message is begun
+LARGEST = 100_000  # bytes of a result; the event that tells it has 256 kB
+
+Writes = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Message:
+    """`id` is the same whenever it comes; `request` is whose work it is; `attempt` counts from 1.
+
+    `body` is what its JSON says, else its text, else its bytes; of an object always its bytes. `event` is the name of
+    an event, "" for none. `key` is the group in a FIFO queue, the partition key in a stream, the key of an object.
+    `raw` is the record as Lambda got it.
+    """
+
+    id: str
+    request: str
+    event: str
+    body: Any
+    attempt: int
+    key: str
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The work is done, and with it the request: whoever asks gets the result (JSON, at most 100,000 bytes)."""
+
+    result: Any
+    writes: Writes = ()
+
+
+Work = Callable[[Message], Writes | Finished | None]
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A message as it came. `name` is what Lambda knows it by; one that fails stops the rest of its `order`.
+
+    `holder` names who cannot be at work twice at a time; `receives` is how often it came, 0 where nobody counts.
+    """
+
+    name: str
+    about: Mapping[str, Any]
+    body: Any
+    key: str
+    raw: Mapping[str, Any]
+    order: str = ""
+    holder: str = ""
+    receives: int = 0
+
+
+def handler(work: Work, *, clock: Callable[[], float] = time.time) -> Callable[[Any, Any], dict[str, Any]]:
+    """The Lambda handler that does the work of each message once, as far as its effect is in what it returns.
+
+    `work` returns None, or at most 99 writes for the service's own table in plain Python values, such as
+    `{"Put": {"Item": {"pk": ..., "sk": ...}}}`, or `Finished`. When it raises, the message comes again, and at the last
+    of `ATTEMPTS` the request is told as failed. Of a stream, what comes after the first that failed is not begun; of a
+    FIFO queue, what comes after it in its group. For an object that failed, `RuntimeError` is raised.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    """
+
+    def handle(event: Any, lambda_context: Any) -> dict[str, Any]:
+        ends = context.deadline(lambda_context)
+        if "Records" not in event:
+            if not _done(work, _object(event, lambda_context), ends, clock):
+                raise RuntimeError("The message failed; the log says where.")
+            return {}
+        failed: list[str] = []
+        stopped: set[str] = set()
+        for number, raw in enumerate(event["Records"]):
+            record = _streamed(raw) if "kinesis" in raw else _queued(raw)
+            late = number > 0 and ends - time.monotonic() < RESERVE
+            if late or record.order in stopped or not _done(work, record, ends, clock):
+                failed.append(record.name)
+                stopped |= {record.order} - {""}
+                if "kinesis" in raw:
+                    break
+        return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
+
+    return handle
+
+
+def _done(work: Work, record: _Record, ends: float, clock: Callable[[], float]) -> bool:
+    """Whether the message need not come again."""
+    about = record.about
+    doing = context.Work(
+        about.get("request", about["id"]), about["id"], context.trace(about.get("trace")), about["id"], ends
+    )
+    with context.begin(doing):
+        try:
+            result = _result(work, record, clock())
+            if result is not None:
+                # If this cannot be told the message comes again, and it is told then.
+                progress.tell(progress.DONE, json.loads(result))
+        except Exception as error:
+            context.log("ERROR", "message failed", error)
+            return False
+        context.log("INFO", "message done")
+        return True
+
+
+def _result(work: Work, record: _Record, now: float) -> str | None:
+    """What the finished work has as its result, of an earlier time too. Raises what the work raises."""
+    id, token = record.about["id"], str(uuid.uuid4())
+    mark = _claimed(id, token, record.holder or token, now)
+    if mark["state"] == progress.DONE:
+        return mark.get("result")
+    attempt, attempts = int(mark["attempts"]), int(os.environ.get("ATTEMPTS", "0"))
+    try:
+        progress.mention(progress.WORKING)
+        event = context.like(".+", record.about.get("event"))
+        request = context.current().request
+        return _written(id, token, work(Message(id, request, event, record.body, attempt, record.key, record.raw)))
+    except Exception as error:
+        if _given_back(id, token) and 0 < attempts <= (record.receives or attempt):
+            progress.mention(progress.FAILED, {"error": type(error).__name__})
+        raise
+
+
+def _claimed(id: str, token: str, holder: str, now: float) -> dict[str, Any]:
+    """The mark: with our token, or done. An attempt is counted at once, since it may end anywhere."""
+    items, until = table.items(), now + min(context.remaining(), LONGEST) + LATE
+    try:
+        answer = items.update_item(
+            Key={"pk": MARKS, "sk": id},
+            UpdateExpression="SET #state = :working, #token = :token, holder = :holder, lease = :until,"
+            " expires = :expires ADD attempts :one",
+            ConditionExpression="attribute_not_exists(pk) OR (#state <> :done AND (lease < :now OR holder = :holder))",
+            ExpressionAttributeNames={"#state": "state", "#token": "token"},
+            ExpressionAttributeValues={
+                ":working": progress.WORKING,
+                ":done": progress.DONE,
+                ":token": token,
+                ":holder": holder,
+                ":until": int(until * 1000),
+                ":now": int(now * 1000),
+                ":expires": int(now) + KEPT,
+                ":one": 1,
+            },
+            ReturnValues="ALL_NEW",
+        )
+        return dict(answer["Attributes"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+    mark: dict[str, Any] = items.get_item(Key={"pk": MARKS, "sk": id}, ConsistentRead=True).get("Item", {})
+    if mark.get("state") != progress.DONE:
+        raise RuntimeError("somebody else is at work on the message")
+    return mark
+
+
+def _written(id: str, token: str, answer: Writes | Finished | None) -> str | None:
+    """Write what the work returned, together with the mark of done; gives the result as JSON."""
+    items, result, writes = table.items(), None, answer
+    if isinstance(answer, Finished):
+        result, writes = context.to_json(answer.result), answer.writes
+        if len(result) > LARGEST:
+            raise ValueError("the result is too large")
+    names, values = {"#state": "state", "#token": "token"}, {":done": progress.DONE, ":token": token}
+    change = "SET #state = :done"
+    if result is not None:
+        names["#result"], values[":result"], change = "result", result, f"{change}, #result = :result"
+    mark = {
+        "Key": {"pk": MARKS, "sk": id},
+        "UpdateExpression": change,
+        "ConditionExpression": "#token = :token AND #state <> :done",
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
+    together = [{"Update": mark}, *(writes or ())]  # type: ignore[misc]
+    named = [{verb: {"TableName": items.name, **write} for verb, write in one.items()} for one in together]
+    items.meta.client.transact_write_items(TransactItems=named)
+    return result
+
+
+def _given_back(id: str, token: str) -> bool:
+    """Let others take the message at once. False when it was not ours any more, or is done after all."""
+    try:
+        table.items().update_item(
+            Key={"pk": MARKS, "sk": id},
+            UpdateExpression="SET #state = :failed, lease = :never",
+            ConditionExpression="#token = :token AND #state = :working",
+            ExpressionAttributeNames={"#state": "state", "#token": "token"},
+            ExpressionAttributeValues={
+                ":failed": progress.FAILED,
+                ":working": progress.WORKING,
+                ":token": token,
+                ":never": 0,
+            },
+        )
+    except Exception as error:
+        context.log("WARNING", "message not given back", error)
+        return False
+    return True
+
+
+def _queued(raw: Mapping[str, Any]) -> _Record:
+    """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
+    about, body = _opened(raw["body"].encode(), raw["messageId"])
+    attributes = raw.get("attributes", {})
+    group = attributes.get("MessageGroupId", "")
+    # A queue that is not FIFO may have groups, and no order.
+    order = group if raw.get("eventSourceARN", "").endswith(".fifo") else ""
+    receives = int(attributes.get("ApproximateReceiveCount", 0))
+    return _Record(raw["messageId"], about, body, group, raw, order, receives=receives)
+
+
+def _streamed(raw: Mapping[str, Any]) -> _Record:
+    """https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html"""
+    one = raw["kinesis"]
+    about, body = _opened(base64.b64decode(one["data"]), one["sequenceNumber"])
+    # Lambda has one invocation at a time for a shard.
+    shard = raw.get("eventID", "").rpartition(":")[0]
+    return _Record(one["sequenceNumber"], about, body, one["partitionKey"], raw, holder=shard)
+
+
+def _object(event: Mapping[str, Any], lambda_context: Any) -> _Record:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
+    bucket, one = event["detail"]["bucket"]["name"], event["detail"]["object"]
+    # The one that the event is about, not what has taken its name since.
+    version = {"VersionId": one["version-id"]} if one.get("version-id") else {}
+    found = context.aws("s3").get_object(Bucket=bucket, Key=one["key"], **version)
+    about: dict[str, str] = found["Metadata"]
+    if not _ours(about):
+        about = {"id": context.id_of(bucket, one["key"], one.get("sequencer"), one.get("version-id"))}
+    # All tries of one event have the same id of invocation, one after the other.
+    invocation = getattr(lambda_context, "aws_request_id", "")
+    return _Record(one["key"], about, found["Body"].read(), one["key"], event, holder=invocation)
+
+
+def _opened(data: bytes, id: str) -> tuple[Mapping[str, Any], Any]:
+    """The envelope and what is in it; of what is none, `id` and what it says."""
+    try:
+        said = context.from_json(data)
+    except ValueError:
+        try:
+            return {"id": id}, data.decode()
+        except UnicodeDecodeError:
+            return {"id": id}, data
+    if isinstance(said, dict) and "body" in said and _ours(said):
+        return said, said["body"]
+    return {"id": id}, said
+
+
+def _ours(about: Mapping[str, Any]) -> bool:
+    return all(context.like(context.ID.pattern, about.get(name)) for name in ("id", "request"))
