@@ -1,0 +1,270 @@
+"""A folder of declarations as a system, or all that is wrong with it at once.
+
+    services/platform.yaml ──┐
+    services/**/service.yaml ├──▶ declarations ──checked──▶ System
+    services/**/handler.py ──┘
+
+A service has the name of its folder, which may be at any depth. What is made is not read: `templates/` is passed by,
+as are hidden folders and virtual environments.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import symtable
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import UserError
+from . import checking, parsing
+from .checking import Known
+from .declaration import HTTP, NAME, NETWORKS, NO_NETWORK, PLATFORM, RESERVED, Platform, Service, System
+from .discovery import title
+from .parsing import Declaration, Problems, path_shown, shown
+
+PLATFORM_FILE, SERVICE_FILE, HANDLER_FILE = "platform.yaml", "service.yaml", "handler.py"
+MISSPELT = {"service.yml": SERVICE_FILE, "platform.yml": PLATFORM_FILE}
+PASSED_BY = ("templates", "node_modules", "__pycache__")
+# What a template calls its own would be called the same as what it finds of a service of that name.
+OF_THE_TEMPLATE = ("alarm-topic", "events", "kms-key")
+
+
+def read(folder: Path) -> System:
+    """The system whose platform is declared in `folder`, and whose services are declared below it.
+
+    Raises `UserError` with all that is wrong: a line for each problem, by file and line.
+    """
+    problems = Problems()
+    found = _find(folder, problems)
+    platform = _platform(folder, found, problems)
+    services = _services(folder, found, problems)
+    checking.check(platform.network or None, services, problems)
+    problems.stop(folder)
+    return System(platform, {name: services[name].service for name in sorted(services)}, folder)
+
+
+@dataclass
+class _Found:
+    """The declarations below a folder, as paths from it, in order."""
+
+    platforms: list[Path] = field(default_factory=list)
+    services: list[Path] = field(default_factory=list)
+
+
+def _find(folder: Path, problems: Problems) -> _Found:
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except OSError as error:
+        why = f"is no folder that can be read ({error.strerror})"
+        raise UserError(f"{path_shown(folder)} {why}: name the one with {PLATFORM_FILE} in it") from None
+    if not is_folder:
+        raise UserError(f"{path_shown(folder)} is no folder: name the one with {PLATFORM_FILE} in it")
+    found = _Found()
+    for path in _walk(folder, Path(), problems):
+        if path.name in MISSPELT:
+            problems.tell(folder / path, 1, f"is called {path.name}, which is not read: call it {MISSPELT[path.name]}")
+        elif path.name == PLATFORM_FILE:
+            found.platforms.append(path)
+        else:
+            found.services.append(path)
+    return found
+
+
+def _walk(top: Path, below: Path, problems: Problems) -> Iterator[Path]:
+    """The declarations in a folder and below it, from `top`, by name. Links to folders are not followed."""
+    todo = [below]
+    while todo:
+        here = todo.pop()
+        try:
+            entries = sorted(os.scandir(top / here), key=lambda entry: entry.name)
+        except OSError as error:
+            problems.tell(
+                top / here, 1, f"cannot be looked into: {error.strerror}; let yourself read it, or move it away"
+            )
+            continue
+        names = {entry.name for entry in entries}
+        if "pyvenv.cfg" in names:
+            continue
+        inner = []
+        for entry in entries:
+            path = here / entry.name
+            if entry.name in (SERVICE_FILE, PLATFORM_FILE, *MISSPELT):
+                yield path
+            elif entry.name.startswith(".") or entry.name in PASSED_BY:
+                continue
+            elif entry.is_dir(follow_symlinks=False):
+                inner.append(path)
+            elif entry.is_symlink() and _is_there(top / path / SERVICE_FILE):
+                problems.tell(
+                    top / path,
+                    1,
+                    "is a link to a folder with a service, and such links are not followed: put the folder itself here",
+                )
+        todo += reversed(inner)
+
+
+def _platform(folder: Path, found: _Found, problems: Problems) -> Platform:
+    """The platform; its network is empty when that is not known."""
+    file = folder / PLATFORM_FILE
+    for other in found.platforms:
+        if other != Path(PLATFORM_FILE):
+            own = f"{path_shown(file)} is the one" if Path(PLATFORM_FILE) in found.platforms else "there is none above"
+            problems.tell(
+                folder / other,
+                1,
+                f"declares a platform below the folder that was named, and {own}: move it, or "
+                f"name {path_shown((folder / other).parent)}",
+            )
+    if Path(PLATFORM_FILE) not in found.platforms:
+        if not found.platforms:
+            problems.tell(file, 1, "is missing: it declares what all services share; write name: and owner: into it")
+        return Platform("", "", network="", file=file)
+    made = Declaration(whole=False)
+    if (data := _read(file, problems)) is not None:
+        made = parsing.platform(data, file, problems)
+    network = made.values.get("network", NO_NETWORK if made.whole and "network" not in made.broken else "")
+    values = made.values
+    return Platform(
+        values.get("name", ""),
+        values.get("owner", ""),
+        values.get("version", Platform.version),
+        network if network in NETWORKS else "",
+        file,
+    )
+
+
+def _services(folder: Path, found: _Found, problems: Problems) -> dict[str, Known]:
+    """The services by their names, as far as they can be known."""
+    services: dict[str, Known] = {}
+    titles: dict[str, str] = {}
+    for path in found.services:
+        file = folder / path
+        if path.parent == Path():
+            problems.tell(
+                file, 1, f"is beside {PLATFORM_FILE}, and a service has a folder of its own: move it into one"
+            )
+            continue
+        name = path.parent.name
+        data = _read(file, problems)
+        if not _is_name(name, file, problems):
+            if data is not None:
+                parsing.service(data, file, problems)
+            continue
+        made = Declaration(whole=False) if data is None else parsing.service(data, file, problems)
+        known = _known(name, file.parent, made)
+        if name in services:
+            other = path_shown(services[name].service.file)
+            problems.tell(
+                file, 1, f"{name} is declared in {other} too, and a service has the name of its folder: rename one"
+            )
+            continue
+        if (first := titles.setdefault(title(name), name)) != name:
+            problems.tell(
+                file, 1, f"{name} and {first} differ by a - only, and have one name in a template: rename one"
+            )
+        services[name] = known
+        if data is not None:
+            _check_handler(name, file.parent, problems)
+    if len(services) > checking.MOST_SERVICES:
+        text = f"has {len(services)} services below it, and at most {checking.MOST_SERVICES} fit into Parameter Store"
+        problems.tell(folder / PLATFORM_FILE, 1, f"{text}: make two systems of them")
+    return services
+
+
+def _is_name(name: str, file: Path, problems: Problems) -> bool:
+    if not NAME.fullmatch(name):
+        problems.tell(
+            file,
+            1,
+            f"the service is called {shown(name)}, as its folder: a name is 1 to 40 small letters, digits and -, a "
+            "letter first, no - at the end; rename the folder",
+        )
+        return False
+    if name in RESERVED or name in OF_THE_TEMPLATE or name.startswith(f"{PLATFORM}-"):
+        problems.tell(
+            file, 1, f"the service is called {name}, as its folder, and the platform calls something so: rename it"
+        )
+        return False
+    return True
+
+
+def _known(name: str, folder: Path, made: Declaration) -> Known:
+    values = {"shape": "", "owner": "", "description": "", **made.values}
+    if values["shape"] == HTTP:
+        values.setdefault("host", name)
+    broken = made.broken if made.whole else {"shape", "routes", "publishes", "private", "inside", "host"}
+    return Known(Service(name, **values, folder=folder, lines=made.lines), frozenset(broken))
+
+
+def _check_handler(name: str, folder: Path, problems: Problems) -> None:
+    """Whether there is a handler.py with a `handler`; what else is in it is seen when it is bundled."""
+    file = folder / HANDLER_FILE
+    if not _is_there(file):
+        problems.tell(
+            folder / SERVICE_FILE,
+            1,
+            f"{name} has no {HANDLER_FILE} beside its declaration: write one that has a handler",
+        )
+        return
+    data = _read(file, problems)
+    if data is None:
+        return
+    try:
+        text = data.decode("utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python warns of is for who runs the code
+            table = symtable.symtable(text, str(file), "exec")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problems.tell(file, line, f"is not UTF-8 (byte 0x{data[error.start]:02x}): save it as UTF-8")
+        return
+    except SyntaxError as error:
+        problems.tell(file, error.lineno or 1, f"is no Python: {error.msg}; correct it")
+        return
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        problems.tell(file, 1, f"is no Python: {error or type(error).__name__}; correct it")
+        return
+    defined = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    if "handler" not in defined and "import *" not in text:
+        problems.tell(
+            file,
+            1,
+            "defines no handler at its top level, which is what Lambda calls: write handler = http.handler({...}), or "
+            "def handler(event, context)",
+        )
+
+
+def _is_there(file: Path) -> bool:
+    """Whether something is called so, be it of use or not."""
+    try:
+        file.lstat()
+    except OSError:
+        return False
+    return True
+
+
+def _read(file: Path, problems: Problems) -> bytes | None:
+    """The bytes of a file; None when it is none, which is told."""
+    try:
+        if stat.S_ISDIR(file.stat().st_mode):
+            problems.tell(file, 1, "is a folder, and should be a file: rename it, or write the file in its place")
+            return None
+        if not stat.S_ISREG(file.stat().st_mode):
+            problems.tell(file, 1, "is no ordinary file: write one in its place")
+            return None
+        with file.open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
+    except OSError as error:
+        problems.tell(file, 1, f"cannot be read: {error.strerror or error}; let yourself read it, or write another")
+        return None
+    if len(data) > _MOST_BYTES:
+        problems.tell(file, 1, f"has more than {_MOST_BYTES:,} bytes, and Lambda takes no more: is it the right file?")
+        return None
+    return data
+
+
+_MOST_BYTES = 4_194_304
+"""What Lambda takes of an inlined file. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
