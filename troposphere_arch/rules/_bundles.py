@@ -31,11 +31,13 @@ class Use:
 
 
 READS: dict[tuple[str, str], Use] = {
+    ("client", "Client"): Use(endings=(("_URL",),)),
     ("client", "call"): Use(endings=(("_URL",),)),
     ("messages", "handler"): Use((BUS, "ATTEMPTS", "ITEMS_TABLE")),
     ("publishing", "publish"): Use((BUS, "EVENTS_TOPIC")),
     ("publishing", "send"): Use((BUS,), (("_QUEUE", "_STREAM"),)),
     ("publishing", "put"): Use((BUS,), (("_BUCKET",), ("_PREFIX",))),
+    ("progress", "mention"): Use((BUS,)),
     ("progress", "tell"): Use((BUS,)),
     ("table", "items"): Use(("ITEMS_TABLE",)),
 }

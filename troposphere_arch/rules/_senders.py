@@ -61,6 +61,24 @@ def of_anybody(statement: dict[Any, Any]) -> set[str]:
     return services(statement) if statement.get("Effect") == "Allow" and not keys & TIES else set()
 
 
+def may_be_sent_to(view: View, r: Resource) -> bool:
+    """Whether a role of the template may send to the queue, or publish to the topic."""
+    action = SENDING[r.type].lower()
+    for policy in view.policies:
+        if not policy.resource.type.startswith("AWS::IAM::") or policy.is_trust:
+            continue
+        for _, statement in policy.statements():
+            actions = {str(text(one)).lower() for _, one in items(statement, "Action")}
+            about = [one for _, one in items(statement, "Resource")]
+            if (
+                statement.get("Effect") == "Allow"
+                and actions & {action, f"{action.partition(':')[0]}:*", "*"}
+                and (r in view.named(about) or "*" in about)
+            ):
+                return True
+    return False
+
+
 def requires_tls(view: View, r: Resource, actions: Collection[str]) -> bool:
     """Whether a statement that is under no condition of the template denies one of the actions without TLS."""
     return any(

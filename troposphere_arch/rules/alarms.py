@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ._failures import failure_queues, is_stream, reads
+from ._failures import STREAM, failure_queues, is_stream, reads
 from ._rest import apis_of
 from ._rule import Found, HouseRule
+from ._senders import TOPIC, may_be_sent_to
 from ._template import Resource, View, items, text, values
 
 FUNCTION_METRICS = ("Errors", "Throttles")
 STAGE_METRICS = ("5XXError", "Latency")
 VISIBLE = "ApproximateNumberOfMessagesVisible"
 AGE = "ApproximateAgeOfOldestMessage"
+FULL = "WriteProvisionedThroughputExceeded"
+UNDELIVERED = "NumberOfNotificationsFailed"
 # Any of these; which one fits depends on how the table is billed.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
 TABLE_METRICS = ("ReadThrottleEvents", "ThrottledRequests", "WriteThrottleEvents")
@@ -23,8 +26,9 @@ class Alarms(HouseRule):
     """Every function, API stage, table and failure queue is watched, and every alarm copes with silence.
 
     For what a user would feel: errors, waiting, refusals, and what was given up; of a function that reads a stream or a
-    queue, also how far it is behind. Without traffic there is no data: an alarm that does not say how to treat that
-    keeps the state it was in.
+    queue, also how far it is behind; of a stream of Kinesis, what it did not take, and of a topic to which a function
+    publishes, what its subscribers were not told. Without traffic there is no data: an alarm that does not say how to
+    treat that keeps the state it was in.
     """
 
     id = "E9016"
@@ -61,6 +65,14 @@ class Alarms(HouseRule):
                 wanted = {"FunctionName": _names(function, "FunctionName")}
                 if is_stream(view, source) and not _watched(alarms, mapping, "AWS/Lambda", ("IteratorAge",), wanted):
                     yield mapping.path, f"{function.name} has no alarm on IteratorAge; add one by FunctionName"
+        for stream in view.of_type(STREAM):
+            if not _watched(alarms, stream, "AWS/Kinesis", (FULL,), {"StreamName": _names(stream, "Name")}):
+                yield stream.path, f"{stream.name} has no alarm on {FULL}; add one by StreamName"
+        for topic in view.of_type(TOPIC):
+            # By a GetAtt: a Ref gives the ARN.
+            wanted = {"TopicName": {f"${{{topic.name}.TopicName}}", text(topic.properties.get("TopicName"))} - {None}}
+            if may_be_sent_to(view, topic) and not _watched(alarms, topic, "AWS/SNS", (UNDELIVERED,), wanted):
+                yield topic.path, f"{topic.name} has no alarm on {UNDELIVERED}; add one by TopicName"
         failures = failure_queues(view)
         readers = {queue.name: mapping.name for mapping, queue in reads(view)}
         for queue in view.of_type("AWS::SQS::Queue"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ._rule import Found, HouseRule
-from ._senders import GIVEN_BY, SENDING, TOPIC, allowed, of_anybody, requires_tls, services
+from ._senders import GIVEN_BY, TOPIC, allowed, may_be_sent_to, of_anybody, requires_tls, services
 from ._template import Resource, View, items, principals, text, values
 
 PUBLISH = ("sns:Publish", "SNS:Publish")
@@ -66,24 +66,7 @@ def _encryption(view: View, topic: Resource) -> Iterator[Found]:
 def _is_for_alarms(view: View, topic: Resource) -> bool:
     """Whether nobody publishes there but alarms, as far as the template tells."""
     let_in = {(kind, text(who)) for s in allowed(view, topic) for _, kind, who in principals(s)}
-    return let_in == {("Service", ALARMS)} and not _may_be_published_to(view, topic)
-
-
-def _may_be_published_to(view: View, topic: Resource) -> bool:
-    """Whether a role of the template may publish there."""
-    for policy in view.policies:
-        if not policy.resource.type.startswith("AWS::IAM::") or policy.is_trust:
-            continue
-        for _, statement in policy.statements():
-            actions = {str(text(action)).lower() for _, action in items(statement, "Action")}
-            about = [one for _, one in items(statement, "Resource")]
-            if (
-                statement.get("Effect") == "Allow"
-                and actions & {SENDING[TOPIC].lower(), "sns:*", "*"}
-                and (topic in view.named(about) or "*" in about)
-            ):
-                return True
-    return False
+    return let_in == {("Service", ALARMS)} and not may_be_sent_to(view, topic)
 
 
 def _heard(view: View, topic: Resource) -> Iterator[Found]:

@@ -117,6 +117,11 @@ def test_the_age_of_what_is_no_stream_needs_no_alarm() -> None:
         ("JobsWaiting", "Jobs, which JobsToWork reads, has no alarm on ApproximateAgeOfOldestMessage"),
         ("FailuresWaiting", "Failures takes failures and has no alarm on ApproximateNumberOfMessagesVisible"),
         ("WorkBehind", "Resources/StreamToWork: Work has no alarm on IteratorAge"),
+        (
+            "StreamFull",
+            "Resources/Stream: Stream has no alarm on WriteProvisionedThroughputExceeded; add one by Stream",
+        ),
+        ("EventsUndelivered", "Resources/Events: Events has no alarm on NumberOfNotificationsFailed; add one by Topic"),
     ],
 )
 def test_what_waits_for_a_function_is_watched(name: str, message: str) -> None:
@@ -148,3 +153,9 @@ def test_a_consumer_of_a_stream_is_a_stream_too() -> None:
     template = changed("Resources/Reader", consumer, template=template)
     source = "Resources/StreamToWork/Properties/EventSourceArn"
     assert "Work has no alarm on IteratorAge" in only(RULE, changed(source, {"Ref": "Reader"}, template=template))
+
+
+def test_a_topic_that_no_function_publishes_to_is_somebody_elses() -> None:
+    template = changed("Resources/EventsUndelivered", template=service())
+    publish = "Resources/WorkRole/Properties/Policies/0/PolicyDocument/Statement/5"
+    assert found(RULE, changed(publish, template=template)) == []

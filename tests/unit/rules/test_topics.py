@@ -101,7 +101,7 @@ def test_alarms_that_nobody_hears() -> None:
     template = changed("Resources/AlarmTopic/Properties/KmsMasterKeyId", "alias/own", template=service())
     messages = found(RULE, changed(LETS, template=template))
     alarms = [name for name, r in template["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm"]
-    assert len(messages) == len(alarms) == 5
+    assert len(messages) == len(alarms) == 7
     assert "WorkErrors/Properties/AlarmActions/0: WorkErrors may not publish to AlarmTopic" in messages[0]
     # Elsewhere it is somebody else's affair.
     for name in alarms:
