@@ -10,6 +10,7 @@ COMMANDS = {
     "build": "make the templates, lint them, write them (the command when none is named)",
     "list": "the templates, their versions and sizes, drafts and releases",
     "show": "one template: parameters, outputs, resources, arrows",
+    "map": "who calls whom over what, among services: a table, and a picture in Mermaid",
     "lint": "lint any CloudFormation templates with cfn-lint and the house rules",
     "diff": "what an update from one template to another does to a running stack",
     "release": "freeze what the sources make, for ever; or check that all releases are as they were",
