@@ -1,7 +1,9 @@
 """Make the templates, lint them, and write what changed. With --check write nothing, and exit 1 if anything would.
 
-What is released is never made anew. When its sources make something else now, their page needs a higher version: what
-is too low is refused, and --bump writes the smallest that is allowed.
+With DIR, a folder of services: the templates of its platform and of each service, into DIR/templates.
+
+What is released is never made anew. When its sources make something else now, their page (of a service, its
+declaration) needs a higher version: what is too low is refused, and --bump writes the smallest that is allowed.
 """
 
 from __future__ import annotations
@@ -20,12 +22,21 @@ from .table import as_json
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
+        "services",
+        metavar="DIR",
+        nargs="?",
+        type=directory,
+        help="a folder of services, in place of our own templates; that of one service stands for the folder above",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 with a diff if anything is not as made"
     )
     parser.add_argument(
-        "--bump", action="store_true", help="write the smallest version that is allowed into a page whose is too low"
+        "--bump",
+        action="store_true",
+        help="write the smallest version that is allowed into a page, or a declaration, whose is too low",
     )
-    parser.add_argument("--output", metavar="DIR", type=directory, help="write below DIR instead of templates/")
+    parser.add_argument("--output", metavar="DIR", type=directory, help="write below DIR instead of templates")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -33,8 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Build. Gives 1 when lint finds something, or with --check when something is not as it should be."""
     if args.check and args.bump:
         raise UserError("--check writes nothing, so it cannot go with --bump: choose one")
-    templates = args.output or places.templates()
-    result = building.build(templates, write=not args.check, bump=args.bump)
+    templates, result, command = _built(args)
     off = bool(result.changed or result.strangers or result.stale or result.refused)
     bad = bool(result.findings) or (args.check and off)
     if args.json:
@@ -42,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
         return int(bad)
     _findings(result)
     if args.check:
-        _off(result, templates)
+        _off(result, templates, command)
     if bad:
         return 1
     for scenario, version in result.bumped.items():
-        print(f"{scenario}: VERSION is {version} now")
+        print(f"{scenario}: {'version' if args.services else 'VERSION'} is {version} now")
     for path in result.changed:
         print(f"wrote {_shown(templates / path)}")
     for path in result.stale:
@@ -57,7 +67,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _off(result: building.Result, templates: Path) -> None:
+def _built(args: argparse.Namespace) -> tuple[Path, building.Result, str]:
+    """Where the templates are, what the build found, and what a user types for it."""
+    if args.services is None:
+        templates = args.output or places.templates()
+        return templates, building.build(templates, write=not args.check, bump=args.bump), places.command()
+    from ..microservices import factory
+    from .services import progress
+
+    place = factory.place(args.services)
+    templates = args.output or place.folder / factory.TEMPLATES
+    result = factory.build(place.folder, write=not args.check, bump=args.bump, templates=args.output, progress=progress)
+    return templates, result, f"{places.command()} build {place}"
+
+
+def _off(result: building.Result, templates: Path, command: str) -> None:
     """What `--check` finds that is not as it should be."""
     if result.diff:
         print(result.diff)
@@ -65,7 +89,7 @@ def _off(result: building.Result, templates: Path) -> None:
         print(line)
     for path in result.strangers:
         print(f"{templates / path}: no source makes this file; remove it")
-    todo = "mend what lint found" if result.findings else f"run `{places.command()}` and commit the result"
+    todo = "mend what lint found" if result.findings else f"run `{command}` and commit the result"
     for path in result.changed:
         print(f"{templates / path}: not what the sources make; {todo}")
     for path in result.stale:

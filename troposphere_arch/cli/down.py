@@ -1,6 +1,9 @@
 """Delete a stack. In the emulator what it retained goes too, and with no stack left the emulator ends.
 
 In an AWS account the data stays (table, users, files), unless you say --purge and type the stack's name.
+
+Of a folder of services, all stacks of its system go, those that others use last; of the folder of one service that
+one, unless others use it.
 """
 
 from __future__ import annotations
@@ -16,14 +19,18 @@ from .where import account, account_options, agreed, in_account, others_here, sa
 if TYPE_CHECKING:
     from ..deploy import Target
     from ..local import Emulator
+    from ..microservices.factory import Place
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("stack", nargs="?", help="a stack; without it everything in the emulator, and the emulator")
+    parser.add_argument(
+        "stack", nargs="?", help="a stack, or a folder of services, or of one; without it everything in the emulator"
+    )
+    parser.add_argument("--name", metavar="N", help="of services: the system's name, of another environment of it")
     parser.add_argument("--stack-name", metavar="N", dest="named", help="the same as STACK")
     parser.add_argument("--purge", action="store_true", help="in an account: remove the retained data as well")
-    parser.add_argument("--confirm", metavar="STACK", help="in an account: the stack's name, instead of typing it")
+    parser.add_argument("--confirm", metavar="STACK", help="in an account: the name that you are asked for")
     account_options(parser)
 
 
@@ -31,9 +38,12 @@ def run(args: argparse.Namespace) -> int:
     """Delete."""
     if args.named and args.stack not in (None, args.named):
         raise UserError(f"two stacks are named, {args.stack} and {args.named}: name one")
+    place = _place(args)
     args.stack = args.stack or args.named
     if in_account(args):
-        return _in_account(args)
+        from .services import down_in_account
+
+        return down_in_account(args, place, args.name or "") if place else _in_account(args)
     if args.purge or args.confirm:
         raise UserError("--purge and --confirm are for an account: in the emulator everything goes anyway")
     from .. import local
@@ -44,7 +54,24 @@ def run(args: argparse.Namespace) -> int:
         print("no emulator is running, so nothing is up")
         return 0
     with local.turn():  # an `up` that is under way comes to its end first
+        if place:
+            from .services import down_here
+
+            return down_here(emulator, place, args.name or "")
         return _down_here(emulator, args.stack)
+
+
+def _place(args: argparse.Namespace) -> Place | None:
+    """The folder of services that is named; None when it is a stack."""
+    from pathlib import Path
+
+    from ..microservices import factory
+
+    if args.stack and factory.is_place(args.stack):
+        return factory.place(Path(args.stack))
+    if args.name:
+        raise UserError("--name is for a folder of services only: a stack's is --stack-name")
+    return None
 
 
 def _down_here(emulator: Emulator, stack: str | None) -> int:

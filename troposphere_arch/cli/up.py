@@ -1,6 +1,9 @@
 """Deploy a template: into the embedded emulator, or, with --profile, --region or --endpoint-url, into an AWS account.
 
 Both go by change set. In an account you see what will change and are asked before it does.
+
+Of a folder of services, its platform and all services are deployed, each a stack by itself; of the folder of one
+service that one, with what it uses and is not up yet.
 """
 
 from __future__ import annotations
@@ -22,14 +25,24 @@ if TYPE_CHECKING:
     from ..deploy import Artifact, Needs, Plan, Target
     from ..diff.model import Diff
     from ..local import Emulator
+    from ..microservices.factory import Place
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     names = f"one of: {', '.join(scenarios.NAMES)}"
-    parser.add_argument("scenario", help=f"{names}; with @VERSION, such as todo@1.0.0, that release")
+    parser.add_argument(
+        "scenario", help=f"{names}; with @VERSION, such as todo@1.0.0, that release. Or a folder of services, or of one"
+    )
+    parser.add_argument("--name", metavar="N", help="of services: the system's name, for another environment of it")
     parser.add_argument("--stack-name", metavar="N", help="instead of the scenario's name")
-    parser.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter (repeatable)")
+    parser.add_argument(
+        "--parameter",
+        metavar="K=V",
+        action="append",
+        default=[],
+        help="a parameter (repeatable); of services, orders.K=V is for one of them",
+    )
     parser.add_argument("--parameters", metavar="FILE", type=Path, help="a parameter file, as create-stack takes it")
     parser.add_argument("--port", metavar="N", type=_port, help="the emulator's port (4580)")
     parser.add_argument("--stock", action="store_true", help="the unmodified emulator, without our patches")
@@ -51,7 +64,11 @@ def _port(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Deploy, and print the outputs and what to try next."""
     from ..choosing import choose
+    from ..microservices import factory
 
+    if args.scenario not in scenarios.NAMES and factory.is_place(args.scenario):
+        return _services(args, factory.place(Path(args.scenario)))
+    _without(args.name, "--name", "a folder of services", say="a stack's is --stack-name")
     chosen = choose(args.scenario)
     args.scenario = chosen.scenario
     parameters = given_parameters(args.parameters, args.parameter)
@@ -68,10 +85,26 @@ def run(args: argparse.Namespace) -> int:
         return _up_here(args, name, chosen, parameters)
 
 
+def _services(args: argparse.Namespace, place: Place) -> int:
+    """Deploy the services of a folder."""
+    from .services import up
+
+    _without(args.stack_name, "--stack-name", "one template", say="a system's is --name")
+    _without(args.parameters, "--parameters", "one template", say="name them by --parameter K=V, or SERVICE.K=V")
+    _without(args.stock, "--stock", "one template", say="services need the patched emulator")
+    here = not in_account(args)
+    if here:
+        _without(args.s3_bucket, "--s3-bucket", "an account")
+        _without(args.yes, "--yes", "an account")
+    else:
+        _without(args.port, "--port", "the emulator")
+    return up(args, place, given_parameters(None, args.parameter), here)
+
+
 def _up_here(args: argparse.Namespace, name: str, chosen: Chosen, parameters: dict[str, str]) -> int:
     from .. import deploy
 
-    emulator, started = _emulator(args)
+    emulator, started = emulator_of(args)
     try:
         target = deploy.target_of(emulator.client)
         _same_template(target, name, args.scenario)
@@ -126,10 +159,10 @@ def _here(emulator: Emulator, outputs: dict[str, str]) -> str:
     return here_of(f"https://{outputs['EdgeDomain']}/", emulator) if emulator.patched else ""
 
 
-def _without(value: object, option: str, where: str) -> None:
-    """Refuse an option that would be passed over without a word."""
+def _without(value: object, option: str, where: str, *, say: str = "") -> None:
+    """Refuse an option that would be passed over without a word; `say` what to do instead."""
     if value:
-        raise UserError(f"{option} is for {where} only")
+        raise UserError(f"{option} is for {where} only" + (f": {say}" if say else ""))
 
 
 def _up_in_account(args: argparse.Namespace, name: str, chosen: Chosen, parameters: dict[str, str]) -> int:
@@ -163,7 +196,7 @@ def _up_in_account(args: argparse.Namespace, name: str, chosen: Chosen, paramete
     return 0
 
 
-def _emulator(args: argparse.Namespace) -> tuple[Emulator, bool]:
+def emulator_of(args: argparse.Namespace) -> tuple[Emulator, bool]:
     """The emulator that runs, or a new one; and whether it is new."""
     from .. import local
 

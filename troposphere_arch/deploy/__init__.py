@@ -7,7 +7,7 @@ CloudFormation is the engine. This package says what it would do before it does 
 in one line what went wrong. Everything goes through a `Target`, which makes the clients.
 """
 
-from .bucket import ensure_bucket
+from .bucket import LONGEST_BODY, ensure_bucket
 from .changes import Change, Plan, discard, execute, plan
 from .drift import Detection, Drift, detect, drift
 from .events import Event
@@ -19,6 +19,7 @@ from .stacks import StackInfo, delete, describe, stacks, template_of
 from .target import Target, connect, target_of
 
 __all__ = [
+    "LONGEST_BODY",
     "Artifact",
     "Change",
     "Detection",

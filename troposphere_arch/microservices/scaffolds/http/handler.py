@@ -1,0 +1,34 @@
+"""Keeps items by their ids, and gives them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere_arch.service_kit import http, table
+
+LONGEST = 1000
+
+
+def put_item(request: http.Request) -> dict[str, Any]:
+    """PUT /items/{id} with `{"text": ...}`: the same again changes nothing."""
+    text = request.body.get("text") if isinstance(request.body, dict) else None
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST:
+        raise http.BadRequest(f"Send a text of 1 to {LONGEST} characters.")
+    item = {"id": request.path["id"], "text": text}
+    table.items().put_item(Item={**key(item["id"]), **item})
+    return item
+
+
+def get_item(request: http.Request) -> dict[str, Any]:
+    """GET /items/{id}."""
+    found = table.items().get_item(Key=key(request.path["id"])).get("Item")
+    if found is None:
+        raise http.NotFound("There is no such item.")
+    return {"id": found["id"], "text": found["text"]}
+
+
+def key(id: str) -> dict[str, str]:
+    return {"pk": f"item#{id}", "sk": "item"}
+
+
+handler = http.handler({"PUT /items/{id}": put_item, "GET /items/{id}": get_item})

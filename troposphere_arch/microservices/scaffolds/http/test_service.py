@@ -1,0 +1,29 @@
+"""scaffold-name: its code by itself, and its stack in the emulator."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from troposphere_arch.microservices import testing
+
+FOLDER = Path(__file__).parent
+
+
+def test_what_it_refuses() -> None:
+    handler = testing.load(FOLDER)
+    for body in (None, [], {"text": ""}, {"text": 1}):
+        answer = testing.answer(handler(testing.request("PUT /items/{id}", id="a", body=body), testing.Context()))
+        assert (answer.status, answer.body["error"]) == (400, "BadRequest")
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[testing.Deployed]:
+    with testing.deployed(FOLDER) as service:
+        yield service
+
+
+def test_what_is_put_is_given_back(service: testing.Deployed) -> None:
+    assert service.call("GET /items/{id}", id="a").status == 404
+    assert service.call("PUT /items/{id}", id="a", body={"text": "Good morning."}).status == 200
+    assert service.call("GET /items/{id}", id="a").body == {"id": "a", "text": "Good morning."}
