@@ -7,7 +7,8 @@ syntax, imports next to nothing, and a command's file is imported when that comm
 import sys
 
 COMMANDS = {
-    "build": "make the templates, lint them, write them (the command when none is named)",
+    "build": "make the templates, lint them, write them (the command when none is named); also those of services",
+    "new-service": "begin a microservice: declaration, code, test and template, in a folder of services",
     "list": "the templates, their versions and sizes, drafts and releases",
     "show": "one template: parameters, outputs, resources, arrows",
     "map": "who calls whom over what, among services: a table, and a picture in Mermaid",

@@ -12,7 +12,8 @@ FOLDER = Path(__file__).parent
 
 def test_what_it_refuses() -> None:
     handler = testing.load(FOLDER)
-    for body in (None, [], {"text": ""}, {"text": 1}):
+    bodies: list[object] = [None, [], {"text": ""}, {"text": 1}]
+    for body in bodies:
         answer = testing.answer(handler(testing.request("PUT /items/{id}", id="a", body=body), testing.Context()))
         assert (answer.status, answer.body["error"]) == (400, "BadRequest")
 
