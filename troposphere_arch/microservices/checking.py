@@ -19,7 +19,8 @@ MOST_SERVICES = 3000
 """Each has up to three parameters of Parameter Store, which takes 10,000 in an account and region.
 https://docs.aws.amazon.com/general/latest/gr/ssm.html"""
 MOST_RIGHTS = 25
-"""Routes called, queues and streams sent to, buckets put into: the policies of a role may have 10,240 characters.
+"""Routes that are called, and twice as much for each queue, stream and bucket, with whose key goes another right: the
+policies of a role may have 10,240 characters.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 MOST_SUBSCRIBERS = 200
 """Of a topic, with filter policies.
@@ -129,7 +130,7 @@ def _check_use(use: Use, services: Mapping[str, Known], problems: Problems) -> N
         near = problems.guess(use.used, services)
         there = some(sorted(name for name in services if name != use.user))
         there = f"there is {there}" if there else "there is no other"
-        tell(f"{use.key} names {shown(use.used)}, and no service is called so{near}; {there}: correct it, or make one")
+        tell(f"{use.key} names {shown(use.used)}, and no service is called so{near}: {there}; correct it, or make one")
         return
     callee = known.service
     if "shape" not in known.broken and shapes and callee.shape not in shapes:
@@ -173,13 +174,15 @@ def _check_network(network: str | None, known: Known, problems: Problems) -> Non
 
 
 def _check_numbers(service: Service, problems: Problems) -> None:
-    number = sum(len(routes) for routes in service.calls.values()) + len(service.sends) + len(service.puts)
-    if number > MOST_RIGHTS:
+    routes = sum(len(routes) for routes in service.calls.values())
+    takers = len(service.sends) + len(service.puts)
+    if routes + 2 * takers > MOST_RIGHTS:
         problems.tell(
             service.file,
             1,
-            f"{service.name} has {number} routes, queues, streams and buckets to use, and at most {MOST_RIGHTS} fit "
-            "into the policies of its role: make two services of it",
+            f"{service.name} calls {routes} routes and gives something to {takers} queues, streams and buckets, and at "
+            f"most {MOST_RIGHTS} fit into the policies of its role, where each of the latter counts twice: make two "
+            "services of it",
         )
 
 
@@ -229,7 +232,7 @@ def _tell_cycle(cycle: Sequence[Use], why: str, problems: Problems) -> None:
     first = min(range(len(cycle)), key=lambda n: cycle[n].user)
     start, *others = (*cycle[first:], *cycle[:first])
     words = ", ".join([start.words, *(f"{use.words} ({_at(use.place)})" for use in others)])
-    problems.tell(start.place.file, start.place.line, f"goes round: {words}: {why}; {_OUT_OF_IT}")
+    problems.tell(start.place.file, start.place.line, f"{words}: that goes round, and {why}; {_OUT_OF_IT}")
 
 
 def _cycles(uses: Sequence[Use]) -> list[tuple[list[Use], Use]]:

@@ -43,6 +43,8 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-descript
 MOST_ROUTES = 100
 """Each makes three resources or more, and a stack has at most 500.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+LONGEST_ROUTE = 100
+"""Characters: a caller's right to it names it, and all rights of a role have a limit."""
 MOST_EVENTS = 100
 """A filter policy names at most 150. https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
 """
@@ -96,10 +98,10 @@ class Problems:
         self.found.append(Problem(path_shown(file), line, text))
 
     def guess(self, value: str, known: Iterable[str]) -> str:
-        """`; did you mean stock?`, when there is something like it. Of very many, only the first are looked for."""
+        """` (did you mean stock?)`, when there is something like it. Of very many, only the first are looked for."""
         self.guesses += 1
         near = difflib.get_close_matches(value, known, 1) if self.guesses <= 50 else []
-        return f"; did you mean {near[0]}?" if near else ""
+        return f" (did you mean {near[0]}?)" if near else ""
 
     def stop(self, folder: Path) -> None:
         """Raise all of them as one `UserError`, by file and line; nothing when there are none."""
@@ -231,7 +233,10 @@ class _Reading:
         near = self.problems.guess(key, allowed)
         of = f"{_an(self.shape)} service" if self.shape else what
         self.key = ""
-        self.tell(self.made.lines[key], f"{shown(key)} is no key of {of}{near or ';'} it has {', '.join(allowed)}")
+        self.tell(
+            self.made.lines[key],
+            f"{shown(key)} is no key of {of}{near}: it has {', '.join(allowed)}; correct it, or take it out",
+        )
 
     # From bytes to nodes.
 
@@ -364,7 +369,7 @@ class _Reading:
         allowed = f"one of {', '.join(SHAPES)}"
         text = self.scalar(node, allowed)
         if text not in SHAPES:
-            raise _Wrong(node, f"shape is {shown(text)}: it is {allowed}{self.problems.guess(text, SHAPES)}")
+            raise _Wrong(node, f"shape is {shown(text)}{self.problems.guess(text, SHAPES)}: it is {allowed}")
         self.shape = text
         return text
 
@@ -372,7 +377,7 @@ class _Reading:
         allowed = f"one of {', '.join(NETWORKS)}"
         text = self.scalar(node, allowed)
         if text not in NETWORKS:
-            raise _Wrong(node, f"network is {shown(text)}: it is {allowed}{self.problems.guess(text, NETWORKS)}")
+            raise _Wrong(node, f"network is {shown(text)}{self.problems.guess(text, NETWORKS)}: it is {allowed}")
         return text
 
     def name(self, node: Any) -> str:
@@ -510,6 +515,11 @@ class _Reading:
         paths: dict[str, str] = {}
         for route in routes:
             line = self.made.lines[f"{key}.{route}"]
+            if len(route) > LONGEST_ROUTE:
+                self.tell(
+                    line,
+                    f"{key} has a route of {len(route)} characters, and at most {LONGEST_ROUTE} fit: {shown(route)}",
+                )
             other = known.setdefault(route_key(route), route)
             variables = VARIABLE.findall(route)
             if other != route:

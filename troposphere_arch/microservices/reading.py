@@ -227,14 +227,21 @@ def _check_handler(name: str, folder: Path, problems: Problems) -> None:
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         problems.tell(file, 1, f"is no Python: {error or type(error).__name__}; correct it")
         return
-    defined = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    if "handler" not in defined and "import *" not in text:
+    if not _defines(table, "handler") and "import *" not in text:
         problems.tell(
             file,
             1,
             "defines no handler at its top level, which is what Lambda calls: write handler = http.handler({...}), or "
             "def handler(event, context)",
         )
+
+
+def _defines(module: symtable.SymbolTable, name: str) -> bool:
+    try:
+        symbol = module.lookup(name)
+    except KeyError:
+        return False
+    return symbol.is_assigned() or symbol.is_imported()
 
 
 def _is_there(file: Path) -> bool:
