@@ -346,7 +346,7 @@ def through_service_endpoint(service: str) -> PolicyDocument:
         ours = Condition(StringEquals("aws:ResourceAccount", Ref("AWS::AccountId")))
         objects = Sub("arn:${AWS::Partition}:s3:::*/*")
         return document(_allow(HANDLE_OBJECTS, [objects], Principal=Principal("*"), Condition=ours))
-    passing: dict[str, tuple[list[Action], str]] = {
+    passing: Mapping[str, tuple[Sequence[Action], str]] = {
         "dynamodb": (OWN_ITEMS, "table/*"),
         "events": ([events.PutEvents], "event-bus/*"),
         "execute-api": ([execute_api.Invoke], "*/*"),

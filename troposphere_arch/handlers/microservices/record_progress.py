@@ -27,7 +27,7 @@ Json = dict[str, Any]
 TABLE = os.environ["REQUESTS_TABLE"]
 STATES = ("accepted", "working", "failed", "done")
 KEPT_SECONDS = 30 * 24 * 3600
-DETAIL_BYTES = 32 * 1024
+DETAIL_BYTES = 128 * 1024  # more than the kit takes as a result
 RESERVE_MS = 8000  # one more write may take this long, with its retry: begin none when there is less time left
 REQUEST = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -79,7 +79,9 @@ def step_of(event: Any) -> Step:
         raise ValueError("no request, no service or no state")
     if event["source"] != service:
         raise PermissionError("one service speaks of another")
-    detail = json.dumps(told["detail"], ensure_ascii=False) if told.get("detail") is not None else None
+    detail = None
+    if told.get("detail") is not None:
+        detail = json.dumps(told["detail"], ensure_ascii=False, separators=(",", ":"))
     if detail is not None and len(detail.encode()) > DETAIL_BYTES:
         detail = json.dumps({"omitted": f"more than {DETAIL_BYTES} bytes"})
     return Step(request, service, state, time_of(told["at"]), detail)
