@@ -149,7 +149,9 @@ def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue 
 
     Of a queue, at most `MaximumConcurrency` batches at once; what fails comes again, and in the end goes where the
     queue says. Of a stream, in order of a shard: a batch that fails is tried six times, in halves, within six hours,
-    and then `failures` is told which records those were. Makes `<source>To<function>`.
+    and then `failures` is told which records those were, with all that came after them in the batch. So the function
+    does better to hand a record that fails to `failures` itself, which it knows as `FAILURES_QUEUE`, and to go on.
+    Makes `<source>To<function>`.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
     """
@@ -179,6 +181,7 @@ def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue 
     grant(function.role, f"SendTo{failures.title}", grants.send_messages(failures.resource))
     uses_key(t, function.role, f"UseKeyOf{source.title}", "kinesis", write=False, when=None)
     uses_key(t, function.role, f"UseKeyOf{failures.title}", "sqs", write=True, when=None)
+    tell(function, f"{failures.title.upper()}_QUEUE", Ref(failures.resource), None)
     to = awslambda.OnFailure(Destination=failures.arn)
     t.put(
         awslambda.EventSourceMapping(

@@ -16,7 +16,6 @@ from ..template import ScenarioTemplate
 from .apigateway import RestApi, bare_api
 
 STAGE = "v1"
-RECORD_SECONDS = "300"
 
 
 def service_api(t: ScenarioTemplate, title: str) -> RestApi:
@@ -39,13 +38,11 @@ def private_service_api(t: ScenarioTemplate, title: str, endpoint: Any) -> RestA
     return bare_api(t, title, None, STAGE, {"EndpointConfiguration": configuration, "Policy": policy}, {})
 
 
-def private_name(
-    api: RestApi, host: str, *, domain: Spec, certificate: Spec, zone: Spec, endpoint: Spec, endpoint_name: Spec
-) -> Any:
+def private_name(api: RestApi, host: str, *, domain: Spec, certificate: Spec, endpoint: Spec) -> Any:
     """The address of a private API: `https://<host>.<domain>` where there is a private domain, else its own.
 
-    The name is in the private zone, leads to the VPC endpoint, and is answered to what comes through that endpoint.
-    Makes `<api>Domain`, `<api>DomainPath`, `<api>DomainAccess` and `<api>DomainRecord`.
+    The platform's private zone leads all names of the domain to the VPC endpoint; this one is answered to what comes
+    through that endpoint. Makes `<api>Domain`, `<api>DomainPath` and `<api>DomainAccess`.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-custom-domains.html
     """
     t, title = api.t, f"{api.title}Domain"
@@ -72,15 +69,6 @@ def private_name(
         f"{title}Access", AccessAssociationSource=through, AccessAssociationSourceType="VPCE", DomainNameArn=arn
     )
     t.put(access, when=named)
-    record = route53.RecordSetType(
-        f"{title}Record",
-        HostedZoneId=Ref(parameter(t, zone)),
-        Name=name,
-        ResourceRecords=[Ref(parameter(t, endpoint_name))],
-        TTL=RECORD_SECONDS,
-        Type="CNAME",
-    )
-    t.put(record, when=named)
     return If(named, Sub(f"https://{host}.${{{domain.name}}}"), address(api, endpoint))
 
 

@@ -13,9 +13,7 @@ EVENTS = "events"
 
 # What the platform tells, by the last part of the name; `none` for what it does not have.
 ALARM_TOPIC = "alarm-topic"
-# The endpoint of API Gateway in the platform's network: its id, and the name by which DNS knows it.
 API_ENDPOINT = "api-endpoint"
-API_ENDPOINT_NAME = "api-endpoint-name"
 BUS = "bus"
 BUS_ARN = "bus-arn"
 CERTIFICATE = "certificate"
@@ -27,7 +25,6 @@ PRIVATE_CERTIFICATE = "private-certificate"
 PRIVATE_DOMAIN = "private-domain"
 PRIVATE_CERTIFICATE = "private-certificate"
 PRIVATE_DOMAIN = "private-domain"
-PRIVATE_ZONE = "private-zone"
 SUBNETS = "subnets"
 ZONE = "zone"
 

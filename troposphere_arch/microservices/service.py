@@ -17,7 +17,7 @@ from typing import Any
 from troposphere import GetAtt, Ref, Tags
 
 from .. import arrows, outputs
-from ..arrows.events import RETRIES, STREAM_RETRIES
+from ..arrows.events import RETRIES
 from ..blocks import awslambda, cloudwatch, dynamodb, kinesis, s3, service_api, sns, sqs, ssm
 from ..blocks.awslambda import Function
 from ..parameters.services import found, words
@@ -27,7 +27,9 @@ from .declaration import BUCKET, HTTP, PLATFORM, QUEUE, STATUS, STREAM, TOPIC, S
 
 # In seconds: API Gateway waits for 29, and a batch of ten may take its time.
 TIMEOUTS = {HTTP: 15, QUEUE: 60, STREAM: 60, TOPIC: 60, BUCKET: 60}
-ATTEMPTS = {QUEUE: sqs.ATTEMPTS, TOPIC: sqs.ATTEMPTS, STREAM: STREAM_RETRIES + 1, BUCKET: RETRIES + 1}
+# How often the code itself tries a message. Of a stream it gives up before Lambda does, which would give up all of the
+# batch that is left; see `arrows.consumes`.
+ATTEMPTS = {QUEUE: sqs.ATTEMPTS, TOPIC: sqs.ATTEMPTS, STREAM: 3, BUCKET: RETRIES + 1}
 PRESETS: dict[str, dict[str, str]] = {
     "starter": {},
     "production": {
@@ -41,7 +43,6 @@ PRESETS: dict[str, dict[str, str]] = {
 }
 _PLATFORM = {
     discovery.API_ENDPOINT: "VPC endpoint of API Gateway",
-    discovery.API_ENDPOINT_NAME: "DNS name of that endpoint",
     discovery.BUS: "Name of the event bus",
     discovery.BUS_ARN: "ARN of the event bus",
     discovery.CERTIFICATE: "Certificate of the services' names",
@@ -49,7 +50,6 @@ _PLATFORM = {
     discovery.GROUP: "Security group of functions",
     discovery.PRIVATE_CERTIFICATE: "Certificate of private names",
     discovery.PRIVATE_DOMAIN: "Domain of private names",
-    discovery.PRIVATE_ZONE: "Hosted zone of private names",
     discovery.SUBNETS: "Private subnets",
     discovery.ZONE: "Hosted zone of the domain",
 }
@@ -124,9 +124,7 @@ def _http(
             service.host or service.name,
             domain=platform.finds[discovery.PRIVATE_DOMAIN],
             certificate=platform.finds[discovery.PRIVATE_CERTIFICATE],
-            zone=platform.finds[discovery.PRIVATE_ZONE],
             endpoint=platform.finds[discovery.API_ENDPOINT],
-            endpoint_name=platform.finds[discovery.API_ENDPOINT_NAME],
         )
     else:
         api = service_api.service_api(t, "Api")
