@@ -52,6 +52,10 @@ class Killed(BaseException):
     """The function ends here: nothing in it can catch this."""
 
 
+def quiet(_: str, __: str) -> None:
+    """A plan: all goes well."""
+
+
 @dataclass
 class Door:
     """Between the kit's clients and AWS: `plan` sees each request twice, before it is sent and when it was answered.
@@ -59,16 +63,15 @@ class Door:
     What it raises then is what happens: an `Exception` to the request, `Killed` to the function.
     """
 
-    plan: Callable[[str, str], None] | None = None
+    plan: Callable[[str, str], None] = quiet
+    guarded: set[str] = field(default_factory=set)
 
     def guard(self, client: Any) -> None:
         service = client.meta.service_model.service_name
-        client.meta.events.register("before-send", lambda **_: self.plan and self.plan(service, "before"))
-        client.meta.events.register("after-call", lambda **_: self.plan and self.plan(service, "after"))
-
-
-def quiet(_: str, __: str) -> None:
-    """A plan: all goes well."""
+        if service not in self.guarded:
+            client.meta.events.register("before-send", lambda **_: self.plan(service, "before"))
+            client.meta.events.register("after-call", lambda **_: self.plan(service, "after"))
+            self.guarded.add(service)
 
 
 def broken(service: str) -> Callable[[str, str], None]:
@@ -211,11 +214,8 @@ def world(made: World, monkeypatch: pytest.MonkeyPatch) -> World:
     }
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
-    if made.door.plan is None:
-        made.door.plan = quiet
-        for service in ("events", "kinesis", "s3", "sns", "sqs"):
-            made.door.guard(context.aws(service))
-        made.door.guard(table.items().meta.client)
+    for client in (*map(context.aws, ("events", "kinesis", "s3", "sns", "sqs")), table.items().meta.client):
+        made.door.guard(client)
     made.door.plan = quiet
     made.told()
     for queue in (made.queue, made.fifo, made.subscriber):

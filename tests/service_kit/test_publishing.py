@@ -161,7 +161,7 @@ def test_outside_of_a_handler_each_is_a_request_of_its_own(world: World) -> None
 @shows("REQ-M7", how="patched")
 def test_what_cannot_be_handed_over_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for give in (lambda: publishing.send("ledger", 1), lambda: publishing.put("ledger", "x", b"")):
-        with pytest.raises(LookupError, match="LEDGER_(QUEUE|BUCKET) is not set: does service.yaml say so"):
+        with pytest.raises(LookupError, match=r"LEDGER_(QUEUE|BUCKET) is not set: does service.yaml say so"):
             give()
     with pytest.raises(TypeError, match="JSON has no bytes"):
         publishing.send("payments", b"")
