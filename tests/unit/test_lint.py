@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.evidence import shows
-from tests.unit.rules import GOOD, changed, good
+from tests.unit.rules import GOOD, SERVICE, changed, good
 from troposphere_arch import lint as gate
 from troposphere_arch.errors import UserError
 from troposphere_arch.lint import Exemption, Finding, lint
@@ -52,7 +52,7 @@ def ids(findings: list[Finding]) -> list[str]:
 
 @shows("REQ-D3", how="static")
 def test_the_good_template_is_clean_everywhere() -> None:
-    assert lint([GOOD]) == []
+    assert lint([GOOD, SERVICE]) == []
 
 
 @shows("REQ-D3", how="static")

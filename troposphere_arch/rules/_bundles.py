@@ -75,14 +75,15 @@ class Read:
         )
 
 
-def modules(tree: ast.Module) -> dict[str, str] | None:
-    """The modules of a bundle by their names; None when the code is none."""
+def modules(tree: ast.Module) -> dict[str, str | None] | None:
+    """The modules of a bundle by their names, None for one that is no literal text; None when the code is no bundle."""
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict() as held) if name == FILES:
-                pairs = [(_text(key), _text(value)) for key, value in zip(held.keys, held.values, strict=True)]
-                found = {key: value for key, value in pairs if key is not None and value is not None}
-                return found if len(found) == len(pairs) else None
+                return {
+                    _text(key) or "": None if _text(key) is None else _text(value)
+                    for key, value in zip(held.keys, held.values, strict=True)
+                }
     return None
 
 
@@ -99,16 +100,17 @@ def of_kit(name: str) -> bool:
 def used(tree: ast.Module) -> Read:
     """What the kit reads for this module of a service."""
     found = Read()
-    names = _names(tree)
+    nodes = list(ast.walk(tree))
+    names = _names(nodes)
     if "*" in names:
         found.anything = True
     called: set[int] = set()
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
         which = names.get(_dotted(call.func))
         if which:
             called.add(id(call.func))
             found |= _of_call(READS[which], call)
-    for node in ast.walk(tree):  # what is handed on is called with who knows what
+    for node in nodes:  # what is handed on is called with who knows what
         which = names.get(_dotted(node))
         if which and id(node) not in called and isinstance(getattr(node, "ctx", None), ast.Load):
             use = READS[which]
@@ -116,7 +118,7 @@ def used(tree: ast.Module) -> Read:
     return found
 
 
-def _names(tree: ast.Module) -> dict[str, tuple[str, str]]:
+def _names(nodes: list[ast.AST]) -> dict[str, tuple[str, str]]:
     """What the functions of `READS` are called in this module; `*` for a module that takes all the names of another."""
     found: dict[str, tuple[str, str]] = {}
 
@@ -127,7 +129,7 @@ def _names(tree: ast.Module) -> dict[str, tuple[str, str]]:
             if whole == full or whole.startswith(f"{full}."):
                 found[local + whole.removeprefix(full)] = module, function
 
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 note(alias.asname or alias.name, alias.name)

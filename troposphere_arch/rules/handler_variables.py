@@ -68,9 +68,7 @@ def _read(code: str | None) -> Read | None:
     for name, module in files.items():
         if not of_kit(name):
             part = _parsed(module)
-            if part is None:
-                return None
-            read |= _of_tree(part) | used(part)
+            read |= Read(anything=True) if part is None else _of_tree(part) | used(part)
     return read
 
 
@@ -83,10 +81,11 @@ def _parsed(code: str | None) -> ast.Module | None:
 
 def _of_tree(tree: ast.Module) -> Read:
     """What stands in the code itself."""
-    names = _names_of_environ(tree)
+    nodes = list(ast.walk(tree))
+    names = _names_of_environ(nodes)
     read = Read()
     known: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         key: ast.expr | None = None
         match node:
             case ast.Subscript(value=where, slice=index) if _is_environ(where, names):
@@ -108,15 +107,15 @@ def _of_tree(tree: ast.Module) -> Read:
             case ast.JoinedStr(values=[*_, ast.Constant(value=str(ending))]):
                 read.endings.add(ending)
                 known.add(id(where))
-    others = [node for node in ast.walk(tree) if _is_environ(node, names) and id(node) not in known]
-    getenv = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "getenv" and id(n) not in known]
+    others = [node for node in nodes if _is_environ(node, names) and id(node) not in known]
+    getenv = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr == "getenv" and id(n) not in known]
     read.anything = bool(others or getenv)
     return read
 
 
-def _names_of_environ(tree: ast.AST) -> set[str]:
+def _names_of_environ(nodes: list[ast.AST]) -> set[str]:
     """What `os.environ` is called here besides."""
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "os"]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "os"]
     return {alias.asname or alias.name for node in imports for alias in node.names if alias.name == "environ"}
 
 

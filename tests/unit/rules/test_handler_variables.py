@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+import troposphere_arch
+from troposphere_arch.rules import _bundles
+from troposphere_arch.rules.handler_variables import OF_LAMBDA, _of_tree
 
 from . import changed, found, good, only
 
@@ -224,7 +231,52 @@ def test_a_module_that_takes_all_names_may_read_anything() -> None:
     assert found(RULE, bundled(f"from {KIT}.client import *", "STOCK_URL", "ANY")) == []
 
 
-@pytest.mark.parametrize("files", ["{'handler': 'def handler(: no Python'}", "{'handler': TEXT}", "{**MORE}"])
-def test_a_bundle_that_cannot_be_read(files: str) -> None:
-    template = changed(CODE, f"import os\nFILES = {files}\nx = dict(os.environ)")
-    assert found(RULE, changed(f"{GIVEN}/Variables/ANY", "x", template=template)) == []
+@pytest.mark.parametrize(
+    "files", ["{'handler': 'def handler(: no Python'}", "{'handler': TEXT}", "{**MORE}", "{KEY: 'x = 1'}", "{}"]
+)
+def test_a_bundle_that_cannot_be_read_may_read_anything(files: str) -> None:
+    template = changed(CODE, f"FILES = {files}")
+    assert found(RULE, template) == ([] if files != "{}" else [idle("TODOS_TABLE")])
+    template = changed(CODE, f"import os\nFILES = {files}\nX = os.environ['TODOS_TABLE'], os.environ['X']")
+    assert found(RULE, template) == [missing("X")]
+
+
+# --- what the rule knows of the kit, held to the kit's own text
+
+KIT_FILES = sorted((Path(troposphere_arch.__file__).parent / "service_kit").glob("*.py"))
+# Read by name, or named to a function of the module that reads: a word with _ in it; and the ends of such words.
+VARIABLE = re.compile(r"[A-Z]+(_[A-Z]+)+")
+ENDING = re.compile(r"_[A-Z]+")
+
+
+def test_the_kit_reads_what_the_rule_says() -> None:
+    names: set[str] = set()
+    endings: set[str] = set()
+    for file in KIT_FILES:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        read = _of_tree(tree)
+        texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+        told = [arg.value for call in calls for arg in call.args if isinstance(arg, ast.Constant)]
+        names |= read.names | {text for text in told if VARIABLE.fullmatch(str(text))}
+        endings |= read.endings | {text for text in texts if ENDING.fullmatch(text)}
+    assert {name for name in names if not OF_LAMBDA.fullmatch(name)} == {
+        _bundles.NAME,
+        *(name for use in _bundles.READS.values() for name in use.variables),
+    }
+    assert endings == {one for use in _bundles.READS.values() for some in use.endings for one in some}
+
+
+def test_the_kit_has_what_the_rule_says() -> None:
+    trees = {file.stem: ast.parse(file.read_text(encoding="utf-8")) for file in KIT_FILES}
+    defined = {
+        (module, name)
+        for module, tree in trees.items()
+        for node in tree.body
+        for name in [getattr(node, "name", ""), *(getattr(t, "id", "") for t in getattr(node, "targets", []))]
+    }
+    assert _bundles.READS.keys() <= defined
+    # What is read when a module is imported, every service must be given.
+    for tree in trees.values():
+        tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert _of_tree(tree).names == set()
