@@ -23,17 +23,20 @@ BUS = "BUS"
 class Use:
     """What a function of the kit reads.
 
-    These variables, and for each of `endings` one that is the name of a service and one of these: `stock`, `_URL`.
+    These variables, and for each of `endings` one that is the name of a service and one of these: `stock`, `_URL`; and
+    where they are given, `others`.
     """
 
     variables: tuple[str, ...] = ()
     endings: tuple[tuple[str, ...], ...] = ()
+    others: tuple[str, ...] = ()
 
 
 READS: dict[tuple[str, str], Use] = {
     ("client", "Client"): Use(endings=(("_URL",),)),
     ("client", "call"): Use(endings=(("_URL",),)),
-    ("messages", "handler"): Use((BUS, "ATTEMPTS", "ITEMS_TABLE")),
+    # Of a stream, what fails is handed over to where failures go.
+    ("messages", "handler"): Use((BUS, "ATTEMPTS", "ITEMS_TABLE"), others=("FAILURES_QUEUE",)),
     ("publishing", "publish"): Use((BUS, "EVENTS_TOPIC")),
     ("publishing", "send"): Use((BUS,), (("_QUEUE", "_STREAM"),)),
     ("publishing", "put"): Use((BUS,), (("_BUCKET",), ("_PREFIX",))),
@@ -53,7 +56,7 @@ class Read:
     one_of: set[tuple[str, ...]] = field(default_factory=set)
     endings: set[str] = field(default_factory=set)
     anything: bool = False
-    # What it need not read.
+    # What it may be given all the same, or not.
     idle: set[str] = field(default_factory=set)
 
     def __or__(self, other: Read) -> Read:
@@ -114,7 +117,8 @@ def used(tree: ast.Module) -> Read:
         which = names.get(_dotted(node))
         if which and id(node) not in called and isinstance(getattr(node, "ctx", None), ast.Load):
             use = READS[which]
-            found |= Read(names=set(use.variables), endings={one for some in use.endings for one in some})
+            endings = {one for some in use.endings for one in some}
+            found |= Read(names=set(use.variables), endings=endings, idle=set(use.others))
     return found
 
 
@@ -151,7 +155,7 @@ def _dotted(node: ast.AST) -> str:
 
 
 def _of_call(use: Use, call: ast.Call) -> Read:
-    found = Read(names=set(use.variables))
+    found = Read(names=set(use.variables), idle=set(use.others))
     named = [*call.args[:1], *(k.value for k in call.keywords if k.arg == SERVICE_ARGUMENT)]
     service = _text(named[0]) if named else None
     for endings in use.endings:
