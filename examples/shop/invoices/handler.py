@@ -20,14 +20,14 @@ PAGE = """<!doctype html>
 
 def work(message: messages.Message) -> messages.Finished:
     order = json.loads(message.body)
-    units, cents = (number(order[name]) for name in ("units", "cents"))
+    units, cents = (whole(order[name]) for name in ("units", "cents"))
     total = f"{cents // 100}.{cents % 100:02}"  # cents are whole numbers: no floats for money
     page = PAGE.format(id=escape(order["id"]), sku=escape(order["sku"]), units=units, total=total)
     put = {"Item": {"pk": f"order#{order['id']}", "sk": "invoice", "page": page}}
     return messages.Finished({"order": order["id"], "state": "paid", "total": total}, [{"Put": put}])
 
 
-def number(value: object) -> int:
+def whole(value: object) -> int:
     if type(value) is not int or value < 1:
         raise ValueError("not a whole number")
     return value

@@ -16,17 +16,23 @@ from troposphere_arch.service_kit import client, messages, publishing
 
 def work(message: messages.Message) -> list[dict[str, Any]] | messages.Finished:
     order = message.body
-    if charge(order["id"], order["card"], order["cents"]):
-        publishing.put(
-            "invoices", f"{order['id']}.json", {name: order[name] for name in ("id", "sku", "units", "cents")}
-        )
-        return [kept(order, "paid")]
-    client.call("stock", "DELETE /stock/{sku}/reservations/{id}", sku=order["sku"], id=order["id"])
-    return messages.Finished({"order": order["id"], "state": "declined"}, [kept(order, "declined")])
+    bill = {"id": order["id"], "sku": order["sku"], "units": whole(order["units"]), "cents": whole(order["cents"])}
+    if charge(bill["id"], order["card"], bill["cents"]):
+        publishing.put("invoices", f"{bill['id']}.json", bill)
+        return [kept(bill, "paid")]
+    client.call("stock", "DELETE /stock/{sku}/reservations/{id}", sku=bill["sku"], id=bill["id"])
+    return messages.Finished({"order": bill["id"], "state": "declined"}, [kept(bill, "declined")])
 
 
-def kept(order: dict[str, Any], state: str) -> dict[str, Any]:
-    return {"Put": {"Item": {"pk": f"order#{order['id']}", "sk": "payment", "cents": order["cents"], "state": state}}}
+def kept(bill: dict[str, Any], state: str) -> dict[str, Any]:
+    return {"Put": {"Item": {"pk": f"order#{bill['id']}", "sk": "payment", "cents": bill["cents"], "state": state}}}
+
+
+def whole(value: object) -> int:
+    """What is no number is found before anybody is charged; the message then ends in the dead-letter queue."""
+    if type(value) is not int or value < 1:
+        raise ValueError("not a whole number")
+    return value
 
 
 handler = messages.handler(work)

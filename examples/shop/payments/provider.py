@@ -7,7 +7,5 @@ from __future__ import annotations
 
 
 def charge(key: str, card: str, cents: int) -> bool:
-    """Whether it was paid. A card that begins with `declined` is, so that tests can see it."""
-    if type(cents) is not int or cents < 1:
-        raise ValueError(f"{key}: not an amount")
+    """Whether it was paid. A card that begins with `declined` is declined, so that it can be seen what then happens."""
     return not card.startswith("declined")
