@@ -7,6 +7,7 @@ outputs hold `amazonaws.com` addresses, as they must; this is the one place that
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -48,9 +49,11 @@ def plain_address(url: str, port: int) -> str:
     return f"http://{LOOPBACK}:{port}{local_address(url, port).target}"
 
 
-def local_address(url: str, port: int) -> LocalAddress:
+def local_address(url: str, port: int, names: Collection[str] = ()) -> LocalAddress:
     """The emulator's form of `url`, which is an address from a stack's outputs or one of the emulator's own.
 
+    `names` are hosts that the patched emulator knows as they are, by a record of its Route 53, such as
+    `stock.example.com`, or as what was signed, such as `abc.execute-api.us-east-1.amazonaws.com`.
     Raises UserError for any other address: a request must never leave the machine.
     """
     parts = urlsplit(url)
@@ -59,6 +62,8 @@ def local_address(url: str, port: int) -> LocalAddress:
     query = f"?{parts.query}" if parts.query else ""
     # The emulator does not terminate TLS. An https address says so in the header that a TLS proxy would send.
     secure = {"X-Forwarded-Proto": "https"} if parts.scheme == "https" else {}
+    if host in names and parts.port is None:
+        return LocalAddress(path + query, {"Host": host, **secure})
     if host in (LOOPBACK, "localhost") and parts.port == port:
         return LocalAddress(path + query, secure)
     if _IN_BROWSER.fullmatch(host) and parts.port == port:

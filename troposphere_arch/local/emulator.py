@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
@@ -109,12 +109,14 @@ class Emulator:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | str | None = None,
+        names: Collection[str] = (),
     ) -> Response:
         """Send one request to an address as it stands in a stack's outputs, and return the answer whatever its status.
 
+        `names` are hosts that this emulator knows as they are: those of its Route 53, and those that were signed.
         Redirects are not followed. Raises UserError when the address is not the emulator's, or nobody answers.
         """
-        address = local_address(url, self.port)
+        address = local_address(url, self.port, names)
         given = {name.lower() for name in headers or {}}
         sent = {**{k: v for k, v in address.headers.items() if k.lower() not in given}, **(headers or {})}
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=REQUEST_SECONDS)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from troposphere_arch.local.patches import (
+    api_names,
     api_origin,
     balancer,
     change_sets,
@@ -18,10 +19,12 @@ from troposphere_arch.local.patches import (
     event_retries,
     fleet,
     function_files,
+    function_requests,
     function_tls,
     global_table,
     local_browser,
     mail,
+    messages,
     metric_namespace,
     names,
     object_versions,
@@ -30,6 +33,7 @@ from troposphere_arch.local.patches import (
     pseudo_parameters,
     queue_batches,
     resource_types,
+    service_network,
     sign_up,
     stage_variables,
     stream_failures,
@@ -164,7 +168,7 @@ PATCHES = (
     ),
     Patch(
         "stream-failures",
-        "A failed batch of a DynamoDB stream: bounded retries, bisect, partial failures, dead letters",
+        "A failed batch of a DynamoDB or Kinesis stream: bounded retries, bisect, partial failures, dead letters",
         stream_failures.install,
     ),
     Patch(
@@ -266,6 +270,66 @@ PATCHES = (
         "change-set-conditions",
         "Change sets see what comes and goes by a condition, and what changes outputs only",
         change_sets.install,
+    ),
+    Patch(
+        "api-names",
+        "REST APIs are known by their addresses, and by custom domain names where a record leads to them",
+        api_names.install,
+    ),
+    Patch(
+        "function-requests",
+        "Python functions reach APIs over HTTPS, as far as their network lets them; nothing leaves the machine",
+        function_requests.install,
+    ),
+    Patch(
+        "nat-gateways",
+        "AWS::EC2::EIP and AWS::EC2::NatGateway can be created; no packet passes",
+        service_network.install_nat_gateways,
+    ),
+    Patch(
+        "endpoint-names",
+        "Fn::GetAtt knows DnsEntries of an interface AWS::EC2::VPCEndpoint; nobody listens there",
+        service_network.install_endpoint_names,
+    ),
+    Patch(
+        "private-zones",
+        "AWS::Route53::HostedZone keeps VPCs, and is private with them",
+        service_network.install_private_zones,
+    ),
+    Patch(
+        "api-endpoints",
+        "AWS::ApiGateway::RestApi keeps EndpointConfiguration as the API shows it",
+        service_network.install_api_endpoints,
+    ),
+    Patch(
+        "private-domains",
+        "AWS::ApiGateway::DomainNameV2, BasePathMappingV2 and DomainNameAccessAssociation can be created",
+        service_network.install_private_domains,
+    ),
+    Patch(
+        "mapping-numbers",
+        "AWS::Lambda::EventSourceMapping takes numbers from parameters",
+        messages.install_mapping_numbers,
+    ),
+    Patch(
+        "topic-settings",
+        "AWS::SNS::Topic keeps its key, and its default policy lets nobody publish who has no permission",
+        messages.install_topic_settings,
+    ),
+    Patch(
+        "undelivered-messages",
+        "What SNS can't deliver to a queue goes to the dead-letter queue of the subscription",
+        messages.install_undelivered_messages,
+    ),
+    Patch(
+        "stream-encryption",
+        "AWS::Kinesis::Stream keeps StreamEncryption; nothing is encrypted",
+        messages.install_stream_encryption,
+    ),
+    Patch(
+        "event-source",
+        "IAM knows events:source of a PutEvents",
+        messages.install_event_source,
     ),
 )
 

@@ -10,9 +10,9 @@ paths.
 https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resource-record-sets-choosing-alias-non-alias.html
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CNAMEs.html
 Patched: the Host header is looked up in the public hosted zones, at once after each change (no TTL, no cache, no
-weights, no wildcards). `/health`, which the emulator answers itself, goes where the name leads, and likewise with the
-names of load balancers and distributions. CloudFront asks no resolver: an origin is a name of Route 53, of AWS or of
-this machine, or it is unreachable (502).
+weights); `*.example.com` is every name below it that is not there itself. `/health`, which the emulator answers itself,
+goes where the name leads, and likewise with the names of load balancers and distributions. CloudFront asks no resolver:
+an origin is a name of Route 53, of AWS or of this machine, or it is unreachable (502).
 """
 
 from __future__ import annotations
@@ -31,25 +31,44 @@ _LONGEST_CHAIN = 8
 _UNKNOWN_NAME = "Bad request. We can't connect to the server for this app or website at this time."
 
 
-def resolve(name: str) -> str:
-    """What `name` leads to in the public hosted zones: a name of AWS, an address, or itself when there is no record."""
-    route53: Any = importlib.import_module("ministack.services.route53")
+def resolve(name: str, vpc: str = "") -> str:
+    """What `name` leads to in the hosted zones: a name of AWS, an address, or itself when there is no record.
+
+    Whoever is in `vpc` asks its private zones first; nobody else sees them.
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html
+    """
     host = _plain(name)
     for _ in range(_LONGEST_CHAIN):
-        found = next(
-            (
-                _target(record)
-                for zone, records in route53._records.items()
-                if not route53._zones.get(zone, {}).get("private")
-                for record in records
-                if record["Type"] in ("A", "AAAA", "CNAME") and _plain(record["Name"]) == host
-            ),
-            None,
-        )
+        found = None if _is_this_machine(host) else _look_up(host, vpc)
         if found is None:
             return host
         host = _plain(found)
     return host
+
+
+def _look_up(host: str, vpc: str) -> str | None:
+    labels = host.split(".")
+    names = [host, *(f"*.{'.'.join(labels[start:])}" for start in range(1, len(labels)))]
+    for private in (True, False) if vpc else (False,):
+        there = _records(vpc if private else "")
+        # Of a name that is there, a wildcard says nothing, even where it has no address.
+        if records := next((there[name] for name in names if name in there), None):
+            found = next((record for record in records if record["Type"] in ("A", "AAAA", "CNAME")), None)
+            return _target(found) if found else None
+    return None
+
+
+def _records(vpc: str) -> dict[str, list[dict[str, Any]]]:
+    """The records of the private zones of that VPC, or of the public ones, by their names."""
+    route53: Any = importlib.import_module("ministack.services.route53")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for zone, records in route53._records.items():
+        settings = route53._zones.get(zone, {})
+        inside = {one["VPCId"] for one in settings.get("vpcs") or []} if settings.get("private") else {""}
+        if vpc in inside:
+            for record in records:
+                found.setdefault(_plain(record["Name"]), []).append(record)
+    return found
 
 
 def install() -> None:
@@ -109,6 +128,7 @@ def _own_all_paths(app: Any) -> None:
     parameters = ("method", "path", "headers", "query_params", "request_id")
     before_body = expect_function(app, "_handle_pre_body_request", *parameters)
 
+    @functools.wraps(before_body)  # as below
     async def patched_before_body(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:
         host = headers.get("host", "")
         if app._parse_cloudfront_dataplane_host(host) or app._is_potential_alb_request(host, ""):
