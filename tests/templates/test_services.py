@@ -90,7 +90,7 @@ RIGHTS: dict[str, set[Right]] = {
     },
     "invoices": {
         *ITEMS,
-        allow(of("s3", "GetObject"), "${Bucket.Arn}/paid/*"),
+        allow(of("s3", "GetObjectVersion"), "${Bucket.Arn}/paid/*"),
         use_key("s3"),
         DECRYPT_OBJECTS,
         allow(of("sqs", "SendMessage"), "Failures.Arn"),

@@ -200,10 +200,13 @@ def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue 
 
 
 def takes(function: Function, bucket: Bucket, prefix: str) -> None:
-    """The function gets the objects below the prefix of the bucket, which others put there; it puts none there."""
+    """The function gets the objects below the prefix of the bucket, which others put there; it puts none there.
+
+    It gets the version that an event is about, not what has taken its name since.
+    """
     _function(function, "takes")
     expect_end(bucket, Bucket, "takes")
-    grant(function.role, f"TakeFrom{bucket.title}", grants.handle_objects(bucket.resource, {f"{prefix}*": "get"}))
+    grant(function.role, f"TakeFrom{bucket.title}", grants.handle_objects(bucket.resource, {f"{prefix}*": "version"}))
     uses_key(function.t, function.role, f"UseKeyOf{bucket.title}", "s3", write=False, when=None)
     grant(function.role, f"Decrypt{bucket.title}", grants.decrypt_objects(bucket.resource))
     function.t.record(function, "takes from", bucket, f"below {prefix}")
