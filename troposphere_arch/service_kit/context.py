@@ -137,7 +137,7 @@ def log(level: str, message: str, error: BaseException | None = None, **told: An
     work = _current.get()
     line = {"level": level, "timestamp": now(), "message": message, "service": os.environ.get("SERVICE"), **told}
     if work:
-        line |= {"request": work.request, "messageId": work.message}
+        line |= {"request": work.request, **({"messageId": work.message} if work.message else {})}
     if error:
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         line["error"] = type(error).__name__

@@ -1,0 +1,408 @@
+"""Every request gets an answer that a program and a person can read, whatever comes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.evidence import shows
+from tests.service_kit.conftest import Context, Json, World
+from troposphere_arch.service_kit import client, context, http, publishing
+
+GATEWAY = "11111111-2222-3333-4444-555555555555"
+CALLER = "arn:aws:sts::000000000000:assumed-role/orders/orders"
+
+
+def event(route: str = "POST /orders", body: Any = None, **changes: Any) -> Json:
+    """The event of API Gateway; a body that is no text is sent as JSON."""
+    method, _, resource = route.partition(" ")
+    return {
+        "resource": resource,
+        "path": resource,
+        "httpMethod": method,
+        "headers": {"Accept": "*/*"},
+        "queryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {"requestId": GATEWAY, "identity": {"userArn": CALLER}},
+        "body": body if body is None or isinstance(body, str) else json.dumps(body),
+        "isBase64Encoded": False,
+    } | changes
+
+
+class Answer:
+    """An answer that was checked to be one."""
+
+    def __init__(self, raw: Any) -> None:
+        assert raw.keys() == {"statusCode", "headers", "body", "isBase64Encoded"}
+        assert all(isinstance(value, str) for value in raw["headers"].values())
+        assert raw["headers"]["Cache-Control"] == "no-store"
+        assert context.ID.fullmatch(raw["headers"]["X-Request-Id"])
+        json.dumps(raw)
+        self.status, self.headers = raw["statusCode"], raw["headers"]
+        self.body = json.loads(raw["body"]) if raw["body"] else None
+
+    @property
+    def error(self) -> tuple[int, str]:
+        assert self.body.keys() == {"error", "message", "request"}
+        assert self.body["message"].endswith(".")
+        assert self.body["request"] == self.headers["X-Request-Id"]
+        return self.status, self.body["error"]
+
+
+def ask(work: Callable[[http.Request], Any], asked: Any = None, lambda_context: Any = None, **options: Any) -> Answer:
+    routes = {"POST /orders": work, "GET /orders/{id}": work}
+    return Answer(http.handler(routes, **options)(event() if asked is None else asked, lambda_context or Context()))
+
+
+def echo(request: http.Request) -> http.Reply:
+    return http.Reply(200, request.body)
+
+
+@shows("REQ-M2", how="simulated")
+def test_a_request_is_what_was_sent() -> None:
+    seen: list[http.Request] = []
+    asked = event(
+        "GET /orders/{id}",
+        {"full": True},
+        pathParameters={"id": "a%2Fb%20%C3%A9%25"},
+        queryStringParameters={"q": "100% é"},
+        headers={"X-Request-Id": "request-1", "Content-TYPE": "application/json"},
+    )
+    assert ask(lambda request: seen.append(request), asked).status == 204
+    assert seen == [
+        http.Request(
+            "GET",
+            "GET /orders/{id}",
+            {"id": "a/b é%"},
+            {"q": "100% é"},
+            {"x-request-id": "request-1", "content-type": "application/json"},
+            {"full": True},
+            "request-1",
+            CALLER,
+        )
+    ]
+
+
+@shows("REQ-M2", how="simulated")
+@pytest.mark.parametrize(
+    ("given", "status", "body"),
+    [
+        ({"id": "o-1"}, 200, {"id": "o-1"}),
+        ({}, 200, {}),
+        (None, 204, None),
+        (http.Reply(202, ["a", None]), 202, ["a", None]),
+        (http.Reply(201), 201, None),
+        (
+            {"left": Decimal("3"), "price": Decimal("1.5"), "tags": {"b", "a"}},
+            200,
+            {"left": 3, "price": 1.5, "tags": ["a", "b"]},
+        ),
+        ({"name": "Zoë \ud800"}, 200, {"name": "Zoë \ud800"}),
+    ],
+    ids=["dict", "empty", "none", "list", "no-body", "items", "text"],
+)
+def test_what_a_route_gives_is_answered(given: Any, status: int, body: Any) -> None:
+    answer = ask(lambda _: given)
+    assert (answer.status, answer.body) == (status, body)
+    assert answer.headers.get("Content-Type") == ("application/json" if body is not None else None)
+
+
+@shows("REQ-M2", how="simulated")
+def test_a_reply_has_the_last_word_about_headers() -> None:
+    reply = http.Reply(303, None, {"Location": "/orders/o-1"})
+    assert ask(lambda _: reply).headers["Location"] == "/orders/o-1"
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (http.BadRequest("No."), (400, "BadRequest")),
+        (http.NotFound("No."), (404, "NotFound")),
+        (http.Conflict("No."), (409, "Conflict")),
+        (http.Unavailable("No."), (503, "Unavailable")),
+        (http.Problem(402, "PaymentRequired", "No."), (402, "PaymentRequired")),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+def test_a_problem_is_answered_as_it_says(problem: http.Problem, expected: tuple[int, str]) -> None:
+    def work(_: http.Request) -> None:
+        raise problem
+
+    answer = ask(work)
+    assert answer.error == expected
+    assert answer.body["message"] == "No."
+    assert answer.headers.get("Retry-After") == ("1" if expected[0] == 503 else None)
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    ("error", "expected", "after"),
+    [
+        (client.Unavailable("stock", "GET /stock/{sku}", 503, {"secret": 1}, 2.3), (503, "Unavailable"), "3"),
+        (client.Unavailable("stock", "GET /stock/{sku}", None), (503, "Unavailable"), "1"),
+        (client.Rejected("stock", "GET /stock/{sku}", 403, {"secret": 1}), (502, "BadGateway"), None),
+        (client.CallError("stock", "GET /stock/{sku}", 200, {"secret": 1}), (502, "BadGateway"), None),
+    ],
+    ids=["says-when", "silent", "rejected", "garbage"],
+)
+def test_what_another_service_does_is_answered(error: Exception, expected: tuple[int, str], after: str | None) -> None:
+    def work(_: http.Request) -> None:
+        raise error
+
+    answer = ask(work)
+    assert answer.error == expected
+    assert answer.headers.get("Retry-After") == after
+    assert "stock" in answer.body["message"]
+    assert "secret" not in json.dumps(answer.body)
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    "given",
+    [{"x": object()}, {"x": float("nan")}, object()],
+    ids=["object", "nan", "itself"],
+)
+def test_an_answer_that_is_none_is_a_failure(given: Any) -> None:
+    assert ask(lambda _: given).error == (500, "InternalError")
+
+
+@shows("REQ-M6", how="simulated")
+def test_of_a_failure_only_the_log_says_more(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(request: http.Request) -> None:
+        raise KeyError("anna@example.com")
+
+    answer = ask(work, event(headers={"X-Request-Id": "request-7"}))
+    assert answer.error == (500, "InternalError")
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["request"], line["status"], line["error"]) == ("ERROR", "request-7", 500, "KeyError")
+    assert line["route"] == "POST /orders"
+    assert line["at"][-1].startswith("test_http.py:")
+    assert line["at"][-1].endswith(" work")
+    assert "anna" not in json.dumps([answer.body, line])
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    ("status", "level"), [(200, "INFO"), (404, "INFO"), (503, "WARNING")], ids=["good", "refused", "unavailable"]
+)
+def test_each_request_is_one_line_of_the_log(capsys: pytest.CaptureFixture[str], status: int, level: str) -> None:
+    ask(lambda _: http.Reply(status))
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["message"], line["status"], line["request"]) == (level, "answered", status, GATEWAY)
+
+
+# --- ids
+
+
+@shows("REQ-M8", how="simulated")
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ({"X-Request-Id": "request-1"}, "request-1"),
+        ({"x-request-id": "a" * 64}, "a" * 64),
+        ({"X-Request-Id": "a" * 65}, GATEWAY),
+        ({"X-Request-Id": "short"}, GATEWAY),
+        ({"X-Request-Id": "with space"}, GATEWAY),
+        ({"X-Request-Id": "request-1\n"}, GATEWAY),
+        ({"X-Request-Id": ["request-1"]}, GATEWAY),
+        ({}, GATEWAY),
+    ],
+    ids=["given", "longest", "long", "short", "odd", "line", "list", "none"],
+)
+def test_a_request_keeps_the_id_that_it_came_with(sent: Json, expected: str) -> None:
+    seen: list[str] = []
+    answer = ask(lambda request: seen.append(request.id), event(headers=sent))
+    assert [*seen, answer.headers["X-Request-Id"]] == [expected, expected]
+
+
+@shows("REQ-M6", how="simulated")
+def test_what_is_under_way_is_known_inside_and_over_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[context.Work] = []
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-of-the-invocation")
+    trace = {"X-Amzn-Trace-Id": "Root=1-sent-along", "X-Request-Id": "request-1"}
+    for headers in (trace, {"X-Amzn-Trace-Id": "a\nb"}):
+        ask(lambda _: seen.append(context.current()), event(headers=headers), Context([7_000]))
+    assert [work.trace for work in seen] == ["Root=1-sent-along", "Root=1-of-the-invocation"]
+    assert 5 < seen[0].deadline - time.monotonic() <= 7
+    assert context.current().request != "request-1"
+
+
+@shows("REQ-M7", how="patched")
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"headers": {"Idempotency-Key": "key-2", "X-Request-Id": "request-1"}}, False),
+        ({"path": "/orders/2"}, False),
+        ({"requestContext": {"identity": {"userArn": CALLER + "2"}, "requestId": GATEWAY}}, False),
+        ({"headers": {"Idempotency-Key": "key-1", "X-Request-Id": "request-2"}}, True),
+    ],
+    ids=["again", "other-key", "other-path", "other-caller", "other-request"],
+)
+def test_with_a_key_the_same_request_sends_the_same_ids(world: World, changes: Json, same: bool) -> None:
+    keyed = event(headers={"Idempotency-Key": "key-1", "X-Request-Id": "request-1"})
+    later = {"requestContext": {"identity": {"userArn": CALLER}, "requestId": "another-invocation"}}
+    for asked in (keyed, keyed | later | changes):
+        ask(lambda _: {"request": publishing.send("payments", 1)}, asked)
+    ids = {one["id"] for one in world.sent()}
+    assert len(ids) == (1 if same else 2)
+
+
+@shows("REQ-M7", how="patched")
+def test_without_a_key_two_requests_of_one_id_send_two_messages(world: World) -> None:
+    """A service passes the id of its request on with each call: two of them are not the same call."""
+    for number in (1, 2):
+        gateway = {"requestContext": {"requestId": f"{number}-{GATEWAY}"}}
+        asked = event(headers={"X-Request-Id": "request-1"}, **gateway)
+        answer = ask(lambda _: {"request": publishing.send("payments", 1)}, asked)
+        assert answer.body == {"request": "request-1"}
+    sent = world.sent()
+    assert {one["request"] for one in sent} == {"request-1"}
+    assert len({one["id"] for one in sent}) == 2
+    assert world.states(2) == [("request-1", "accepted")] * 2
+
+
+# --- bad input
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "",
+        "nonsense",
+        "NaN",
+        "Infinity",
+        "1e999",
+        '"\\ud800"',
+        "[" * 200_000,
+        '{"a":' * 50_000,
+        "9" * 5_000,
+        "\ufeff{}",
+        "\ud800",
+        "{}{}",
+        7,
+        {"a": 1},
+        ["a"],
+        True,
+    ],
+    ids=lambda body: ascii(body)[:14],
+)
+def test_a_body_that_is_no_json_is_refused(body: Any) -> None:
+    asked = event()
+    asked["body"] = body
+    expected = None if body == "" else (400, "BadRequest")
+    answer = ask(echo, asked)
+    assert answer.status == 200 if expected is None else answer.error == expected
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (base64.b64encode(b'{"a": 1}').decode(), 200),
+        (base64.b64encode(b"\xff\xfe").decode(), 400),
+        ("%%%", 400),
+        ("{}", 400),
+        ("é", 400),
+        (None, 200),
+    ],
+    ids=["json", "binary", "odd", "plain", "no-ascii", "none"],
+)
+def test_a_body_in_base64(body: str | None, expected: int) -> None:
+    assert ask(echo, event(body=body, isBase64Encoded=True)).status == expected
+
+
+@shows("REQ-M6", how="simulated")
+def test_a_body_has_an_end() -> None:
+    assert ask(echo, event(body='"' + "é" * 49 + '"'), limit=100).status == 200
+    assert ask(echo, event(body='"' + "é" * 50 + '"'), limit=100).error == (413, "BodyTooLarge")
+    assert ask(echo, event(body=" " * (1024 * 1024 + 1))).error == (413, "BodyTooLarge")
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        [],
+        "text",
+        7,
+        event("GET /nothing"),
+        event("DELETE /orders"),
+        event() | {"httpMethod": ["POST"]},
+        event() | {"resource": None},
+    ],
+    ids=["empty", "list", "text", "number", "path", "verb", "odd-verb", "no-resource"],
+)
+def test_what_no_route_serves_is_not_found(asked: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(echo, asked).error == (404, "NotFound")
+    assert json.loads(capsys.readouterr().out)["route"] == "unknown"
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize("odd", [None, [], "text", 7, {"a": None}, {"a": ["b"]}, {"a": {"b": 1}}], ids=str)
+@pytest.mark.parametrize("part", ["headers", "queryStringParameters", "pathParameters", "requestContext", "path"])
+def test_a_part_of_the_event_that_is_odd_is_as_if_it_was_not_there(part: str, odd: Any) -> None:
+    seen: list[http.Request] = []
+    assert ask(lambda request: seen.append(request), event() | {part: odd}).status == 204
+    [request] = seen
+    assert dict(request.path) == dict(request.query) == {}
+
+
+@shows("REQ-M6", how="simulated")
+def test_bytes_of_a_path_that_are_no_text_are_somebody_elses_name() -> None:
+    seen: list[Any] = []
+    for sent in ("%FF", "%", "%zz", "a%00b"):
+        ask(lambda request: seen.append(request.path["id"]), event("GET /orders/{id}", pathParameters={"id": sent}))
+    assert seen == ["\ufffd", "%", "%zz", "a\0b"]
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "httpMethod": st.just("POST") | ANY,
+        "resource": st.just("/orders") | ANY,
+        "path": ANY,
+        "headers": ANY
+        | st.dictionaries(st.sampled_from(["X-Request-Id", "Idempotency-Key", "X-Amzn-Trace-Id"]), ANY, max_size=3),
+        "multiValueHeaders": ANY,
+        "queryStringParameters": ANY,
+        "multiValueQueryStringParameters": ANY,
+        "pathParameters": ANY,
+        "requestContext": ANY | st.fixed_dictionaries({"requestId": ANY, "identity": ANY}),
+        "body": ANY,
+        "isBase64Encoded": ANY,
+    },
+)
+
+
+@shows("REQ-M6", how="simulated")
+@settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(asked=EVENTS | ANY)
+@example(asked={"httpMethod": "POST", "resource": "/orders", "headers": {"Idempotency-Key": "\ud800"}})
+@example(asked={"httpMethod": "POST", "resource": "/orders", "headers": {"\ud800": "\ud800"}, "path": "\ud800"})
+def test_no_event_makes_it_fail(asked: Any) -> None:
+    answer = ask(echo, {} if asked is None else asked)
+    assert answer.status in (200, 400, 404)
