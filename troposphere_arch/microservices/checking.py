@@ -80,7 +80,7 @@ def check(network: str | None, services: Mapping[str, Known], problems: Problems
     for use in uses:
         _check_reach(network, use, services, problems)
     _check_subscribers(services, problems)
-    _check_cycles([use for use in uses if use.used in services and use.used != use.user], problems)
+    _check_cycles([use for use in uses if use.used != use.user and _fits(use, services)], problems)
 
 
 def _uses(service: Service) -> Iterator[Use]:
@@ -158,6 +158,12 @@ def _check_use(use: Use, services: Mapping[str, Known], problems: Problems) -> N
                     f"or add it to publishes in {path_shown(callee.file)}",
                     event,
                 )
+
+
+def _fits(use: Use, services: Mapping[str, Known]) -> bool:
+    """Whether what is used is there, and of the shape for it."""
+    shapes = _WAYS[use.key][1]
+    return use.used in services and (not shapes or services[use.used].service.shape in shapes)
 
 
 def _check_network(network: str | None, known: Known, problems: Problems) -> None:

@@ -24,6 +24,7 @@ from .declaration import (
     BUCKET,
     EVENT,
     HTTP,
+    NAME,
     NETWORKS,
     OWNER,
     QUEUE,
@@ -43,8 +44,8 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-descript
 MOST_ROUTES = 100
 """Each makes three resources or more, and a stack has at most 500.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
-LONGEST_ROUTE = 100
-"""Characters: a caller's right to it names it, and all rights of a role have a limit."""
+LONGEST_ITEM = 100
+"""Characters of a route, a name, an event: the rights of a role name them, and have a limit together."""
 MOST_EVENTS = 100
 """A filter policy names at most 150. https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
 """
@@ -95,7 +96,7 @@ class Problems:
     guesses: int = 0
 
     def tell(self, file: Path, line: int, text: str) -> None:
-        self.found.append(Problem(path_shown(file), line, text))
+        self.found.append(Problem(path_shown(file), line, _obeyed_by_none(text)))
 
     def guess(self, value: str, known: Iterable[str]) -> str:
         """` (did you mean stock?)`, when there is something like it. Of very many, only the first are looked for."""
@@ -127,8 +128,7 @@ class Declaration:
 
 def shown(value: str, longest: int = 80) -> str:
     """A piece of somebody's text in quotes: one line, nothing that a terminal obeys, not long."""
-    text = json.dumps(value, ensure_ascii=False)
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    text = _obeyed_by_none(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= longest else f'{text[: longest - 4]}..."'
 
 
@@ -136,7 +136,12 @@ def path_shown(path: Path) -> str:
     """A path as it may stand in a line: from the current directory, when it is below that."""
     with contextlib.suppress(ValueError, OSError):  # it is elsewhere, or relative already
         path = path.relative_to(Path.cwd())
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(path))
+    return _obeyed_by_none(str(path))
+
+
+def _obeyed_by_none(text: str) -> str:
+    """The text in one line, without anything that a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def some(names: Iterable[str]) -> str:
@@ -353,7 +358,10 @@ class _Reading:
             except _Wrong as error:
                 self.tell(_line(error.node), str(error))
                 continue
-            if not pattern.fullmatch(text):
+            if len(text) > LONGEST_ITEM:
+                fit = f"and at most {LONGEST_ITEM} fit: {shown(text)}"
+                self.tell(_line(one), f"{under} has a text of {len(text)} characters, {fit}")
+            elif not pattern.fullmatch(text):
                 self.tell(_line(one), f"{under} has {shown(text)}: {why}")
             elif text in found:
                 self.tell(
@@ -473,6 +481,8 @@ class _Reading:
         found: dict[str, tuple[str, ...]] = {}
         for name, inner in self.mapping(node, example):
             found[name] = ()
+            if not NAME.fullmatch(name):
+                continue  # there is no such service, which is told when all are known
             try:
                 found[name] = self.items(inner, wanted, pattern, why, f"{self.key}.{name}")
             except _Wrong as error:
@@ -512,14 +522,9 @@ class _Reading:
     def apart(self, key: str, routes: Sequence[str]) -> None:
         """The routes differ in more than the names of variables, and so do the names that a template gives them."""
         known: dict[str, str] = {}
-        paths: dict[str, str] = {}
+        paths = {"": "/"}
         for route in routes:
             line = self.made.lines[f"{key}.{route}"]
-            if len(route) > LONGEST_ROUTE:
-                self.tell(
-                    line,
-                    f"{key} has a route of {len(route)} characters, and at most {LONGEST_ROUTE} fit: {shown(route)}",
-                )
             other = known.setdefault(route_key(route), route)
             variables = VARIABLE.findall(route)
             if other != route:
@@ -537,12 +542,16 @@ class _Reading:
                         break
 
     def one_variable(self, routes: Sequence[str]) -> None:
-        """API Gateway takes one variable at a place of a path.
+        """API Gateway takes one variable at a place of a path, whatever follows.
 
-        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
+        https://github.com/amazon-archives/aws-apigateway-importer/issues/202
         """
         known: dict[str, str] = {}
-        for route in {route_key(route): route for route in reversed(routes)}.values():
+        told = set()  # what differs in the names of variables only
+        for route in routes:
+            if (key := route_key(route)) in told:
+                continue
+            told.add(key)
             for path in _paths(route):
                 if path.endswith("}") and (first := known.setdefault(route_key(path), path)) != path:
                     line = self.made.lines[f"routes.{route}"]
@@ -582,7 +591,7 @@ def _such_as(example: str) -> str:
     return f", such as {example}" if example else ""
 
 
-_ANY = re.compile(r".+", re.DOTALL)  # whether there is such a service is seen when all are known
+_ANY = re.compile(".*", re.DOTALL)  # whether there is such a service is seen when all are known
 _NO_EVENT = "an event is 1 to 64 small letters, digits and -, a letter first, such as order-placed"
 _NO_ROUTE = (
     "a route is GET, HEAD, POST, PUT, PATCH or DELETE, a space, and a path without / at its end, such as "

@@ -95,9 +95,9 @@ CALLEES: Mapping[str, Callee] = {
     PRIVATE: Callee(
         "calls",
         "HTTPS",
-        "API Gateway's own, with the endpoint in it: `https://<api>-<endpoint>.execute-api.…`",
-        "AWS's; it gives the endpoint's addresses in the network",
-        "API Gateway's own",
+        "`https://<host>.<private domain>`; without one API Gateway's own, with the endpoint in it",
+        "the network's private zone, all names of which lead to the endpoint; AWS's without one",
+        "ACM, of the region, for `*.<private domain>`; API Gateway's own without one",
         "the same; and the API takes only who comes by the endpoint, from this account",
         "nothing",
     ),
@@ -241,6 +241,12 @@ def markdown() -> str:
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)).replace(
-        "| --- |", "|---|"
-    )
+    return "\n".join([_cells(heads), "|---" * len(heads) + "|", *map(_cells, rows)])
+
+
+def _cells(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    print(markdown())

@@ -29,7 +29,7 @@ PLATFORM_FILE, SERVICE_FILE, HANDLER_FILE = "platform.yaml", "service.yaml", "ha
 MISSPELT = {"service.yml": SERVICE_FILE, "platform.yml": PLATFORM_FILE}
 PASSED_BY = ("templates", "node_modules", "__pycache__")
 # What a template calls its own would be called the same as what it finds of a service of that name.
-OF_THE_TEMPLATE = ("alarm-topic", "events", "kms-key")
+OF_THE_TEMPLATE = ("alarm-topic", "events", "kms-key", "permissions-boundary")
 
 
 def read(folder: Path) -> System:
@@ -185,7 +185,9 @@ def _is_name(name: str, file: Path, problems: Problems) -> bool:
         return False
     if name in RESERVED or name in OF_THE_TEMPLATE or name.startswith(f"{PLATFORM}-"):
         problems.tell(
-            file, 1, f"the service is called {name}, as its folder, and the platform calls something so: rename it"
+            file,
+            1,
+            f"the service is called {name}, as its folder, which templates call something of their own: rename it",
         )
         return False
     return True

@@ -1,0 +1,135 @@
+"""Who reaches whom: which cells of the table are empty, what is told of them, and what a network costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.evidence import shows
+from tests.microservices.conftest import OWNED, PLATFORM, problems, put
+from troposphere_arch.blocks import service_network
+from troposphere_arch.microservices import reach
+from troposphere_arch.microservices.declaration import NETWORKS, SHAPES
+
+DOCS = Path(__file__).parents[2] / "docs" / "microservices.md"
+OUTSIDE, INSIDE = "outside", "inside"
+
+# network, where the caller is, whether the callee is private -> whether the one can call the other.
+CALLS = {
+    ("none", OUTSIDE, False): True,
+    ("endpoints", OUTSIDE, False): True,
+    ("endpoints", OUTSIDE, True): False,
+    ("endpoints", INSIDE, False): False,
+    ("endpoints", INSIDE, True): True,
+    ("nat", OUTSIDE, False): True,
+    ("nat", OUTSIDE, True): False,
+    ("nat", INSIDE, False): True,
+    ("nat", INSIDE, True): True,
+}
+TOLD = {
+    OUTSIDE: "services/orders/service.yaml:{}: orders is outside of the network, and nothing leads from there to "
+    "stock, which is private: write inside: true in the declaration of orders, or take private out of that of stock",
+    INSIDE: "services/orders/service.yaml:{}: orders is inside of a network without a way to the internet, and nothing "
+    "leads from there to stock, which is not private: write private: true in the declaration of stock, or network: nat "
+    "in platform.yaml, or take inside out of the declaration of orders",
+}
+
+
+def caller(shape: str, where: str) -> str:
+    own = {"http": "routes: [GET /x]\n", "topic": "subscribes: {news: [told]}\n"}.get(shape, "")
+    return f"shape: {shape}\n{OWNED}{own}" + ("inside: true\n" if where == INSIDE else "")
+
+
+@shows("REQ-M2", "REQ-M5", how="static")
+@pytest.mark.parametrize(("network", "where", "private"), CALLS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_call_that_cannot_get_there_is_refused_naming_both(
+    folder: Path, shape: str, network: str, where: str, private: bool
+) -> None:
+    """Whatever the shape of the caller."""
+    text = caller(shape, where)
+    found = problems(
+        put(
+            folder,
+            {
+                "platform.yaml": f"{PLATFORM}network: {network}\n",
+                "news/service.yaml": f"shape: queue\n{OWNED}publishes: [told]\n",
+                "orders/service.yaml": text + 'calls:\n  stock: ["GET /stock/{sku}"]\n',
+                "stock/service.yaml": f'shape: http\n{OWNED}routes: ["GET /stock/{{sku}}"]\n'
+                + ("private: true\n" if private else ""),
+            },
+        )
+    )
+    line = text.count("\n") + 2
+    assert found == ([] if CALLS[network, where, private] else [TOLD[where].format(line)])
+
+
+@shows("REQ-M7", how="static")
+@pytest.mark.parametrize(("network", "where"), list(dict.fromkeys((network, where) for network, where, _ in CALLS)))
+def test_queues_streams_topics_and_buckets_are_reached_from_everywhere(folder: Path, network: str, where: str) -> None:
+    inside = "inside: true\n" if where == INSIDE else ""
+    files: dict[str, str | bytes | None] = {
+        "platform.yaml": f"{PLATFORM}network: {network}\n",
+        "orders/service.yaml": f"shape: http\n{OWNED}{inside}routes: [GET /x]\nsends: [payments, counts]\n"
+        "puts: [files]\npublishes: [placed]\n",
+        "told/service.yaml": f"shape: topic\n{OWNED}{inside}subscribes: {{orders: [placed]}}\n",
+    }
+    files |= {
+        f"{name}/service.yaml": f"shape: {shape}\n{OWNED}"
+        for name, shape in (("payments", "queue"), ("counts", "stream"), ("files", "bucket"))
+    }
+    assert problems(put(folder, files)) == []
+
+
+def test_the_status_is_called_from_outside_and_by_nat(folder: Path) -> None:
+    """It is the platform's and not private: the way out that is left is told."""
+    files: dict[str, str | bytes | None] = {
+        f"{where}/service.yaml": caller("queue", where) + 'calls: {status: ["GET /requests/{id}"]}\n'
+        for where in (OUTSIDE, INSIDE)
+    }
+    assert problems(put(folder, files | {"platform.yaml": f"{PLATFORM}network: nat\n"})) == []
+    assert problems(put(folder, files | {"platform.yaml": f"{PLATFORM}network: endpoints\n"})) == [
+        "services/inside/service.yaml:5: inside is inside of a network without a way to the internet, and nothing "
+        "leads from there to status, which is not private: write network: nat in platform.yaml, or take inside out of the "
+        "declaration of inside"
+    ]
+
+
+def test_no_network_is_not_told_again_for_each_call(shop: Callable[..., Path]) -> None:
+    found = problems(
+        shop({"stock/service.yaml": f'shape: http\n{OWNED}routes: ["GET /stock/{{sku}}"]\nprivate: true\n'})
+    )
+    assert [line.partition(": ")[0] for line in found] == ["services/stock/service.yaml:5"]
+
+
+def test_the_table_has_a_cell_for_each_caller_and_callee() -> None:
+    rows = reach.table()
+    cells = {(shape, row.place, row.kind) for row in rows for shape in row.callers}
+    assert cells == set(product(SHAPES, reach.PLACES, reach.KINDS))
+    empty = {(row.place, row.kind) for row in rows if not row.path}
+    assert empty == {("outside", "http, private"), ("inside, endpoints", "http")}
+    for row in rows:
+        assert all((row.callee.address, row.callee.zone, row.callee.certificate, row.callee.permission))
+
+
+def test_what_a_network_costs_is_what_it_is_made_of() -> None:
+    """The platform's page makes these endpoints and gateways, in so many zones."""
+    assert len(service_network.ZONES) == reach.ZONES
+    private, always = service_network.PRIVATE_APIS[1], {service for _, service, _ in service_network.SERVICES}
+    assert set(reach.NETWORK_ENDPOINTS["endpoints"]) == {private, *always}
+    assert set(reach.NETWORK_ENDPOINTS["nat"]) == {private}
+    assert {network: reach.monthly(network) for network in NETWORKS} == {
+        "none": 0.0,
+        "endpoints": 5 * 2 * 730 * 0.01,
+        "nat": 87.6,  # 2 x 730 x (0.045 + 0.005 + 0.01)
+    }
+
+
+@shows("REQ-M2", "REQ-M5", how="static")
+def test_the_page_has_the_table_of_the_code() -> None:
+    page = DOCS.read_text()
+    assert f"\n{reach.markdown()}\n" in page, "make it with: python -m troposphere_arch.microservices.reach"
+    assert page.index("\n## Who reaches whom\n") < page.index(reach.markdown())
