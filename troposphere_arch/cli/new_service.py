@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     with scaffolding.written(new) as paths:
         result = factory.build(new.services, write=True, progress=progress)
         if result.findings:
-            raise UserError(f"nothing was written, for the template would not be clean: {result.findings[0]}")
+            more = f", and {len(result.findings) - 1} more" if len(result.findings) > 1 else ""
+            raise UserError(f"nothing was written, since lint finds {result.findings[0]}{more}")
     templates = new.services / factory.TEMPLATES
     wrote = [factory.shown(path) for path in (*paths, *(templates / path for path in result.changed))]
     follow = _next(new)
