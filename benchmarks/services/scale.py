@@ -102,6 +102,7 @@ def write(folder: Path, services: int) -> None:
         shape, name = SHAPES[number % len(SHAPES)], f"service-{number}"
         before = before if number % len(SHAPES) else ""
         lines = [f"shape: {shape}", "owner: many@example.com", f"description: Does what number {number} does."]
+        calls = before if shape == "http" else ""
         if shape == "http":
             lines += ['routes: ["GET /items/{id}", POST /items]', "table: true", "publishes: [item-made]"]
             lines += [f'calls: {{{before}: ["GET /items/{{id}}"]}}'] if before else []
@@ -111,20 +112,22 @@ def write(folder: Path, services: int) -> None:
         place = folder / name
         place.mkdir()
         (place / "service.yaml").write_text("\n".join(lines) + "\n")
-        (place / "handler.py").write_text(_code(shape, number))
+        (place / "handler.py").write_text(_code(shape, number, calls))
 
 
-def _code(shape: str, number: int) -> str:
+def _code(shape: str, number: int, calls: str) -> str:
     if shape == "http":
+        other = f'client.call("{calls}", "GET /items/{{id}}", id=request.path["id"]).body' if calls else "None"
+        imported = "client, http, publishing, table" if calls else "http, publishing, table"
         return (
             f'"""Items of number {number}."""\n'
-            "from troposphere_arch.service_kit import client, http, publishing, table\n\n\n"
+            f"from troposphere_arch.service_kit import {imported}\n\n\n"
             "def make(request):\n"
             '    table.items().put_item(Item={"pk": request.id, "sk": "item"})\n'
             '    return http.Reply(202, {"request": publishing.publish("item-made", {"id": request.id})})\n\n\n'
             "def get(request):\n"
             '    found = table.items().get_item(Key={"pk": request.path["id"], "sk": "item"}).get("Item")\n'
-            '    return found or client.call("other", "GET /items/{id}", id=request.path["id"]).body\n\n\n'
+            f"    return found or {other}\n\n\n"
             'handler = http.handler({"POST /items": make, "GET /items/{id}": get})\n'
         )
     return (
