@@ -93,8 +93,8 @@ def test_the_status_is_called_from_outside_and_by_nat(folder: Path) -> None:
     assert problems(put(folder, files | {"platform.yaml": f"{PLATFORM}network: nat\n"})) == []
     assert problems(put(folder, files | {"platform.yaml": f"{PLATFORM}network: endpoints\n"})) == [
         "services/inside/service.yaml:5: inside is inside of a network without a way to the internet, and nothing "
-        "leads from there to status, which is not private: write network: nat in platform.yaml, or take inside out of the "
-        "declaration of inside"
+        "leads from there to status, which is not private: write network: nat in platform.yaml, or take inside out of "
+        "the declaration of inside"
     ]
 
 
