@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import layers, places, scenarios, site_files
 from .errors import UserError
-from .render import render, retained, text
+from .render import plain, render, retained, text
 
 if TYPE_CHECKING:
     from .scenarios.service_catalog import Release
@@ -67,8 +67,8 @@ def draft(name: str, releases: Sequence[Release] = ()) -> Draft:
     else:
         t = page.build()
     folder = f"{name}/{page.VERSION}"
-    files = {template_path(name, page.VERSION): render(t), f"{folder}/{name}.retained.json": retained(t)}
-    whole = t.to_dict()
+    whole = plain(t)
+    files = {template_path(name, page.VERSION): render(t, whole), f"{folder}/{name}.retained.json": retained(t, whole)}
     for preset, chosen in sorted(page.PRESETS.items()):
         files[f"{folder}/parameters/{preset}.json"] = preset_file(whole.get("Parameters", {}), chosen)
     if site := getattr(page, "SITE", ""):

@@ -39,9 +39,9 @@ def plain(t: ScenarioTemplate) -> dict[str, Any]:
     return value
 
 
-def render(t: ScenarioTemplate) -> bytes:
-    """The template as canonical JSON."""
-    value = plain(t)
+def render(t: ScenarioTemplate, value: dict[str, Any] | None = None) -> bytes:
+    """The template as canonical JSON; `value` is what `plain` gives, where somebody has it already."""
+    value = plain(t) if value is None else value
     ordered = {
         section: _resources(content) if section == "Resources" else _sorted(content)
         for section, content in _in_order(value, SECTIONS).items()
@@ -50,13 +50,13 @@ def render(t: ScenarioTemplate) -> bytes:
     return text(ordered)
 
 
-def retained(t: ScenarioTemplate) -> bytes:
+def retained(t: ScenarioTemplate, value: dict[str, Any] | None = None) -> bytes:
     """What outlives the stack, as a template of its own: a new stack takes it over by import, then becomes the whole.
 
-    Holds the resources that are retained on deletion, and the parameters and conditions that these use.
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-new-stack.html
+    Holds the resources that are retained on deletion, and the parameters and conditions that these use. `value` as for
+    `render`. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-new-stack.html
     """
-    value = plain(t)
+    value = plain(t) if value is None else value
     kept = {name: r for name, r in value["Resources"].items() if "Retain" in r.get("DeletionPolicy", "")}
     conditions = _used(kept, value["Conditions"], lambda text, name: f'"{name}"' in text)
     parameters_ = _used(

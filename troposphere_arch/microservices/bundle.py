@@ -75,8 +75,8 @@ def modules(folder: Path) -> dict[str, str]:
         if name in found:
             continue
         file = _file(folder, name)
-        found[name] = _text(file)
-        for imported, line in _imports(name, found[name], file, _is_package(name)):
+        found[name], imports = _shipped(name, file) if name.startswith("troposphere_arch") else _module(name, file)
+        for imported, line in imports:
             todo += _wanted(folder, imported, f"{file}:{line}")
     own = sorted(name for name in found if not name.startswith("troposphere_arch"))
     return {
@@ -99,6 +99,16 @@ def _wanted(folder: Path, name: str, place: str) -> list[str]:
     raise UserError(
         f"{place}: imports {name}, which Lambda's Python does not have: put {top}.py beside the handler, or do without"
     )
+
+
+def _module(name: str, file: Path) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """The text of a module, and what it imports in which line."""
+    text = _text(file)
+    return text, tuple(_imports(name, text, file, _is_package(name)))
+
+
+# The kit's are the same for all services of a system.
+_shipped = lru_cache(_module)
 
 
 def _imports(name: str, text: str, file: Path, is_package: bool) -> Iterator[tuple[str, int]]:

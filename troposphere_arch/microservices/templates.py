@@ -35,13 +35,17 @@ def draft(system: System, name: str) -> Draft:
     Raises `UserError` when its code cannot be bundled.
     """
     from .. import catalogue
-    from ..render import render, retained
+    from ..render import plain, render, retained
 
     t, presets, version, description = _page(system, name)
     stack = system.stack(name)
     folder = f"{stack}/{version}"
-    parameters = t.to_dict().get("Parameters", {})
-    files = {catalogue.template_path(stack, version): render(t), f"{folder}/{stack}.retained.json": retained(t)}
+    whole = plain(t)
+    parameters = whole.get("Parameters", {})
+    files = {
+        catalogue.template_path(stack, version): render(t, whole),
+        f"{folder}/{stack}.retained.json": retained(t, whole),
+    }
     for preset, chosen in sorted(presets.items()):
         known = {key: value for key, value in chosen.items() if key in parameters}
         files[f"{folder}/parameters/{preset}.json"] = catalogue.preset_file(parameters, known)
