@@ -855,6 +855,19 @@ def test_failures_of_a_kinesis_stream(patched: Emulator, case: str) -> None:
         assert len(bodies(made, "Failures")) == 1
 
 
+def test_shards_fail_by_themselves(patched: Emulator) -> None:
+    resources = stream_reader("raise", MaximumRetryAttempts=1)
+    resources["Stream"] = resource("Kinesis::Stream", ShardCount=2)
+    with stack(patched, resources) as made:
+        kinesis = patched.client("kinesis")
+        for place, body in (("0", "bad"), (str(2**128 - 1), "good")):
+            where = {"PartitionKey": "p", "ExplicitHashKey": place}
+            kinesis.put_record(StreamName=made.ids["Stream"], Data=body.encode(), **where)
+        patched.client("lambda").update_event_source_mapping(UUID=made.ids["Mapping"], Enabled=True)
+        assert len(until(lambda: bodies(made, "Failures"))) == 1
+        assert until(lambda: took(made), lambda calls: len(calls) > 2) == [["bad"], ["good"], ["bad"]]
+
+
 # --- what stacks tell each other
 
 
