@@ -443,6 +443,16 @@ def test_at_the_last_attempt_the_request_is_told_as_failed(world: World) -> None
 
 
 @shows("REQ-M8", how="patched")
+def test_only_the_queue_knows_which_attempt_is_the_last(world: World) -> None:
+    """Copies of a message that the sender made are received once each, and each may come again."""
+    said = envelope()
+    service = Service(fail)
+    for _ in range(4):
+        assert service(queued(said, receives=1)) == [0]
+    assert [state for _, state in world.states(4)] == ["working"] * 4
+
+
+@shows("REQ-M8", how="patched")
 def test_a_stream_counts_its_attempts_itself(world: World) -> None:
     record = streamed(envelope())
     service = Service(fail)
