@@ -173,7 +173,7 @@ def test_a_query_is_sent_and_signed(caller: Caller, query: dict[str, Any], sent:
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=100,
+    max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -397,7 +397,7 @@ EVENTS = st.fixed_dictionaries(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=300,
+    max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(asked=EVENTS | ANY)

@@ -550,7 +550,7 @@ ACTIONS = st.sampled_from(["comes", "comes", "raises", "dies", "dies after", "tw
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=20,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(plan=st.lists(st.tuples(st.integers(0, 2), ACTIONS, st.integers(1, 6)), max_size=8))
