@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
+
+from troposphere_arch.microservices import factory
 
 PLATFORM = "name: shop\nowner: shop@example.com\n"
 STOCK = {
@@ -72,6 +77,16 @@ def write_shop(folder: Path) -> Path:
         for file, text in files.items():
             (home / file).write_text(text)
     return folder
+
+
+@functools.cache
+def built_shop(base: Path) -> tuple[Path, Path]:
+    """The system below `base`, built once for this process, and the caches in which its lint is known to be clean."""
+    folder, cache = write_shop(base / "shop" / "services"), base / "cache-of-services"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        factory.build(folder, write=True)
+    return folder, cache
 
 
 def change(file: Path, old: str, new: str) -> None:

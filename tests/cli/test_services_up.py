@@ -1,0 +1,255 @@
+"""`up` and `down` of services: in the order of what they use, side by side, each a stack by itself.
+
+An account here is an emulator, through its endpoint; what needs an emulator of its own is in test_services_door.py.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import Done, refused
+from tests.cli.services import built_shop, change
+from tests.evidence import shows
+from troposphere_arch.cli import main
+from troposphere_arch.local import Emulator
+from troposphere_arch.microservices import deploying, testing
+
+ENVIRONMENTS = ("shop", "shop-dev")
+
+
+class Account:
+    """The commands, in the folder above `services`, against an account."""
+
+    def __init__(self, emulator: Emulator, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.emulator, self.root, self.capsys = emulator, root, capsys
+
+    def __call__(self, *arguments: str) -> Done:
+        self.capsys.readouterr()
+        code = main([*arguments, "--region", "us-east-1", "--endpoint-url", self.emulator.url])
+        told = self.capsys.readouterr()
+        return Done(code, told.out, told.err)
+
+    def up(self, *arguments: str) -> dict[str, str]:
+        """What became of each stack."""
+        done = self("up", "services", "--yes", "--json", *arguments)
+        assert done.code == 0, done.err
+        return {one["stack"]: one["what"] for one in json.loads(done.out)["stacks"]}
+
+    def stacks(self) -> dict[str, Any]:
+        found = self.emulator.client("cloudformation").describe_stacks()["Stacks"]
+        return {one["StackName"]: one for one in found if one["StackName"].startswith("shop")}
+
+
+@pytest.fixture(scope="module")
+def _services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder above the system, which is built."""
+    folder, cache = built_shop(tmp_path_factory.getbasetemp())
+    root = tmp_path_factory.mktemp("account")
+    shutil.copytree(folder, root / "services")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        yield root
+
+
+@pytest.fixture
+def account(
+    _services: Path, patched: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Account]:
+    """An account in which no stack of the system is up, nor afterwards."""
+    for name, value in patched.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.chdir(_services)
+    found = Account(patched, _services, capsys)
+    yield found
+    for name in ENVIRONMENTS:
+        if f"{name}-platform" in found.stacks():
+            found("down", "services/", "--name", name, "--purge", "--confirm", name)
+    assert found.stacks() == {}
+
+
+@shows("REQ-M4", "REQ-M5", how="patched")
+def test_up_asks_once_deploys_what_is_new_and_updates_what_has_changed(account: Account) -> None:
+    unasked = account("up", "services")
+    refused(unasked, "no terminal", "--yes")
+    assert unasked.err.count("create  shop-") == 4
+    assert account.stacks() == {}
+
+    done = account("up", "services", "--yes")
+    assert done.code == 0, done.err
+    lines = [line.split() for line in done.err.splitlines() if line.startswith("  shop-")]
+    order = [line[0] for line in lines if line[1:] == ["created"]]
+    assert (order[0], order[-1], len(order)) == ("shop-platform", "shop-orders", 4)
+    [orders] = [line for line in done.out.splitlines() if line.startswith("shop-orders")]
+    assert orders.split()[1:3] == ["1.0.0", "created"]
+    assert "execute-api" in orders
+    status = account("status")
+    assert [line.split()[0] for line in status.out.splitlines() if line.startswith("shop-")] == sorted(account.stacks())
+
+    handler = account.root / "services/warehouse/stock/handler.py"
+    change(handler, '"left": 5', '"left": 50')
+    try:
+        unasked = account("up", "services/")
+        refused(unasked, "no terminal")
+        told = {line.split()[1]: line for line in unasked.err.splitlines() if " shop-" in line}
+        assert told["shop-stock"].startswith("update")
+        assert "in place" in told["shop-stock"]
+        what = account.up("--parameter", "orders.LogRetentionDays=7")
+    finally:
+        change(handler, '"left": 50', '"left": 5')
+    updated = {"shop-orders": "updated", "shop-stock": "updated"}
+    assert what == {"shop-platform": "unchanged", "shop-mail": "unchanged", **updated}
+    days = {
+        name: {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}["LogRetentionDays"]
+        for name, stack in account.stacks().items()
+    }
+    assert [name for name, value in days.items() if value == "7"] == ["shop-orders"]
+
+
+@shows("REQ-M1", "REQ-M5", how="patched")
+def test_one_service_comes_with_what_it_uses_in_an_environment_of_its_own(account: Account) -> None:
+    def up(name: str, *arguments: str) -> dict[str, str]:
+        done = account("up", f"services/{name}", "--yes", "--json", *arguments)
+        assert done.code == 0, done.err
+        return {one["service"]: one["what"] for one in json.loads(done.out)["stacks"]}
+
+    assert up("mail") == {"platform": "created", "mail": "created"}
+    left = "left as it is"
+    assert up("orders") == {"platform": left, "mail": left, "stock": "created", "orders": "created"}
+    dev = ("--name", "shop-dev")
+    assert up("warehouse/stock", *dev) == {"platform": "created", "stock": "created"}
+    store = account.emulator.client("ssm")
+    addresses = {store.get_parameter(Name=f"/{name}/stock/address")["Parameter"]["Value"] for name in ENVIRONMENTS}
+    assert len(addresses) == 2
+
+    refused(account("down", "services/warehouse/stock", "--confirm", "shop-stock"), "shop-orders", "take these down")
+    refused(account("down", "services", *dev, "--confirm", "shop"), "nothing was deleted")
+    down = account("down", "services", *dev, "--confirm", "shop-dev")
+    assert (down.code, "will stay in the account" in down.err) == (0, True), down.err
+    assert account("down", "services/orders", "--confirm", "shop-orders").code == 0
+    assert set(account.stacks()) == {"shop-platform", "shop-mail", "shop-stock"}
+    refused(account("down", "services", *dev, "--confirm", "shop-dev"), "no stack of shop-dev is up")
+    refused(account("down", "services/orders", "--confirm", "shop-orders"), "no stack shop-orders")
+
+
+@shows("REQ-M4", how="patched")
+def test_a_failure_stops_what_depends_on_it_and_nothing_else(account: Account) -> None:
+    done = account("up", "services", "--yes", "--parameter", "stock.AlarmTopicArn=/nowhere/topic")
+    assert done.code == 1, done.err
+    what = {line.split()[0]: line for line in done.out.splitlines() if line.startswith("shop-")}
+    assert " created" in what["shop-platform"]
+    assert " created" in what["shop-mail"]
+    assert " FAILED" in what["shop-stock"]
+    assert " not tried" in what["shop-orders"]
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert "/nowhere/topic is not in Parameter Store" in "".join(errors)
+    assert "it needs shop-stock" in "".join(errors)
+    assert set(account.stacks()) == {"shop-platform", "shop-mail"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--parameter", "FunctionMemry=1"], ("no template of these", "did you mean FunctionMemory?")),
+        (["--parameter", "stok.FunctionMemory=512"], ("no service stok", "mail, orders")),
+        (["--parameter", "mail.ThrottleRat=1"], ("template of mail",)),
+        (["--parameter", "FunctionMemory"], ("Name=value",)),
+        (["--stock"], ("--stock", "only")),
+        (["--port", "1"], ("--port", "only")),
+        (["--stack-name", "x"], ("--stack-name", "--name")),
+        (["--parameters", "x.json"], ("--parameters", "SERVICE.K=V")),
+        (["--name", "Shop"], ("'Shop'", "small letters")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_up_refuses(account: Account, arguments: list[str], words: tuple[str, ...]) -> None:
+    refused(account("up", "services", "--yes", *arguments), *words)
+    assert account.stacks() == {}
+
+
+def test_a_name_goes_with_services_only(account: Account) -> None:
+    refused(account("up", "todo", "--name", "x"), "--name is for a folder of services only")
+    refused(account("down", "shop-mail", "--name", "x"), "--name is for a folder of services only")
+
+
+def test_a_stack_that_is_none_of_ours_is_left_alone(account: Account) -> None:
+    cloudformation = account.emulator.client("cloudformation")
+    template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+    cloudformation.create_stack(StackName="shop-mail", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="shop-mail", WaiterConfig={"Delay": 0.05})
+    try:
+        refused(account("up", "services", "--yes"), "stack shop-mail is none of ours", "another --name")
+        refused(account("down", "services", "--confirm", "shop"), "no stack of shop is up")
+        assert set(account.stacks()) == {"shop-mail"}
+    finally:
+        cloudformation.delete_stack(StackName="shop-mail")
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName="shop-mail", WaiterConfig={"Delay": 0.05})
+
+
+# --- the order by itself
+
+
+def test_what_need_not_wait_goes_side_by_side_and_the_rest_in_order() -> None:
+    after = {"platform": (), "a": ("platform",), "b": ("platform",), "c": ("a", "b"), "d": ("c", "platform")}
+    together, done = threading.Barrier(2), list[str]()
+
+    def work(name: str) -> str:
+        if name in ("a", "b"):
+            together.wait(20)  # neither goes on before the other has begun
+        done.append(name)
+        return name
+
+    found = deploying.in_order(after, work, lambda result: False, lambda name, other: "")
+    assert found == {name: name for name in after}
+    assert (done[0], {*done[1:3]}, done[3:]) == ("platform", {"a", "b"}, ["c", "d"])
+
+
+def test_no_more_at_once_than_allowed() -> None:
+    lock, now, most = threading.Lock(), list[str](), list[int]()
+
+    def work(name: str) -> None:
+        with lock:
+            now.append(name)
+            most.append(len(now))
+        threading.Event().wait(0.01)
+        with lock:
+            now.remove(name)
+
+    deploying.in_order({str(i): () for i in range(9)}, work, lambda one: False, lambda a, b: None, at_once=3)
+    assert max(most) <= 3
+
+
+def test_what_fails_stops_all_that_needs_it_and_an_error_ends_it() -> None:
+    after = {"a": (), "b": ("a",), "c": ("b",), "d": ()}
+    found = deploying.in_order(after, lambda name: name != "a", lambda ok: not ok, lambda name, other: False)
+    assert found == {"a": False, "b": False, "c": False, "d": True}
+    with pytest.raises(ZeroDivisionError):
+        deploying.in_order({"a": ()}, lambda name: 1 / 0, lambda ok: False, lambda name, other: 0.0)
+
+
+# --- what tests of services use
+
+
+def test_a_handler_is_loaded_alone(_services: Path) -> None:
+    import sys
+
+    from troposphere_arch.service_kit import http
+
+    before = dict(sys.modules), list(sys.meta_path)
+    stock = testing.load(_services / "services/warehouse/stock")
+    mail = testing.load(_services / "services/mail", {"ITEMS_TABLE": "none"})
+    assert stock is not mail
+    answered = testing.answer(stock(testing.request("GET /stock/{sku}", sku="a pen/b"), testing.Context()))
+    assert (answered.status, answered.body) == (200, {"sku": "a pen/b", "left": 5})
+    assert testing.answer(stock({}, testing.Context())).status == 404
+    assert sys.modules["troposphere_arch.service_kit.http"] is http
+    assert "handler" not in sys.modules
+    assert (sys.modules.keys() >= before[0].keys(), list(sys.meta_path)) == (True, before[1])
