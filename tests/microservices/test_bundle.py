@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.evidence import shows
+from troposphere_arch import service_kit
 from troposphere_arch.errors import UserError
 from troposphere_arch.microservices.bundle import bundle, modules
 
@@ -73,6 +74,25 @@ def test_of_the_kit_it_has_what_is_imported_and_what_that_imports(tmp_path: Path
 def test_names_of_the_kit_that_are_no_modules(tmp_path: Path) -> None:
     write(tmp_path, handler="from troposphere_arch.service_kit.http import Reply\nhandler = Reply")
     assert "troposphere_arch.service_kit.http" in modules(tmp_path)
+
+
+def test_what_is_shipped_of_the_kit_is_its_code(tmp_path: Path) -> None:
+    names = [path.stem for path in Path(service_kit.__path__[0]).glob("*.py") if path.stem != "__init__"]
+    imported = "".join(f"from troposphere_arch.service_kit import {name}\n" for name in names)
+    found = modules(write(tmp_path, handler=f"{imported}handler = None\n"))
+    for name in names:
+        ours = Path(service_kit.__path__[0], f"{name}.py").read_text()
+        shipped = found[f"troposphere_arch.service_kit.{name}"]
+        assert ast.dump(without_docstrings(ours)) == ast.dump(without_docstrings(shipped)), name
+        assert len(shipped) < len(ours) and "https://docs.aws" not in shipped
+
+
+def without_docstrings(text: str) -> ast.Module:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
 
 
 def test_the_modules_stand_in_it_as_they_are(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""The code of a service as one file, `index.py`: its own modules and those of the kit that they import, each as it is.
+"""The code of a service as one file, `index.py`: its own modules as they are, and those of the kit that they import.
 
     handler.py ──imports──▶ pricing.py, troposphere_arch.service_kit.http ──▶ ... ──▶ index.py
 
 A template inlines one file only, and an archive would need a bucket. So `index.py` holds the modules as text, and lets
-Python import them from there: names, line numbers and tracebacks are those of the files.
+Python import them from there: names, line numbers and tracebacks are those of the files. Of the kit's modules the
+docstrings and comments stay here: they would be a fourth of the file, and most templates fit into a request without.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-lambda-function-code.html
 """
 
@@ -24,7 +25,7 @@ KIT = "troposphere_arch.service_kit"
 # https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 BROUGHT = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
-_HEAD = '''"""The files of a service and of the kit, each as it is."""
+_HEAD = '''"""The files of a service, and of the kit (troposphere_arch.service_kit) those that they import."""
 
 import importlib.abc
 import importlib.machinery
@@ -107,8 +108,32 @@ def _module(name: str, file: Path) -> tuple[str, tuple[tuple[str, int], ...]]:
     return text, tuple(_imports(name, text, file, _is_package(name)))
 
 
-# The kit's are the same for all services of a system.
-_shipped = lru_cache(_module)
+@lru_cache  # the kit's are the same for all services of a system
+def _shipped(name: str, file: Path) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """The same of a module of the kit, without what is for people who read the package."""
+    text, imports = _module(name, file)
+    return _bare(text), imports
+
+
+def _bare(text: str) -> str:
+    """A module without docstrings, and without lines that are a comment or blank."""
+    tree = ast.parse(text)
+    gone: dict[int, str] = {}
+    strings: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            said = node.body[0]
+            gone |= dict.fromkeys(range(said.lineno, (said.end_lineno or 0) + 1), "")
+            if len(node.body) == 1:
+                gone[said.lineno] = f"{' ' * said.col_offset}pass"
+        elif isinstance(node, ast.Constant | ast.JoinedStr) and isinstance(getattr(node, "value", ""), str):
+            strings |= set(range(node.lineno + 1, (node.end_lineno or 0) + 1))
+    lines = []
+    for number, line in enumerate(text.splitlines(), 1):
+        kept = gone.get(number, line)
+        if number in strings - gone.keys() or (kept.strip() and not kept.lstrip().startswith("#")):
+            lines.append(kept)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _imports(name: str, text: str, file: Path, is_package: bool) -> Iterator[tuple[str, int]]:
