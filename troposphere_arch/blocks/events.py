@@ -44,9 +44,7 @@ def on_told(t: ScenarioTemplate, title: str, source: Bus, kind: str) -> Rule:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
     """
     pattern = {"detail-type": [kind]}
-    resource = events.Rule(
-        title, EventBusName=Ref(source.resource), EventPattern=pattern, State="ENABLED", Targets=[]
-    )
+    resource = events.Rule(title, EventBusName=Ref(source.resource), EventPattern=pattern, State="ENABLED", Targets=[])
     return Rule(t, title, t.put(resource))
 
 

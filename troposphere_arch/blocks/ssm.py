@@ -1,6 +1,6 @@
 """Parameter Store: what a stack tells others, and what it finds of others there. No exports, which would lock updates.
 
-    stack ──/shop/stock/address──▶ Parameter Store ──at each create and update──▶ other stacks
+stack ──/shop/stock/address──▶ Parameter Store ──at each create and update──▶ other stacks
 """
 
 from __future__ import annotations
