@@ -193,14 +193,15 @@ def _check_numbers(service: Service, problems: Problems) -> None:
 
 
 def _check_reach(network: str | None, use: Use, services: Mapping[str, Known], problems: Problems) -> None:
-    if network is None or use.used == use.user or use.key == "subscribes":
-        return  # of a subscription SNS is the caller, and it reaches every queue
+    if network is None or use.used == use.user:
+        return
     known = Known(reach.STATUS_SERVICE) if use.used == STATUS else services.get(use.used)
     if known is None or known.broken & {"shape", "private"} or "inside" in services[use.user].broken:
         return
     caller, callee = services[use.user].service, known.service
+    # Who subscribes is no caller: SNS reaches every queue. The others have been told.
     if callee.shape not in _WAYS[use.key][1] or (network == NO_NETWORK and (caller.inside or callee.private)):
-        return  # which has been told
+        return
     if refusal := reach.refusal(network, caller, callee):
         problems.tell(use.place.file, use.place.line, refusal)
 

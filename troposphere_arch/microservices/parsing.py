@@ -127,8 +127,8 @@ class Declaration:
 
 
 def shown(value: str, longest: int = 80) -> str:
-    """A piece of somebody's text in quotes: one line, nothing that a terminal obeys, not long."""
-    text = _obeyed_by_none(json.dumps(value, ensure_ascii=False))
+    """A piece of somebody's text in quotes: one line, not long."""
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= longest else f'{text[: longest - 4]}..."'
 
 
