@@ -229,6 +229,11 @@ def invoke_route(stage_arn: str, verb: str, path: str) -> list[Statement]:
     return [_allow([execute_api.Invoke], [Sub(f"${{{stage_arn}}}/{verb}{path}")])]
 
 
+def not_invoke_route(stage_arn: str, verb: str, path: str) -> list[Statement]:
+    """Do not call this method of this path, which the `*` of another right would stand for as well."""
+    return [Statement(Effect=Deny, Action=[execute_api.Invoke], Resource=[Sub(f"${{{stage_arn}}}/{verb}{path}")])]
+
+
 def invoked_through(endpoint: Any) -> PolicyDocument:
     """Who of this account may invoke the API, does so through this VPC endpoint; who comes another way is denied.
 

@@ -180,6 +180,21 @@ def test_every_method_asks_for_a_signature() -> None:
         assert {m["HttpMethod"] for m in methods.values()} <= {"GET", "POST"}  # no preflights: no page calls it
 
 
+@shows("REQ-M2", how="static")
+def test_routes_that_only_a_star_would_stand_for_are_denied(tmp_path: Path) -> None:
+    served = ("GET /a/{id}", "GET /a/{id}/log", "GET /a/{id}/{part}", "GET /a/last", "PUT /a/{id}")
+    a = service(tmp_path, "a", "http", routes=served, table=True)
+    b = service(tmp_path, "b", "http", routes=("GET /b",), table=True, calls={"a": ("GET /a/{id}", "GET /a/{id}/log")})
+    draft = templates.draft(shop(tmp_path / "shop", a, b), "b")
+    rights_of_b = held(json.loads(draft.files[draft.template]), "FunctionRole")
+    # `GET /a/{id}/{part}` would be denied by a pattern that is also that of a route which is called.
+    assert {(r[0], r[2]) for r in rights_of_b if r[1] == ("execute-api:Invoke",)} == {
+        ("Allow", "${AArn}/GET/a/*"),
+        ("Allow", "${AArn}/GET/a/*/log"),
+        ("Deny", "${AArn}/GET/a/last"),
+    }
+
+
 def test_api_gateway_may_invoke_the_function_for_the_declared_routes_only() -> None:
     sources = {
         p["SourceArn"]["Fn::Sub"].rpartition("}/")[2] for p in of_type("orders", "AWS::Lambda::Permission").values()

@@ -72,6 +72,31 @@ def test_a_call_grants_just_that_route_and_tells_the_address() -> None:
     ]
 
 
+@shows("REQ-M2", how="static")
+@pytest.mark.parametrize(
+    ("route", "other", "covered"),
+    [
+        ("GET /stock/{sku}", "GET /stock/{sku}/history", True),
+        ("GET /stock/{sku}", "GET /stock/special", True),
+        ("GET /stock/{sku}", "GET /stock/{id}", True),
+        ("GET /stock/{sku}", "PUT /stock/{sku}", False),
+        ("GET /stock/{sku}", "GET /stock", False),
+        ("GET /stock/{sku}/history", "GET /stock/{sku}", False),
+        ("GET /stock/{sku}/history", "GET /stock/{sku}/more/history", True),
+    ],
+)
+def test_what_a_right_to_call_is_for_besides(route: str, other: str, covered: bool) -> None:
+    assert arrows.covers(route, other) is covered
+
+
+def test_what_is_not_meant_is_denied() -> None:
+    k = Kit()
+    arrows.calls(k.function, "GET /stock/{sku}", k.stock)
+    arrows.may_not_call(k.function, "GET /stock/{sku}/history", k.stock)
+    (statement,) = k.policies()["NotCallStockGetStockSkuHistory"]
+    assert (statement["Effect"], statement["Resource"]) == ("Deny", [{"Fn::Sub": "${StockArn}/GET/stock/*/history"}])
+
+
 def test_two_calls_of_one_service_are_two_rights_and_one_address() -> None:
     k = Kit()
     arrows.calls(k.function, "GET /stock/{sku}", k.stock)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, sns
@@ -55,17 +56,35 @@ def calls(source: Node, what: RestApi | str, service: Neighbour | None = None) -
     if isinstance(what, RestApi) or service is None:
         calls_with_token(source, what)  # type: ignore[arg-type]  # it says itself what is not an API
         return
-    if not re.fullmatch(r"[A-Z]+ (/([A-Za-z0-9._-]+|\{[A-Za-z0-9_]+\}))+", what):
-        raise ValueError(f"{what!r} is no route: write a verb and a path, such as GET /stock/{{sku}}")
     function = _function(source, what)
     expect_end(service, Neighbour, what)
-    verb, _, path = what.partition(" ")
-    pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
-    name = f"Call{service.title}{verb.title()}{''.join(re.findall('[A-Za-z0-9]+', path.title()))}"
+    verb, pattern, name = _route(what)
     service.told(ARN)
-    grant(function.role, name, grants.invoke_route(service.finds[ARN].name, verb, pattern))
+    grant(function.role, f"Call{service.title}{name}", grants.invoke_route(service.finds[ARN].name, verb, pattern))
     tell(function, _variable(service, URL), service.told(ADDRESS), None)
     function.t.record(function, "calls", service, what)
+
+
+def may_not_call(function: Function, route: str, service: Neighbour) -> None:
+    """The function may not call this route of a service that it calls others of.
+
+    To IAM a variable of a path is `*`, which stands for several parts of a path too: who may `GET /stock/{sku}` could
+    `GET /stock/{sku}/history`. So where the service answers that as well, it is denied.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
+    """
+    _function(function, route)
+    expect_end(service, Neighbour, route)
+    verb, pattern, name = _route(route)
+    service.told(ARN)
+    grant(
+        function.role, f"NotCall{service.title}{name}", grants.not_invoke_route(service.finds[ARN].name, verb, pattern)
+    )
+
+
+def covers(route: str, other: str) -> bool:
+    """Whether the right to call `route` is one to call `other` as well."""
+    (verb, pattern, _), (verb_of_other, pattern_of_other, _) = _route(route), _route(other)
+    return verb == verb_of_other and fnmatchcase(pattern_of_other, pattern)
 
 
 def sends_to(function: Function, service: Neighbour, kind: str) -> None:
@@ -247,6 +266,15 @@ def knows_itself(function: Function, **variables: Any) -> None:
     """The function is told plain values: its service's name, and how often a message is tried."""
     for name, value in variables.items():
         tell(function, name, value, None)
+
+
+def _route(route: str) -> tuple[str, str, str]:
+    """The verb, the path with `*` for its variables, and both as a part of a name."""
+    if not re.fullmatch(r"[A-Z]+ (/([A-Za-z0-9._-]+|\{[A-Za-z0-9_]+\}))+", route):
+        raise ValueError(f"{route!r} is no route: write a verb and a path, such as GET /stock/{{sku}}")
+    verb, _, path = route.partition(" ")
+    pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
+    return verb, pattern, f"{verb.title()}{''.join(re.findall('[A-Za-z0-9]+', path.title()))}"
 
 
 def _function(node: Node, verb: str) -> Function:

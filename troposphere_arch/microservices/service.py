@@ -11,7 +11,7 @@ and of each   Function ──calls, sends, puts──▶ other services, ──p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from troposphere import GetAtt, Ref, Tags
@@ -23,7 +23,7 @@ from ..blocks.awslambda import Function
 from ..parameters.services import found, words
 from ..template import Node, ScenarioTemplate, actor, scenario_template
 from . import bundle, discovery
-from .declaration import BUCKET, HTTP, PLATFORM, QUEUE, STATUS, STREAM, TOPIC, Service, System
+from .declaration import BUCKET, HTTP, PLATFORM, QUEUE, STATUS_ROUTES, STREAM, TOPIC, Service, System
 
 # In seconds: API Gateway waits for 29, and a batch of ten may take its time.
 TIMEOUTS = {HTTP: 15, QUEUE: 60, STREAM: 60, TOPIC: 60, BUCKET: 60}
@@ -78,6 +78,8 @@ def build(system: System, service: Service) -> ScenarioTemplate:
     for name, routes in service.calls.items():
         for route in routes:
             arrows.calls(function, route, _neighbour(t, system, name))
+        for route in _not_meant(system, name, routes):
+            arrows.may_not_call(function, route, _neighbour(t, system, name))
     for name in service.sends:
         kind = "QUEUE" if system.services[name].shape == QUEUE else "STREAM"
         arrows.sends_to(function, _neighbour(t, system, name), kind)
@@ -194,6 +196,17 @@ SHAPES: dict[str, Callable[[ScenarioTemplate, System, Service, ssm.Neighbour, Fu
 }
 
 
+def _not_meant(system: System, name: str, routes: Sequence[str]) -> list[str]:
+    """Routes of the service that the rights to call `routes` would be for as well, and are not meant."""
+    served = system.services[name].routes if name in system.services else STATUS_ROUTES
+    return [
+        other
+        for other in served
+        if any(arrows.covers(route, other) for route in routes)
+        and not any(arrows.covers(other, route) for route in routes)
+    ]
+
+
 def _work(t: ScenarioTemplate, service: Service, failures: sqs.Queue) -> sqs.WorkQueue:
     timeout = service.timeout or TIMEOUTS[service.shape]
     return sqs.work_queue(t, "Queue", failures, timeout=timeout, fifo=service.fifo)
@@ -231,6 +244,3 @@ def _neighbour(t: ScenarioTemplate, system: System, name: str) -> ssm.Neighbour:
         for what, label in _NEIGHBOUR.items()
     }
     return ssm.Neighbour(t, discovery.title(name), name=name, finds=finds)
-
-
-__all__ = ["ATTEMPTS", "PRESETS", "STATUS", "TIMEOUTS", "build"]

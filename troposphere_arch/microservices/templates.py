@@ -66,7 +66,7 @@ def inputs(system: System, name: str) -> str | None:
     else:
         service = system.services[name]
         used = [system.services[other] for other in service.uses]
-        known = [[other.name, other.shape, other.prefix, other.private] for other in used]
+        known = [[other.name, other.shape, other.prefix, other.routes] for other in used]
         what += [_said(service), bundle.modules(service.folder), known]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
