@@ -256,10 +256,10 @@ def test_a_bump_that_does_not_pass_changes_no_declaration(shop: Here) -> None:
     shop("release", "services", "mail")
     change(shop.services / "mail/handler.py", "told", "sent")
     before = files_of(shop.services)
-    broken = shop.services / "templates/shop-mail/1.0.0/UPGRADE.md"
-    broken.write_text("other")
-    refused(shop("build", "services", "--bump"), "UPGRADE.md is altered")
-    broken.write_bytes(before["templates/shop-mail/1.0.0/UPGRADE.md"])
+    in_the_way = shop.services / "templates/shop-mail/1.0.1"
+    in_the_way.touch()
+    refused(shop("build", "services", "--bump"), "cannot write", "shop-mail/1.0.1")
+    in_the_way.unlink()
     assert files_of(shop.services) == before
     assert shop("build", "services", "--bump").code == 0  # its declaration says no version yet
     assert (shop.services / "mail/service.yaml").read_text().endswith("\nversion: 1.0.1\n")
