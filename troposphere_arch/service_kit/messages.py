@@ -2,10 +2,24 @@
 
     record ──claim──▶ working, for as long as this function may run ──work──▶ its writes and `done`, in one transaction
                                                              └──raises──▶ given back, and reported: it comes again
+    record of a stream ──raises at the last attempt, or ended the function at it──▶ FAILURES_QUEUE, and done with
 
 Anything may come twice, at the same time too, and a function may end anywhere. So a message has a mark in the table:
 who works on it holds it by a token, and what the work writes is written only together with `done`, under that token.
 What the work sends has the same ids each time. What else it does has to be repeatable: give it the message's id.
+
+A record of a stream stops those behind it only while it is tried. What has failed `ATTEMPTS` times is sent to
+`FAILURES_QUEUE`, whole, and those behind it go on; so what depends on it must not take its effect for granted. Lambda
+itself would give up the batch from there on, and tell only where in the stream that was. It must not come to that
+first: a batch of ten records that all fail takes `10 * (ATTEMPTS - 1)` retries. What is sent is JSON, at least once:
+
+    {"id", "request", "service": who gave it up, "error": kind of the last error that was raised, "" if none was,
+     "attempts", "at", "streamArn", "shardId", "sequenceNumber", "partitionKey", "base64": how `data` is to be read,
+     "data": the record as text, or in base64; null if SQS could not hold it, then only the stream has it}
+
+The way back: put `data` into the stream as it is, with the same `partitionKey`. An envelope keeps its id there, and so
+what its work has sent already keeps its ids too. Skipped is only the record that was given up, when it comes again with
+the rest of its batch; one with another sequence number is tried anew, `ATTEMPTS` times, unless the work is done.
 """
 
 from __future__ import annotations
@@ -16,8 +30,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
@@ -28,6 +43,7 @@ KEPT = 30 * 24 * 3600  # seconds; queue and dead-letter queue keep a message for
 LONGEST, LATE = 900.0, 2.0  # seconds that a function may run, and that it may be late in being stopped
 RESERVE = 1.0  # seconds in which no other message is begun
 LARGEST = 100_000  # bytes of a result; the event that tells it has 256 kB
+SQS_HOLDS = 1_048_576  # bytes of a message
 
 Writes = Sequence[Mapping[str, Any]]
 
@@ -61,6 +77,10 @@ class Finished:
 Work = Callable[[Message], Writes | Finished | None]
 
 
+class _GivenUp(Exception):
+    """The record is in `FAILURES_QUEUE`, now or since an earlier time."""
+
+
 @dataclass(frozen=True)
 class _Record:
     """A message as it came. `name` is what Lambda knows it by; one that fails stops the rest of its `order`.
@@ -83,10 +103,12 @@ def handler(work: Work, *, clock: Callable[[], float] = time.time) -> Callable[[
 
     `work` returns None, or at most 99 writes for the service's own table in plain Python values, such as
     `{"Put": {"Item": {"pk": ..., "sk": ...}}}`, or `Finished`. When it raises, the message comes again, and at the last
-    of `ATTEMPTS` the request is told as failed. Of a stream, what comes after the first that failed is not begun; of a
-    FIFO queue, what comes after it in its group. For an object that failed, `RuntimeError` is raised.
+    of `ATTEMPTS` the request is told as failed. Of a stream, what comes after the first that failed is not begun, until
+    it is done or, after its last attempt, in `FAILURES_QUEUE`; of a FIFO queue, what comes after it in its group. For
+    an object that failed, `RuntimeError` is raised.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+    https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
     """
@@ -124,6 +146,9 @@ def _done(work: Work, record: _Record, ends: float, clock: Callable[[], float]) 
             if result is not None:
                 # If this cannot be told the message comes again, and it is told then.
                 progress.tell(progress.DONE, json.loads(result))
+        except _GivenUp:
+            context.log("WARNING", "message given up")
+            return True
         except Exception as error:
             context.log("ERROR", "message failed", error)
             return False
@@ -132,38 +157,52 @@ def _done(work: Work, record: _Record, ends: float, clock: Callable[[], float]) 
 
 
 def _result(work: Work, record: _Record, now: float) -> str | None:
-    """What the finished work has as its result, of an earlier time too. Raises what the work raises."""
+    """What the finished work has as its result, of an earlier time too. Raises what the work raises, or `_GivenUp`."""
     id, token = record.about["id"], str(uuid.uuid4())
-    mark = _claimed(id, token, record.holder or token, now)
+    mark = _claimed(record, token, now)
     if mark["state"] == progress.DONE:
         return mark.get("result")
+    if record.name in mark.get("given_up", ()):
+        raise _GivenUp
     attempt, attempts = int(mark["attempts"]), int(os.environ.get("ATTEMPTS", "0"))
+    last = 0 < attempts <= (record.receives or attempt)
+    failures = os.environ.get("FAILURES_QUEUE") if last and "kinesis" in record.raw else None
+    if failures and attempt > attempts:
+        # The last attempt ended the function, or failed and was not handed over: only that is left to do.
+        _give_up(record, token, attempts, mark.get("error", ""), failures)
     try:
         progress.mention(progress.WORKING)
         event = context.like(".+", record.about.get("event"))
         request = context.current().request
         return _written(id, token, work(Message(id, request, event, record.body, attempt, record.key, record.raw)))
     except Exception as error:
-        if _given_back(id, token) and 0 < attempts <= (record.receives or attempt):
-            progress.mention(progress.FAILED, {"error": type(error).__name__})
+        kind = type(error).__name__
+        if _given_back(id, token, kind) and last:
+            if failures:
+                context.log("ERROR", "message failed", error)
+                _give_up(record, token, attempts, kind, failures)
+            progress.mention(progress.FAILED, {"error": kind})
         raise
 
 
-def _claimed(id: str, token: str, holder: str, now: float) -> dict[str, Any]:
-    """The mark: with our token, or done. An attempt is counted at once, since it may end anywhere."""
+def _claimed(record: _Record, token: str, now: float) -> dict[str, Any]:
+    """The mark: with our token, or done, or given up. An attempt is counted at once, since it may end anywhere."""
+    id, holder = record.about["id"], record.holder or token
     items, until = table.items(), now + min(context.remaining(), LONGEST) + LATE
     try:
         answer = items.update_item(
             Key={"pk": MARKS, "sk": id},
             UpdateExpression="SET #state = :working, #token = :token, holder = :holder, lease = :until,"
             " expires = :expires ADD attempts :one",
-            ConditionExpression="attribute_not_exists(pk) OR (#state <> :done AND (lease < :now OR holder = :holder))",
+            ConditionExpression="attribute_not_exists(pk) OR (#state <> :done AND NOT contains(given_up, :name)"
+            " AND (lease < :now OR holder = :holder))",
             ExpressionAttributeNames={"#state": "state", "#token": "token"},
             ExpressionAttributeValues={
                 ":working": progress.WORKING,
                 ":done": progress.DONE,
                 ":token": token,
                 ":holder": holder,
+                ":name": record.name,
                 ":until": int(until * 1000),
                 ":now": int(now * 1000),
                 ":expires": int(now) + KEPT,
@@ -176,7 +215,7 @@ def _claimed(id: str, token: str, holder: str, now: float) -> dict[str, Any]:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
     mark: dict[str, Any] = items.get_item(Key={"pk": MARKS, "sk": id}, ConsistentRead=True).get("Item", {})
-    if mark.get("state") != progress.DONE:
+    if mark.get("state") != progress.DONE and record.name not in mark.get("given_up", ()):
         raise RuntimeError("somebody else is at work on the message")
     return mark
 
@@ -205,15 +244,16 @@ def _written(id: str, token: str, answer: Writes | Finished | None) -> str | Non
     return result
 
 
-def _given_back(id: str, token: str) -> bool:
+def _given_back(id: str, token: str, error: str) -> bool:
     """Let others take the message at once. False when it was not ours any more, or is done after all."""
     try:
         table.items().update_item(
             Key={"pk": MARKS, "sk": id},
-            UpdateExpression="SET #state = :failed, lease = :never",
+            UpdateExpression="SET #state = :failed, lease = :never, #error = :error",
             ConditionExpression="#token = :token AND #state = :working",
-            ExpressionAttributeNames={"#state": "state", "#token": "token"},
+            ExpressionAttributeNames={"#state": "state", "#token": "token", "#error": "error"},
             ExpressionAttributeValues={
+                ":error": error,
                 ":failed": progress.FAILED,
                 ":working": progress.WORKING,
                 ":token": token,
@@ -224,6 +264,48 @@ def _given_back(id: str, token: str) -> bool:
         context.log("WARNING", "message not given back", error)
         return False
     return True
+
+
+def _give_up(record: _Record, token: str, attempts: int, error: str, queue: str) -> NoReturn:
+    """Hand the record of a stream to the queue, and mark it. Raises `_GivenUp`, or why that cannot be done now.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    one, work = record.raw["kinesis"], context.current()
+    told = {
+        "id": work.message,
+        "request": work.request,
+        "service": os.environ.get("SERVICE", ""),
+        "error": error,
+        "attempts": attempts,
+        "at": context.now(),
+        "streamArn": record.raw.get("eventSourceARN", ""),
+        "shardId": record.holder,
+        "sequenceNumber": record.name,
+        "partitionKey": record.key,
+    }
+    forms: list[tuple[bool, str | None]] = [(True, one["data"]), (False, None)]
+    with suppress(UnicodeDecodeError):
+        forms.insert(0, (False, base64.b64decode(one["data"]).decode()))
+    sayings = (context.to_json(told | {"base64": coded, "data": data}) for coded, data in forms)
+    said = next(said for said in sayings if len(said) <= SQS_HOLDS)
+    context.aws("sqs").send_message(QueueUrl=queue, MessageBody=said)
+    progress.mention(progress.FAILED, {"error": error})
+    # Only now: whoever is ended before does it again. What comes back is not this record, and is counted from one.
+    table.items().update_item(
+        Key={"pk": MARKS, "sk": work.message},
+        UpdateExpression="SET #state = :failed, lease = :never ADD given_up :names REMOVE attempts, #error",
+        ConditionExpression="#token = :token AND #state <> :done",
+        ExpressionAttributeNames={"#state": "state", "#token": "token", "#error": "error"},
+        ExpressionAttributeValues={
+            ":failed": progress.FAILED,
+            ":done": progress.DONE,
+            ":token": token,
+            ":never": 0,
+            ":names": {record.name},
+        },
+    )
+    raise _GivenUp
 
 
 def _queued(raw: Mapping[str, Any]) -> _Record:
