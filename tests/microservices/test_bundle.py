@@ -144,6 +144,11 @@ def test_it_is_the_same_each_time(tmp_path: Path) -> None:
     [
         ("import requests", r"handler\.py:1: imports requests, which Lambda's Python does not have"),
         ("x = 1\nfrom numpy import array", r"handler\.py:2: imports numpy, "),
+        (
+            "from troposphere_arch.service_kit import mesages",
+            r"handler\.py:1: .*the kit has no mesages: it has client, ",
+        ),
+        ("import troposphere_arch.service_kit.htp", r"handler\.py:1: .*the kit has no htp"),
         ("from troposphere_arch import lint", r"handler\.py:1: imports troposphere_arch.*not shipped"),
         ("def handler(:", r"handler\.py:1: no Python: "),
         ("x = 1\n\0", r"handler\.py:\d+: no Python: "),

@@ -90,9 +90,13 @@ def _wanted(folder: Path, name: str, place: str) -> list[str]:
     top = name.partition(".")[0]
     if (folder / f"{top}.py").is_file():
         return [top]
-    if name == KIT or name.startswith(f"{KIT}."):
-        module = ".".join(name.split(".")[:3])
-        return ["troposphere_arch", KIT, *([module] if module != KIT and module.rpartition(".")[2] in _kit() else [])]
+    if name == KIT:
+        return ["troposphere_arch", KIT]
+    if name.startswith(f"{KIT}."):
+        module = name.split(".")[2]
+        if module not in _kit():
+            raise UserError(f"{place}: imports {name}, and the kit has no {module}: it has {', '.join(sorted(_kit()))}")
+        return ["troposphere_arch", KIT, f"{KIT}.{module}"]
     if top in sys.stdlib_module_names or top in BROUGHT:
         return []
     if top == "troposphere_arch":
@@ -183,7 +187,7 @@ def _text(file: Path) -> str:
 @lru_cache
 def _kit() -> frozenset[str]:
     """The names of the kit's modules."""
-    return frozenset(path.stem for path in Path(str(files(KIT))).glob("*.py"))
+    return frozenset(path.stem for path in Path(str(files(KIT))).glob("*.py") if path.stem != "__init__")
 
 
 def _literal(text: str) -> str:
