@@ -80,10 +80,7 @@ def keep(order: dict[str, Any]) -> dict[str, Any]:
 
 def kept(id: str) -> dict[str, Any] | None:
     item = table.items().get_item(Key=place_of(id), ConsistentRead=True).get("Item")
-    # DynamoDB's numbers are no JSON.
-    return item and {name: item[name] for name in ("id", "sku", "card", "request", "at")} | {
-        name: int(item[name]) for name in ("units", "cents")
-    }
+    return {name: value for name, value in item.items() if name not in ("pk", "sk")} if item else None
 
 
 def found(request: http.Request) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def reserve(request: http.Request) -> http.Reply:
                 continue
         if made["given_back"] or made["units"] != units:
             raise http.Conflict("This Idempotency-Key was used for another reservation.")
-        return http.Reply(201, {"id": id, "sku": sku, "units": units, "cents": int(made["cents"])})
+        return http.Reply(201, {"id": id, "sku": sku, "units": units, "cents": made["cents"]})
     raise http.Unavailable("Too many want these goods at once: try again.")
 
 
@@ -79,12 +79,12 @@ def item(sku: str, what: str) -> dict[str, Any] | None:
     return table.items().get_item(Key=key(sku, what), ConsistentRead=True).get("Item")
 
 
-def goods(sku: str) -> dict[str, int]:
-    """What is left and what it costs; DynamoDB's numbers are no JSON."""
+def goods(sku: str) -> dict[str, Any]:
+    """What is left, and what one costs."""
     found = item(sku, GOODS)
     if found is None:
         raise http.NotFound(f"There is no {sku}.")
-    return {"units": int(found["units"]), "cents": int(found["cents"])}
+    return {"units": found["units"], "cents": found["cents"]}
 
 
 def more(sku: str, units: int) -> dict[str, Any]:

@@ -98,16 +98,19 @@ def http_event(route: str, body: Any, headers: dict[str, str], **path: str) -> d
 
 @dataclass
 class Neighbours:
-    """`stock` and `status` at one address. `down`: it refuses whoever comes; `seen`: the headers of all requests."""
+    """`stock` and `status` at one address. `down`: nobody is there; `seen`: the headers of all requests."""
 
     world: World
     down: bool = False
+    refuses: int = 0  # the status of all answers, if it is one
     known: dict[str, Any] = field(default_factory=dict)  # by the platform's status service
     seen: list[dict[str, str]] = field(default_factory=list)
 
     def answer(self, verb: str, path: str, headers: dict[str, str], body: str | None) -> tuple[int, str]:
         if self.down:
             return 503, ""
+        if self.refuses:
+            return self.refuses, '{"message": "Forbidden"}'
         if found := re.fullmatch(r"/requests/([^/]+)", path):
             said = self.known.get(found[1])
             return (200, json.dumps(said)) if said else (404, '{"error": "NotFound", "message": "No.", "request": "x"}')
@@ -211,7 +214,7 @@ class World:
         kinesis = self.emulator.client("kinesis")
         page = kinesis.get_records(ShardIterator=self.places["iterator"])
         self.places["iterator"] = page["NextShardIterator"]
-        return [stream_record(one["Data"], one["SequenceNumber"]) for one in page["Records"]]
+        return [stream_record(one["Data"], one["SequenceNumber"], one["PartitionKey"]) for one in page["Records"]]
 
     def stored(self, order: str) -> dict[str, Any]:
         """The event of the object that was put for an order."""
@@ -272,8 +275,8 @@ def queue_record(body: str, message: str = "") -> dict[str, Any]:
     }
 
 
-def stream_record(data: bytes, number: str) -> dict[str, Any]:
-    kinesis = {"data": b64encode(data).decode(), "sequenceNumber": number, "partitionKey": "p"}
+def stream_record(data: bytes, number: str, key: str = "p") -> dict[str, Any]:
+    kinesis = {"data": b64encode(data).decode(), "sequenceNumber": number, "partitionKey": key}
     arn = "arn:aws:kinesis:us-east-1:000000000000:stream/statistics"
     return {"eventSource": "aws:kinesis", "eventID": f"shard:{number}", "kinesis": kinesis, "eventSourceARN": arn}
 
@@ -365,4 +368,5 @@ def shop(made: World) -> Iterator[World]:
     yield made
     made.gate.reset()
     made.neighbours.down = False
+    made.neighbours.refuses = 0
     made.neighbours.seen.clear()

@@ -121,6 +121,24 @@ def test_a_stock_that_is_down(shop: World) -> None:
     assert shop.left(sku) == 8
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_neighbour_that_refuses(shop: World, status: int) -> None:
+    """Ours is the mistake: the customer can do nothing about it, and is not told that there is nothing left."""
+    sku = shop.fill()
+    order = shop.order(sku=sku).body["order"]
+    shop.neighbours.refuses = status
+    assert shop.order(sku=sku).error == (502, "BadGateway")
+    assert shop.ask("orders", "GET /orders/{id}/status", id=order["id"]).error == (502, "BadGateway")
+
+
+def test_what_was_just_written_is_read(shop: World) -> None:
+    """The emulator's reads are all consistent; those of DynamoDB are as they are asked for."""
+    shop.order(sku=shop.fill())
+    asked = [json.loads(body) for _, _, body in shop.gate.seen if b'"Key"' in body and b"UpdateExpression" not in body]
+    assert asked
+    assert all(one["ConsistentRead"] is True for one in asked if "TransactItems" not in one)
+
+
 @shows("REQ-M6", how="stock")
 @pytest.mark.parametrize("acts", [False, True], ids=["not done", "done and not said"])
 @pytest.mark.parametrize("fails_at", range(7))
