@@ -267,6 +267,52 @@ def test_that_it_cannot_be_told_stops_nothing(world: World, failures: str) -> No
     assert len(world.sent(failures)) == 1
 
 
+def while_sent(happens: Callable[[], object]) -> Callable[[str, str], None]:
+    """A plan: this happens once, when the record is about to be handed over."""
+    left = [happens]
+
+    def plan(asked: str, moment: str) -> None:
+        if (asked, moment) == ("sqs", "before") and left:
+            left.pop()()
+
+    return plan
+
+
+@shows("REQ-M7", how="patched")
+def test_a_copy_in_another_shard_may_be_given_up_at_the_same_time(world: World, failures: str) -> None:
+    said = envelope()
+    record, copy = streamed(said), streamed(said, shard="shardId-000000000001")
+    service = Service(fail)
+    assert [service(record) for _ in range(2)] == [[0]] * 2
+    world.door.plan = while_sent(lambda: service(copy))
+    assert service(record) == []
+    world.door.plan = quiet
+    assert {one["sequenceNumber"] for one in world.sent(failures)} == {name_of(record), name_of(copy)}
+    assert service(record) == service(copy) == []
+    assert len(service.seen) == 3
+
+
+@shows("REQ-M7", how="patched")
+def test_what_is_done_after_all_stays_done(world: World, failures: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a new version of the service, with more attempts, begins while the old one hands over."""
+    said = envelope()
+    record, copy = streamed(said), streamed(said, shard="shardId-000000000001")
+    service = Service(fail)
+
+    def new_version() -> None:
+        monkeypatch.setenv("ATTEMPTS", "9")
+        service.work = count
+        assert service(copy) == []
+
+    assert [service(record) for _ in range(2)] == [[0]] * 2
+    world.door.plan = while_sent(new_version)
+    assert service(record) == [0]
+    world.door.plan = quiet
+    assert service(record) == []
+    assert (counted(world, said["id"]), (world.item(MARKS, said["id"]) or {})["state"]) == (1, "done")
+    assert len(world.sent(failures)) == 1
+
+
 # --- what comes again
 
 

@@ -169,7 +169,7 @@ def _result(work: Work, record: _Record, now: float) -> str | None:
     failures = os.environ.get("FAILURES_QUEUE") if last and "kinesis" in record.raw else None
     if failures and attempt > attempts:
         # The last attempt ended the function, or failed and was not handed over: only that is left to do.
-        _give_up(record, token, attempts, mark.get("error", ""), failures)
+        _give_up(record, attempts, mark.get("error", ""), failures)
     try:
         progress.mention(progress.WORKING)
         event = context.like(".+", record.about.get("event"))
@@ -180,7 +180,7 @@ def _result(work: Work, record: _Record, now: float) -> str | None:
         if _given_back(id, token, kind) and last:
             if failures:
                 context.log("ERROR", "message failed", error)
-                _give_up(record, token, attempts, kind, failures)
+                _give_up(record, attempts, kind, failures)
             progress.mention(progress.FAILED, {"error": kind})
         raise
 
@@ -266,7 +266,7 @@ def _given_back(id: str, token: str, error: str) -> bool:
     return True
 
 
-def _give_up(record: _Record, token: str, attempts: int, error: str, queue: str) -> NoReturn:
+def _give_up(record: _Record, attempts: int, error: str, queue: str) -> NoReturn:
     """Hand the record of a stream to the queue, and mark it. Raises `_GivenUp`, or why that cannot be done now.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -295,12 +295,12 @@ def _give_up(record: _Record, token: str, attempts: int, error: str, queue: str)
     table.items().update_item(
         Key={"pk": MARKS, "sk": work.message},
         UpdateExpression="SET #state = :failed, lease = :never ADD given_up :names REMOVE attempts, #error",
-        ConditionExpression="#token = :token AND #state <> :done",
-        ExpressionAttributeNames={"#state": "state", "#token": "token", "#error": "error"},
+        # A copy in another shard may be given up meanwhile; that it is done after all is not forgotten.
+        ConditionExpression="#state <> :done",
+        ExpressionAttributeNames={"#state": "state", "#error": "error"},
         ExpressionAttributeValues={
             ":failed": progress.FAILED,
             ":done": progress.DONE,
-            ":token": token,
             ":never": 0,
             ":names": {record.name},
         },
