@@ -229,25 +229,31 @@ def invoke_route(stage_arn: str, verb: str, path: str) -> list[Statement]:
     return [_allow([execute_api.Invoke], [Sub(f"${{{stage_arn}}}/{verb}{path}")])]
 
 
-def not_invoke_route(stage_arn: str, verb: str, path: str) -> list[Statement]:
-    """Do not call this method of this path, which the `*` of another right would stand for as well."""
-    return [Statement(Effect=Deny, Action=[execute_api.Invoke], Resource=[Sub(f"${{{stage_arn}}}/{verb}{path}")])]
+def not_invoke_routes(stage_arn: str, routes: Sequence[str]) -> list[Statement]:
+    """Do not call these methods, such as `GET/stock/*/history`, which the `*` of another right would stand for too."""
+    about = [Sub(f"${{{stage_arn}}}/{route}") for route in routes]
+    return [Statement(Effect=Deny, Action=[execute_api.Invoke], Resource=about)]
 
 
-def invoked_through(endpoint: Any) -> PolicyDocument:
-    """Who of this account may invoke the API, does so through this VPC endpoint; who comes another way is denied.
+def invoked_by_account() -> PolicyDocument:
+    """Who of this account may invoke a method of the API, may; nobody of another account.
 
-    To allow anybody here would be to allow everything to whoever is behind the endpoint: that this is the account says
+    To allow anybody here would be to allow everything to whoever is behind an endpoint: that this is the account says
     no more than that its policies decide.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
     """
     here = Principal("AWS", Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
-    of_all = {"Action": [execute_api.Invoke], "Resource": ["execute-api:/*"]}
+    return document(Statement(Effect=Allow, Action=[execute_api.Invoke], Principal=here, Resource=["execute-api:/*"]))
+
+
+def named_through(endpoint: Any) -> PolicyDocument:
+    """A private name is answered to what comes through this VPC endpoint. Who may invoke what behind it says the API.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-custom-domains-provider-create.html
+    """
+    of_anybody = {"Action": [execute_api.Invoke], "Principal": Principal("*"), "Resource": ["execute-api:/*"]}
     elsewhere = Condition(StringNotEquals("aws:SourceVpce", endpoint))
-    return document(
-        Statement(Effect=Allow, Principal=here, **of_all),
-        Statement(Effect=Deny, Principal=Principal("*"), Condition=elsewhere, **of_all),
-    )
+    return document(Statement(Effect=Allow, **of_anybody), Statement(Effect=Deny, Condition=elsewhere, **of_anybody))
 
 
 def send_to(queue_arn: Any) -> list[Statement]:
@@ -497,6 +503,16 @@ def use_key(key_arn: Any, service: str, *, write: bool) -> list[Statement]:
     actions = [kms.Decrypt, kms.GenerateDataKey] if write else [kms.Decrypt]
     via = Sub(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}")
     return [_allow(actions, [key_arn], Condition=Condition(StringEquals("kms:ViaService", via)))]
+
+
+def decrypt_through(service: str) -> list[Statement]:
+    """Read what `service` (such as `sqs`) has kept under whichever key of the account, through that service only.
+
+    What waits in a queue stays under the key that it came with, so who changes `KmsKeyArn` must not lose it.
+    """
+    via = Sub(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}")
+    any_key = Sub("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*")
+    return [_allow([kms.Decrypt], [any_key], Condition=Condition(StringEquals("kms:ViaService", via)))]
 
 
 def decrypt_objects(bucket: Any) -> list[Statement]:

@@ -42,6 +42,11 @@ def tells(name: str) -> Right:
     return allow(of("events", "PutEvents"), "PlatformBusArn", f"StringEquals events:source {name}")
 
 
+def decrypt(service: str) -> Right:
+    via = f"StringEquals kms:ViaService {service}.${{AWS::Region}}.${{AWS::URLSuffix}}"
+    return allow(of("kms", "Decrypt"), "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*", via)
+
+
 SEND = ("Decrypt", "GenerateDataKey")
 DECRYPT_OBJECTS = allow(
     of("kms", "Decrypt"),
@@ -62,7 +67,7 @@ RIGHTS: dict[str, set[Right]] = {
     "fulfilment": {
         *ITEMS,
         allow(of("sqs", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"), "Queue.Arn"),
-        use_key("sqs"),
+        decrypt("sqs"),
         allow(of("sqs", "SendMessage"), "PaymentsArn"),
         use_key("sqs", *SEND),
         allow(of("kinesis", "PutRecord"), "StatisticsArn"),
@@ -72,7 +77,7 @@ RIGHTS: dict[str, set[Right]] = {
     "payments": {
         *ITEMS,
         allow(of("sqs", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"), "Queue.Arn"),
-        use_key("sqs"),
+        decrypt("sqs"),
         allow(of("s3", "PutObject"), "${InvoicesArn}/paid/*"),
         use_key("s3", *SEND),
         tells("payments"),
@@ -83,7 +88,7 @@ RIGHTS: dict[str, set[Right]] = {
             of("kinesis", "DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"),
             "Stream.Arn",
         ),
-        use_key("kinesis"),
+        decrypt("kinesis"),
         allow(of("sqs", "SendMessage"), "Failures.Arn"),
         use_key("sqs", *SEND),
         tells("statistics"),
@@ -195,24 +200,33 @@ def test_routes_that_only_a_star_would_stand_for_are_denied(tmp_path: Path) -> N
     }
 
 
-def test_api_gateway_may_invoke_the_function_for_the_declared_routes_only() -> None:
-    sources = {
-        p["SourceArn"]["Fn::Sub"].rpartition("}/")[2] for p in of_type("orders", "AWS::Lambda::Permission").values()
-    }
-    assert sources == {"POST/orders", "GET/orders/*"}
+def test_api_gateway_may_invoke_the_function_for_this_stage_only() -> None:
+    (permission,) = of_type("orders", "AWS::Lambda::Permission").values()
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert permission["SourceArn"]["Fn::Sub"].endswith(":${AWS::AccountId}:${Api}/${ApiStage}/*/*")
 
 
 @shows("REQ-M2", how="static")
-def test_a_private_api_is_invoked_through_the_endpoint_and_from_nowhere_else() -> None:
-    api = of_type("ledger", "AWS::ApiGateway::RestApi")["Api"]
+def test_a_private_api_is_for_roles_of_the_account_that_come_by_the_endpoint() -> None:
+    api = of_type("ledger", "AWS::ApiGateway::RestApi")["PrivateApi"]
     endpoint = {"Ref": "PlatformApiEndpoint"}
     assert api["EndpointConfiguration"] == {"Types": ["PRIVATE"], "VpcEndpointIds": [endpoint]}
-    allowed, denied = api["Policy"]["Statement"]
-    # Anybody, here, would be whoever is behind the endpoint, whatever its role says.
+    # Anybody, here, would be whoever is behind the endpoint, whatever its role says; and a deployment freezes it.
+    (allowed,) = api["Policy"]["Statement"]
     assert allowed["Principal"] == {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
-    assert (denied["Effect"], denied["Principal"]) == ("Deny", "*")
-    assert denied["Condition"] == {"StringNotEquals": {"aws:SourceVpce": endpoint}}
-    assert of_type("ledger", "AWS::ApiGateway::DomainNameV2")["ApiDomain"]["Policy"] == api["Policy"]
+    assert "Platform" not in json.dumps(api["Policy"])
+    named = of_type("ledger", "AWS::ApiGateway::DomainNameV2")["PrivateApiDomain"]["Policy"]["Statement"]
+    assert [(s["Effect"], s.get("Condition")) for s in named] == [
+        ("Allow", None),
+        ("Deny", {"StringNotEquals": {"aws:SourceVpce": endpoint}}),
+    ]
+
+
+def test_a_service_that_becomes_private_is_another_api() -> None:
+    private = set(template("ledger")["Resources"])
+    regional = set(template("stock")["Resources"])
+    of_both = {name for name in private & regional if "Api" in name or "Domain" in name}
+    assert of_both == set()  # one logical id cannot change its type, nor an API what it is
 
 
 @shows("REQ-M5", how="static")
@@ -223,9 +237,9 @@ def test_names() -> None:
     assert (domain["SecurityPolicy"], record["Type"]) == ("TLS_1_2", "A")
     # The platform's private zone has a record for all names.
     assert of_type("ledger", "AWS::Route53::RecordSet") == {}
-    named = of_type("ledger", "AWS::ApiGateway::DomainNameV2")["ApiDomain"]
+    named = of_type("ledger", "AWS::ApiGateway::DomainNameV2")["PrivateApiDomain"]
     assert named["DomainName"] == {"Fn::Sub": "ledger.${PlatformPrivateDomain}"}
-    access = of_type("ledger", "AWS::ApiGateway::DomainNameAccessAssociation")["ApiDomainAccess"]
+    access = of_type("ledger", "AWS::ApiGateway::DomainNameAccessAssociation")["PrivateApiDomainAccess"]
     assert access["AccessAssociationSource"] == {"Ref": "PlatformApiEndpoint"}
 
 
@@ -252,6 +266,27 @@ def test_edges_that_nobody_waits_for() -> None:
     assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": {"Fn::GetAtt": ["Failures", "Arn"]}}
     invokes = of_type("invoices", "AWS::Lambda::EventInvokeConfig")["FunctionRetries"]
     assert invokes["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["Failures", "Arn"]}
+
+
+@shows("REQ-M12", how="static")
+def test_what_is_declared_of_concurrency_is_the_default(tmp_path: Path) -> None:
+    q = service(tmp_path, "q", "queue", concurrency=7)
+    h = service(tmp_path, "h", "http", routes=("GET /h",), table=True, concurrency=5)
+    made = shop(tmp_path / "shop", q, h)
+    for name, parameter, value in (("q", "MaximumConcurrency", "7"), ("h", "ReservedConcurrency", "5")):
+        draft = templates.draft(made, name)
+        found = json.loads(draft.files[draft.template])["Parameters"]
+        assert found[parameter]["Default"] == value
+        # One limit for one thing: less reserved than is taken at once would throttle, and use up receipts.
+        assert len({"MaximumConcurrency", "ReservedConcurrency"} & found.keys()) == 1
+
+
+@pytest.mark.parametrize(("timeout", "batch"), [(None, 10), (15, 2), (5, 1), (900, 10)])
+def test_each_message_of_a_batch_has_some_seconds(tmp_path: Path, timeout: int | None, batch: int) -> None:
+    q = service(tmp_path, "q", "queue", timeout=timeout)
+    draft = templates.draft(shop(tmp_path / "shop", q), "q")
+    resources = json.loads(draft.files[draft.template])["Resources"]
+    assert resources["QueueToFunction"]["Properties"]["BatchSize"] == batch
 
 
 @pytest.mark.parametrize(

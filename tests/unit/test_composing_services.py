@@ -92,9 +92,10 @@ def test_what_a_right_to_call_is_for_besides(route: str, other: str, covered: bo
 def test_what_is_not_meant_is_denied() -> None:
     k = Kit()
     arrows.calls(k.function, "GET /stock/{sku}", k.stock)
-    arrows.may_not_call(k.function, "GET /stock/{sku}/history", k.stock)
-    (statement,) = k.policies()["NotCallStockGetStockSkuHistory"]
-    assert (statement["Effect"], statement["Resource"]) == ("Deny", [{"Fn::Sub": "${StockArn}/GET/stock/*/history"}])
+    arrows.may_not_call(k.function, ["GET /stock/{sku}/history", "GET /stock/last"], k.stock)
+    (statement,) = k.policies()["NotCallStock"]
+    denied = [{"Fn::Sub": f"${{StockArn}}/GET/stock/{rest}"} for rest in ("*/history", "last")]
+    assert (statement["Effect"], statement["Resource"]) == ("Deny", denied)
 
 
 def test_two_calls_of_one_service_are_two_rights_and_one_address() -> None:

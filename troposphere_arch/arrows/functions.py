@@ -34,7 +34,7 @@ def route(
     With `by="anybody"` for whoever comes through the distribution: only of an API that asks for its key. With
     `by="services"` for who signs the request and may invoke it: only of a service's API.
     `query` are the query parameters that the method takes, `body` the JSON Schema under `handlers/` of its body.
-    The permission names this API, stage, method and path.
+    The permission names this API, stage, method and path; of a service's API, which has one function, all its methods.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
     """
     verb, _, path = route.partition(" ")
@@ -55,6 +55,10 @@ def route(
     if by == ANYBODY and not api.keyed:
         raise ValueError(f"{route} would answer the whole world: {api.title} asks for no key; make it with origin_api")
     method = apigateway.route(api, verb, path, function, query=query, body=body, signed_in=by != ANYBODY)
+    api.t.record(api, "invokes", function, route)
+    if by == SERVICES:
+        apigateway.let_invoke(api, function)
+        return
     pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
     source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/${%s}/%s%s"
     api.t.put(
@@ -66,7 +70,6 @@ def route(
             SourceArn=Sub(source % (api.title, api.stage.title, verb, pattern)),
         )
     )
-    api.t.record(api, "invokes", function, route)
 
 
 def accepts(function: Function, app: AppClient) -> None:

@@ -65,20 +65,19 @@ def calls(source: Node, what: RestApi | str, service: Neighbour | None = None) -
     function.t.record(function, "calls", service, what)
 
 
-def may_not_call(function: Function, route: str, service: Neighbour) -> None:
-    """The function may not call this route of a service that it calls others of.
+def may_not_call(function: Function, routes: Sequence[str], service: Neighbour) -> None:
+    """The function may not call these routes of a service that it calls others of.
 
     To IAM a variable of a path is `*`, which stands for several parts of a path too: who may `GET /stock/{sku}` could
     `GET /stock/{sku}/history`. So where the service answers that as well, it is denied.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
     """
-    _function(function, route)
-    expect_end(service, Neighbour, route)
-    verb, pattern, name = _route(route)
+    _function(function, "may not call")
+    expect_end(service, Neighbour, "may not call")
+    patterns = [f"{verb}{pattern}" for verb, pattern, _ in map(_route, routes)]
     service.told(ARN)
-    grant(
-        function.role, f"NotCall{service.title}{name}", grants.not_invoke_route(service.finds[ARN].name, verb, pattern)
-    )
+    statements = grants.not_invoke_routes(service.finds[ARN].name, patterns)
+    grant(function.role, f"NotCall{service.title}", statements)
 
 
 def covers(route: str, other: str) -> bool:
@@ -163,7 +162,9 @@ def subscribes(queue: WorkQueue, service: Neighbour, events: Sequence[str]) -> N
     queue.t.record(queue, "fails to", queue.failures)
 
 
-def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue | None = None) -> None:
+def consumes(
+    function: Function, source: WorkQueue | Stream, *, failures: Queue | None = None, batch: int = BATCH
+) -> None:
     """The function works on what is in the queue or the stream, batch by batch; of a batch it may fail in part.
 
     Of a queue, at most `MaximumConcurrency` batches at once; what fails comes again, and in the end goes where the
@@ -177,7 +178,7 @@ def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue 
     _function(function, "consumes")
     t = function.t
     common = {
-        "BatchSize": BATCH,
+        "BatchSize": batch,
         "Enabled": True,
         "EventSourceArn": GetAtt(source.resource, "Arn"),
         "FunctionName": Ref(function.resource),
@@ -185,12 +186,12 @@ def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue 
     }
     if isinstance(source, WorkQueue):
         grant(function.role, f"Consume{source.title}", grants.consume_queue(source.resource))
-        uses_key(t, function.role, f"UseKeyOf{source.title}", "sqs", write=False, when=None)
+        grant(function.role, f"Decrypt{source.title}", grants.decrypt_through("sqs"))
         mapping = awslambda.EventSourceMapping(f"{source.title}To{function.title}", **common)
         limit = Ref(parameter(t, parameters.services.MAXIMUM_CONCURRENCY))
         mapping.properties["ScalingConfig"] = _Scaling(limit)  # past troposphere's check, which knows the other class
         t.put(mapping)
-        t.record(source, "invokes", function, f"batches of {BATCH}")
+        t.record(source, "invokes", function, f"batches of {batch}")
         t.record(source, "fails to", source.failures)
         return
     expect_end(source, Stream, "consumes")
@@ -198,7 +199,7 @@ def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue 
         raise ValueError(f"{source.title} -> {function.title}: what fails in a stream needs a queue: give failures")
     grant(function.role, f"Consume{source.title}", grants.consume_stream(source.resource))
     grant(function.role, f"SendTo{failures.title}", grants.send_messages(failures.resource))
-    uses_key(t, function.role, f"UseKeyOf{source.title}", "kinesis", write=False, when=None)
+    grant(function.role, f"Decrypt{source.title}", grants.decrypt_through("kinesis"))
     uses_key(t, function.role, f"UseKeyOf{failures.title}", "sqs", write=True, when=None)
     tell(function, f"{failures.title.upper()}_QUEUE", Ref(failures.resource), None)
     to = awslambda.OnFailure(Destination=failures.arn)
@@ -214,7 +215,7 @@ def consumes(function: Function, source: WorkQueue | Stream, *, failures: Queue 
         )
     )
     function.streams.append(source)
-    t.record(source, "invokes", function, f"batches of {BATCH}, in order")
+    t.record(source, "invokes", function, f"batches of {batch}, in order")
     t.record(function, "fails to", failures)
 
 

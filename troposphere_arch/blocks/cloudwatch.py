@@ -84,12 +84,20 @@ def _of_edge(edge: Distribution) -> list[Watch]:
 
 def _of_api(api: RestApi) -> list[Watch]:
     dimensions = {"ApiName": Ref("AWS::StackName"), "Stage": Ref(api.stage)}
-    # The average of 5XXError is the share of requests that failed.
-    return [
+    # The average of 5XXError is the share of requests that failed. A service may be asked once in an hour.
+    failed = (
         Watch(
+            f"{api.title}Errors", "AWS/ApiGateway", "5XXError", dimensions, "Sum", 0,
+            "A request failed on our side; the function's log has its id.",
+        )
+        if api.signed
+        else Watch(
             f"{api.title}Errors", "AWS/ApiGateway", "5XXError", dimensions, "Average", 0.01,
             "More than 1% of requests fail on our side.", 2,
-        ),
+        )
+    )  # fmt: skip
+    return [
+        failed,
         Watch(
             f"{api.title}Latency", "AWS/ApiGateway", "Latency", dimensions, "p95", 2000,
             "One request in twenty takes longer than 2 seconds.", 3,

@@ -29,12 +29,13 @@ def service_api(t: ScenarioTemplate, title: str) -> RestApi:
 
 
 def private_service_api(t: ScenarioTemplate, title: str, endpoint: Any) -> RestApi:
-    """The same, reached through this VPC endpoint and from nowhere else.
+    """The same, reached through VPC endpoints only, and in DNS by this one.
 
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-apis.html
+    Its policy holds no parameter, since a deployment freezes it: who of this account may invoke a method is said by its
+    role. https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-apis.html
     """
     configuration = apigateway.EndpointConfiguration(Types=["PRIVATE"], VpcEndpointIds=[endpoint])
-    policy = encode_to_dict(grants.invoked_through(endpoint))  # troposphere takes no other policy here
+    policy = encode_to_dict(grants.invoked_by_account())  # troposphere takes no other policy here
     return bare_api(t, title, None, STAGE, {"EndpointConfiguration": configuration, "Policy": policy}, {})
 
 
@@ -55,7 +56,7 @@ def private_name(api: RestApi, host: str, *, domain: Spec, certificate: Spec, en
             CertificateArn=Ref(parameter(t, certificate)),
             DomainName=name,
             EndpointConfiguration=apigateway.EndpointConfiguration(Types=["PRIVATE"]),
-            Policy=encode_to_dict(grants.invoked_through(through)),
+            Policy=encode_to_dict(grants.named_through(through)),
             SecurityPolicy="TLS_1_2",
         ),
         when=named,

@@ -45,16 +45,19 @@ class WorkQueue(Queue):
     attempts: int
 
 
-def dead_letters(t: ScenarioTemplate, title: str, *, fifo: bool = False, when: str | None = None) -> Queue:
+def dead_letters(
+    t: ScenarioTemplate, title: str, *, fifo: bool = False, replaced: str = "Delete", when: str | None = None
+) -> Queue:
     """A queue that keeps for 14 days what failed too often, until somebody looks; encrypted, TLS only.
 
     Nobody may send to it until an arrow says so. Makes `<title>`, `<title>Policy` and the output `<title>Queue`.
-    `fifo` is for what failed in a queue that keeps an order.
+    `fifo` is for what failed in a queue that keeps an order; a queue that changes into one is another one, and
+    `replaced` is what becomes of the old one.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sqs-queue.html
     """
     # It goes with the stack: what failed is known elsewhere too, and a queue without its functions is no use.
     kept = {"MessageRetentionPeriod": RETENTION_SECONDS, **(FIFO if fifo else {})}
-    resource, policy = _queue(t, title, when, "Delete", **kept)
+    resource, policy = _queue(t, title, when, replaced, **kept)
     outputs.output(t, f"{title}Queue", Ref(resource), f"Address of the queue {title}, of what failed.", when=when)
     return Queue(t, title, resource, policy, when=when)
 

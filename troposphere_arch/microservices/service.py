@@ -11,15 +11,17 @@ and of each   Function ──calls, sends, puts──▶ other services, ──p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from troposphere import GetAtt, Ref, Tags
 
-from .. import arrows, outputs
-from ..arrows.events import RETRIES
+from .. import arrows, outputs, parameters
+from ..arrows.events import BATCH, RETRIES
 from ..blocks import awslambda, cloudwatch, dynamodb, kinesis, s3, service_api, sns, sqs, ssm
 from ..blocks.awslambda import Function
+from ..parameters import Spec
 from ..parameters.services import found, words
 from ..template import Node, ScenarioTemplate, actor, scenario_template
 from . import bundle, discovery
@@ -30,6 +32,7 @@ TIMEOUTS = {HTTP: 15, QUEUE: 60, STREAM: 60, TOPIC: 60, BUCKET: 60}
 # How often the code itself tries a message. Of a stream it gives up before Lambda does, which would give up all of the
 # batch that is left; see `arrows.consumes`.
 ATTEMPTS = {QUEUE: sqs.ATTEMPTS, TOPIC: sqs.ATTEMPTS, STREAM: 3, BUCKET: RETRIES + 1}
+SECONDS_EACH = 6
 PRESETS: dict[str, dict[str, str]] = {
     "starter": {},
     "production": {
@@ -63,7 +66,7 @@ _NEIGHBOUR = {
 def build(system: System, service: Service) -> ScenarioTemplate:
     """The template of a service, which needs the platform and the services that it uses to be there before it."""
     t = scenario_template(
-        system.stack(service.name), service.version, service.description, words=words(system.platform.name)
+        system.stack(service.name), service.version, service.description, words=_words(system, service)
     )
     t.set_metadata({"Service": {"Name": service.name, "Owner": service.owner, "Shape": service.shape}})
 
@@ -78,8 +81,8 @@ def build(system: System, service: Service) -> ScenarioTemplate:
     for name, routes in service.calls.items():
         for route in routes:
             arrows.calls(function, route, _neighbour(t, system, name))
-        for route in _not_meant(system, name, routes):
-            arrows.may_not_call(function, route, _neighbour(t, system, name))
+        if not_meant := _not_meant(system, name, routes):
+            arrows.may_not_call(function, not_meant, _neighbour(t, system, name))
     for name in service.sends:
         kind = "QUEUE" if system.services[name].shape == QUEUE else "STREAM"
         arrows.sends_to(function, _neighbour(t, system, name), kind)
@@ -99,6 +102,15 @@ def build(system: System, service: Service) -> ScenarioTemplate:
     return t
 
 
+def _words(system: System, service: Service) -> Mapping[str, Spec]:
+    """The words of a service for the shared parameters; what it declares is their default."""
+    limit = (
+        parameters.services.MAXIMUM_CONCURRENCY if service.shape in (QUEUE, TOPIC) else parameters.RESERVED_CONCURRENCY
+    )
+    own = {limit.name: replace(limit, default=str(service.concurrency))} if service.concurrency else {}
+    return words(system.platform.name, **own)
+
+
 def _function(t: ScenarioTemplate, service: Service) -> Function:
     """The service's function: its code, its name, and whose it is."""
     function = awslambda.function(
@@ -106,7 +118,9 @@ def _function(t: ScenarioTemplate, service: Service) -> Function:
         "Function",
         code=awslambda.Text(bundle.bundle(service.folder)),
         Description=service.description[:256],
-        Timeout=service.timeout or TIMEOUTS[service.shape],
+        # How many messages of a queue are worked on at once is limited where they are taken, and in one place only.
+        reserved=None if service.shape in (QUEUE, TOPIC) else parameters.RESERVED_CONCURRENCY,
+        Timeout=_timeout(service),
         Tags=Tags(owner=service.owner, service=service.name),
     )
     arrows.knows_itself(function, SERVICE=service.name)
@@ -120,7 +134,7 @@ def _http(
 ) -> list[Node]:
     callers = actor(t, "Callers")
     if service.private:
-        api = service_api.private_service_api(t, "Api", platform.told(discovery.API_ENDPOINT))
+        api = service_api.private_service_api(t, "PrivateApi", platform.told(discovery.API_ENDPOINT))
         address = service_api.private_name(
             api,
             service.host or service.name,
@@ -148,9 +162,9 @@ def _http(
 def _queue(
     t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour, function: Function
 ) -> list[Node]:
-    failures = sqs.dead_letters(t, "Failures", fifo=service.fifo)
+    failures = sqs.dead_letters(t, "Failures", fifo=service.fifo, replaced="Retain")
     queue = _work(t, service, failures)
-    arrows.consumes(function, queue)
+    arrows.consumes(function, queue, batch=_batch(service))
     _tells(t, service, Ref(queue.resource), queue.arn)
     return [queue, failures]
 
@@ -162,7 +176,7 @@ def _topic(
     queue = _work(t, service, failures)
     for name, events in service.subscribes.items():
         arrows.subscribes(queue, _neighbour(t, system, name), events)
-    arrows.consumes(function, queue)
+    arrows.consumes(function, queue, batch=_batch(service))
     return [queue, failures]
 
 
@@ -171,7 +185,7 @@ def _stream(
 ) -> list[Node]:
     failures = sqs.dead_letters(t, "Failures")
     stream = kinesis.stream(t, "Stream")
-    arrows.consumes(function, stream, failures=failures)
+    arrows.consumes(function, stream, failures=failures, batch=_batch(service))
     _tells(t, service, Ref(stream.resource), GetAtt(stream.resource, "Arn"))
     return [stream, failures]
 
@@ -208,8 +222,16 @@ def _not_meant(system: System, name: str, routes: Sequence[str]) -> list[str]:
 
 
 def _work(t: ScenarioTemplate, service: Service, failures: sqs.Queue) -> sqs.WorkQueue:
-    timeout = service.timeout or TIMEOUTS[service.shape]
-    return sqs.work_queue(t, "Queue", failures, timeout=timeout, fifo=service.fifo)
+    return sqs.work_queue(t, "Queue", failures, timeout=_timeout(service), fifo=service.fifo)
+
+
+def _timeout(service: Service) -> int:
+    return service.timeout or TIMEOUTS[service.shape]
+
+
+def _batch(service: Service) -> int:
+    """How many messages a function gets at once: each has some seconds, and none is sent back because time ran out."""
+    return max(1, min(BATCH, _timeout(service) // SECONDS_EACH))
 
 
 def _tells(t: ScenarioTemplate, service: Service, address: Any, arn: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ._rest import http_method
 from ._rule import Found, HouseRule
-from ._template import Resource, View, is_true, items, text, values
+from ._template import Resource, View, is_true, items, principals, text, values
 
 # What CloudFormation reads when it deploys.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
@@ -16,6 +16,7 @@ DYNAMIC = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure):.+\}\}")
 # How a policy of a private API says by which endpoint it is reached.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
 ENDPOINT = "aws:sourcevpce"
+HERE = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
 
 class ApiMethods(HouseRule):
@@ -26,7 +27,8 @@ class ApiMethods(HouseRule):
     which holds readers apart, and adds the key. That key is in no template: it is made by API Gateway, or read from a
     secret when the stack is deployed.
 
-    An API that is private answers nobody without a policy, which says by which endpoint of which VPC it is reached.
+    An API that is private answers nobody without a policy, which says by which endpoint of which VPC it is reached, or
+    that roles of this account may reach it by any.
     """
 
     id = "E9007"
@@ -42,7 +44,7 @@ class ApiMethods(HouseRule):
                     yield (
                         where,
                         f"{api.name} is private and has no Policy that names an endpoint; deny execute-api:Invoke "
-                        "unless aws:SourceVpce is it",
+                        "unless aws:SourceVpce is it, or allow it to this account only",
                     )
         for key in view.of_type("AWS::ApiGateway::ApiKey"):
             for where, value in values(key.properties, "Value", path=key.properties_path):
@@ -51,12 +53,18 @@ class ApiMethods(HouseRule):
 
 
 def _names_endpoint(view: View, api: Resource) -> bool:
-    """Whether who does not come by an endpoint that the policy names is denied, or allowed nothing."""
+    """Whether who does not come by an endpoint that the policy names is denied, or is of this account at least."""
     policies = [policy for policy in view.policies if policy.resource is api]
     statements = [statement for policy in policies for _, statement in policy.statements()]
     denied = [s for s in statements if s.get("Effect") == "Deny" and _about(s, "StringNotEquals")]
     allowed = [s for s in statements if s.get("Effect") == "Allow"]
-    return bool(denied) or (bool(allowed) and all(_about(s, "StringEquals") for s in allowed))
+    return bool(denied) or (bool(allowed) and all(_about(s, "StringEquals") or _of_account(s) for s in allowed))
+
+
+def _of_account(statement: dict[Any, Any]) -> bool:
+    """Whether the statement is about roles of the stack's own account, which need a right of their own besides."""
+    named = [text(who) for _, _, who in principals(statement)]
+    return bool(named) and all(who == HERE for who in named)
 
 
 def _about(statement: dict[Any, Any], operator: str) -> bool:

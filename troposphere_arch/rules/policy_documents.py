@@ -112,6 +112,8 @@ KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 # The policy of an endpoint grants nothing, it limits what passes; gateway endpoints need Principal `*`.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
 ENDPOINTS = ("AWS::EC2::VPCEndpoint",)
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-custom-domains-provider-create.html
+PRIVATE_NAME = "AWS::ApiGateway::DomainNameV2"
 BUCKET_POLICY = "AWS::S3::BucketPolicy"
 
 
@@ -173,12 +175,23 @@ def _left_out(element: Any) -> tuple[str, bool] | None:
 
 
 def _may_be_public(view: View, policy: Policy, where: Path, statement: dict[Any, Any]) -> bool:
-    """Whether the statement may name everybody: those of one organization, or readers that a user chose to let in."""
+    """Whether the statement may name everybody: those of one organization, or readers that a user chose to let in.
+
+    And of a private name who comes by its endpoint: who may invoke what is behind it is said there.
+    """
     organizations = [who for _, who in items(statement.get("Condition"), "StringEquals", "aws:PrincipalOrgID")]
     if organizations and not any("*" in (text(who) or "*") for who in organizations):
         return True
+    if policy.resource.type == PRIVATE_NAME and any(_not_by_endpoint(other) for _, other in policy.statements()):
+        return True
     only_read = [action for _, action in items(statement, "Action")] == ["s3:GetObject"]
     return policy.resource.type == BUCKET_POLICY and only_read and bool(view.chosen_by(policy.at(where)))
+
+
+def _not_by_endpoint(statement: dict[Any, Any]) -> bool:
+    """Whether the statement denies what does not come by an endpoint that it names."""
+    named = [text(one) for _, one in items(statement.get("Condition"), "StringNotEquals", "aws:SourceVpce")]
+    return statement.get("Effect") == "Deny" and bool(named) and not {None, "", "*"} & set(named)
 
 
 def _allow(policy: Policy, statement: dict[Any, Any], public: bool) -> Iterator[tuple[Path, str]]:

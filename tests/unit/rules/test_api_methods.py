@@ -98,6 +98,7 @@ def test_a_key_is_in_no_template(value: Any, fine: bool) -> None:
 
 API = "Resources/Api/Properties"
 ENDPOINT = {"Ref": "Storage"}
+HERE = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 CAME_BY = {"StringNotEquals": {"aws:SourceVpce": ENDPOINT}}
 
 
@@ -116,6 +117,7 @@ def private(*statements: Any) -> Any:
         ({"Effect": "Deny", "Condition": {"StringNotEquals": {"AWS:SourceVpce": [ENDPOINT]}}},),
         ({"Effect": "Allow"}, {"Effect": "Deny", "Condition": CAME_BY}),
         ({"Effect": "Allow", "Condition": {"StringEquals": {"aws:SourceVpce": ENDPOINT}}},),
+        ({"Effect": "Allow", "Principal": {"AWS": {"Fn::Sub": HERE}}},),
     ],
 )
 def test_a_private_api_that_names_its_endpoint(statements: Any) -> None:
@@ -127,6 +129,8 @@ def test_a_private_api_that_names_its_endpoint(statements: Any) -> None:
     [
         (),
         ({"Effect": "Allow"},),
+        ({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}},),
+        ({"Effect": "Allow", "Principal": {"AWS": {"Fn::Sub": HERE}}}, {"Effect": "Allow"}),
         ({"Effect": "Deny", "Condition": {"StringEquals": {"aws:SourceVpce": ENDPOINT}}},),
         ({"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": "*"}}},),
         ({"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceIp": ENDPOINT}}},),

@@ -109,6 +109,26 @@ def test_a_key_s_own_policy_says_star_for_the_key() -> None:
     assert "a policy of Key allows the action 'kms:*'" in only(RULE, template)
 
 
+def named(*statements: Any) -> Any:
+    """A private name with a policy of these statements."""
+    common = {"Principal": "*", "Action": ["execute-api:Invoke"], "Resource": ["execute-api:/*"]}
+    document = {"Version": "2012-10-17", "Statement": [{**common, **one} for one in statements]}
+    resource = {"Type": "AWS::ApiGateway::DomainNameV2", "Properties": {"Policy": document}}
+    return changed("Resources/Named", resource)
+
+
+def test_a_private_name_is_for_anybody_who_comes_by_its_endpoint() -> None:
+    elsewhere = {"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": {"Ref": "Todos"}}}}
+    assert found(RULE, named({"Effect": "Allow"}, elsewhere)) == []
+    for other in (
+        {"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": "*"}}},
+        {"Effect": "Deny", "Condition": {"StringEquals": {"aws:SourceVpce": {"Ref": "Todos"}}}},
+        {"Effect": "Deny"},
+    ):
+        assert 'Principal "*"' in only(RULE, named({"Effect": "Allow"}, other))
+    assert 'Principal "*"' in only(RULE, named({"Effect": "Allow"}))
+
+
 def test_the_policy_of_an_endpoint_limits_and_grants_nothing() -> None:
     document = {"Version": "2012-10-17", "Statement": [{**ALLOW, "Principal": "*"}]}
     endpoint = {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"PolicyDocument": document}}
