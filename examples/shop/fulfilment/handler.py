@@ -11,8 +11,11 @@ from troposphere_arch.service_kit import messages, publishing
 
 def work(message: messages.Message) -> None:
     order = message.body
-    publishing.send("payments", {name: order[name] for name in ("id", "sku", "units", "cents", "card")})
-    publishing.send("statistics", {name: order[name] for name in ("id", "sku", "units", "at")}, group=order["sku"])
+    # Both before either is sent: what is no whole order goes nowhere.
+    payment = {name: order[name] for name in ("id", "sku", "units", "cents", "card")}
+    count = {name: order[name] for name in ("id", "sku", "units", "at")}
+    publishing.send("payments", payment)
+    publishing.send("statistics", count, group=order["sku"])
 
 
 handler = messages.handler(work)

@@ -179,47 +179,63 @@ def failed(answer: Any) -> list[Any]:
 # --- what is no order
 
 
-GOOD = {"id": "11111111-2222-3333-4444-555555555555", "sku": "tea", "units": 1, "cents": 100, "card": "visa-4242"}
-POISON: list[Any] = [
-    "no JSON",
-    None,
-    [],
-    1,
-    {},
-    *({**GOOD, name: None} for name in ("units", "cents")),
-    *({name: value for name, value in GOOD.items() if name != missing} for missing in ("id", "sku", "units", "cents")),
-    {**GOOD, "cents": "100", "units": "1"},
-    {**GOOD, "cents": 0, "units": 0},
-    {**GOOD, "cents": -100, "units": -1},
-    {**GOOD, "cents": 1.5, "units": 1.5},
-    {**GOOD, "cents": True, "units": True},
+GOOD = {
+    "id": "11111111-2222",
+    "sku": "tea",
+    "units": 1,
+    "cents": 100,
+    "card": "visa-4242",
+    "at": "2026-01-31T08:00:00Z",
+}
+FIRST, ALL, BOOKED = ("fulfilment",), ("fulfilment", "payments", "statistics", "invoices"), ("payments", "invoices")
+# What is no order, and for whom.
+POISON: list[tuple[Any, tuple[str, ...]]] = [
+    *((body, ALL) for body in ("no JSON", None, [], 1, {})),
+    *(
+        ({name: value for name, value in GOOD.items() if name != missing}, whom)
+        for missing, whom in (
+            ("id", FIRST + BOOKED),
+            ("sku", ALL),
+            ("units", ALL),
+            ("cents", FIRST + BOOKED),
+            ("card", ("fulfilment", "payments")),
+            ("at", ("fulfilment", "statistics")),
+        )
+    ),
+    *(({**GOOD, "units": units}, ("payments", "statistics", "invoices")) for units in (None, "1", 0, -1, 1.5, True)),
+    *(({**GOOD, "cents": cents}, BOOKED) for cents in (None, "100", 0, -100, 1.5, True)),
+    *(({**GOOD, "at": at}, ("statistics",)) for at in (None, "", "yesterday", 20260131)),
 ]
 
 
 @shows("REQ-M7", how="stock")
-@pytest.mark.parametrize("body", POISON, ids=lambda body: ascii(body)[:70])
-def test_a_poison_message_among_others(shop: World, body: Any) -> None:
-    """It fails, each time; the others of its batch do not, but in a stream, where they wait."""
-    order, _, payment, count = fulfilled(shop, sku=shop.fill())
-    request = new_key()
-    envelope = {"id": new_key(), "request": request, "trace": "", "service": "x", "event": "", "at": "", "body": body}
-    poison = queue_record(json.dumps(envelope))
-    for service, record in (("fulfilment", queue_record(payment["body"])), ("payments", payment)):
-        if service == "payments" or not isinstance(body, dict) or not {"id", "sku", "units", "cents"} <= body.keys():
-            assert shop.work(service, poison, record) in (
-                bad(poison["messageId"]),
-                bad(poison["messageId"], record["messageId"]) if service == "fulfilment" else None,
-            )
-    assert shop.item(f"order#{order['id']}", "payment") is not None
-    late = stream_record(
-        json.dumps({**envelope, "id": new_key()}).encode(), "49590338271490256608559692538361571095921575989136588898"
-    )
-    assert shop.work("statistics", late, count) == bad(late["kinesis"]["sequenceNumber"])
-    assert shop.work("statistics", count) == NONE_FAILED
-    s3 = shop.emulator.client("s3")
-    s3.put_object(Bucket=shop.places["INVOICES_BUCKET"], Key="paid/poison", Body=json.dumps(body).encode())
-    with pytest.raises(RuntimeError):
-        shop.work("invoices", object_event(shop.places["INVOICES_BUCKET"], "paid/poison", new_key()))
+@pytest.mark.parametrize(("body", "whom"), POISON, ids=[ascii(body)[:110] for body, _ in POISON])
+def test_a_poison_message_among_others(shop: World, body: Any, whom: tuple[str, ...]) -> None:
+    """It fails; the others of its batch do not, but in a stream, where they wait."""
+    order, request, record = placed(shop)
+    envelope = {"id": new_key(), "request": new_key(), "trace": "", "service": "x", "event": "", "at": "", "body": body}
+    poison, number = queue_record(json.dumps(envelope)), "49590338271490256608559692538361571095921575989136588898"
+    shop.queued("payments")
+    shop.streamed()
+    if "fulfilment" in whom:
+        assert shop.work("fulfilment", poison, record) == bad(poison["messageId"])
+    else:
+        assert shop.work("fulfilment", record) == NONE_FAILED
+    [payment], [count] = shop.queued("payments"), shop.streamed()
+    if "payments" in whom:
+        assert shop.work("payments", poison, payment) == bad(poison["messageId"])
+        assert shop.item(f"order#{order['id']}", "payment") is not None
+        assert shop.item(f"order#{GOOD['id']}", "payment") is None
+    if "statistics" in whom:
+        first = stream_record(json.dumps({**envelope, "id": new_key()}).encode(), number)
+        assert shop.work("statistics", first, count) == bad(number)
+        assert shop.item(f"sku#{order['sku']}", f"day#{order['at'][:10]}") is None
+    if "invoices" in whom:
+        bucket = shop.places["INVOICES_BUCKET"]
+        shop.emulator.client("s3").put_object(Bucket=bucket, Key="paid/poison", Body=json.dumps(body).encode())
+        with pytest.raises(RuntimeError):
+            shop.work("invoices", object_event(bucket, "paid/poison", new_key()))
+    assert states(shop, request)["fulfilment"] == {"working"}
 
 
 @shows("REQ-M8", how="stock")
