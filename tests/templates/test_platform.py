@@ -82,7 +82,11 @@ RIGHTS: dict[str, set[Right]] = {
     "RecordProgress": {
         allow(of("sqs", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"), "Progress.Arn"),
         allow(of("dynamodb", "UpdateItem"), "Requests.Arn"),
-        use_key("sqs"),
+        allow(
+            of("kms", "Decrypt"),
+            "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*",
+            "StringEquals kms:ViaService sqs.${AWS::Region}.${AWS::URLSuffix}",
+        ),
         use_key("dynamodb"),
     },
     "ReadStatus": {allow(of("dynamodb", "Query"), "Requests.Arn"), use_key("dynamodb")},
@@ -237,7 +241,7 @@ def test_only_who_signs_asks_where_a_request_is() -> None:
     assert sorted(paths) == ["requests", "{id}"]
     [permission] = of_type(resources, "AWS::Lambda::Permission").values()
     assert permission["FunctionName"] == {"Ref": "ReadStatus"}
-    assert text(permission["SourceArn"]).endswith(":${Status}/${StatusStage}/GET/requests/*")
+    assert text(permission["SourceArn"]).endswith(":${Status}/${StatusStage}/*/*")
     assert set(of_type(resources, "AWS::Lambda::Function")) == {"ReadStatus", "RecordProgress"}
 
 

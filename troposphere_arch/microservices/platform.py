@@ -14,7 +14,7 @@ from troposphere import GetAtt, Ref
 from .. import arrows, outputs, parameters
 from ..blocks import awslambda, cloudwatch, dynamodb, events, service_api, sns, sqs, ssm
 from ..blocks.service_network import service_network
-from ..parameters import both_or_neither, needs, parameter
+from ..parameters import both_or_neither, differ, needs, parameter
 from ..template import ScenarioTemplate, actor, scenario_template
 from . import discovery
 from .declaration import PLATFORM, STATUS, STATUS_ROUTES, Platform
@@ -85,6 +85,8 @@ def build(platform: Platform) -> ScenarioTemplate:
     }
     both_or_neither(t, parameters.DOMAIN_NAME, parameters.DOMAIN_CERTIFICATE)
     needs(t, parameters.HOSTED_ZONE, parameters.DOMAIN_NAME)
+    told = "PrivateDomainName is DomainName: inside of the network all its names would lead to private APIs."
+    differ(t, "DomainsDiffer", (parameters.platform.PRIVATE_DOMAIN, parameters.DOMAIN_NAME, told))
     address = service_api.own_name(
         status,
         STATUS,
@@ -94,7 +96,7 @@ def build(platform: Platform) -> ScenarioTemplate:
     )
     outputs.output(t, "ApiUrl", address, "Where a request is: GET /requests/{id}; HTTPS only, and requests are signed.")
 
-    told = {
+    values = {
         discovery.ALARM_TOPIC: (Ref(alarm_topic.resource), "The topic of all alarms."),
         discovery.API_ENDPOINT: (network.api_endpoint, "The way to private APIs, or none."),
         discovery.BUS: (Ref(bus.resource), "The bus, by its name."),
@@ -104,7 +106,7 @@ def build(platform: Platform) -> ScenarioTemplate:
         discovery.SUBNETS: (network.subnets, "The subnets of functions inside, or none."),
         **{what: (Ref(parameter(t, spec)), f"{spec.label}, or none.") for what, spec in names.items()},
     }
-    for what, (value, description) in sorted(told.items()):
+    for what, (value, description) in sorted(values.items()):
         ssm.tells(t, f"Tells{discovery.title(what)}", PLATFORM, what, value, description)
     ssm.tells(t, "StatusAddress", STATUS, discovery.ADDRESS, address, "Where the service is that knows of requests.")
     ssm.tells(t, "StatusArn", STATUS, discovery.ARN, service_api.stage_arn(status), "What the rights to ask it name.")
