@@ -259,7 +259,7 @@ def test_edges_that_nobody_waits_for() -> None:
     assert {q["FifoQueue"] for q in of_type("payments", "AWS::SQS::Queue").values()} == {True}
     mapping = of_type("statistics", "AWS::Lambda::EventSourceMapping")["StreamToFunction"]
     assert mapping["BisectBatchOnFunctionError"] is True
-    assert (mapping["MaximumRetryAttempts"], mapping["MaximumRecordAgeInSeconds"]) == (5, 21600)
+    assert (mapping["MaximumRetryAttempts"], mapping["MaximumRecordAgeInSeconds"]) == (30, 21600)
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["Failures", "Arn"]}
     subscription = of_type("fulfilment", "AWS::SNS::Subscription")["QueueFromOrders"]
     assert subscription["FilterPolicy"] == {"event": ["order-placed"]}

@@ -31,11 +31,14 @@ from ..blocks.ssm import Neighbour
 from ..parameters import parameter
 from ..template import Node
 from .ends import expect_end, tell, uses_key
-from .events import BATCH, STREAM_RETRIES, STREAM_SECONDS
+from .events import BATCH, STREAM_SECONDS
 from .people import calls_with_token
 
 # What a neighbour tells of itself; see `microservices.discovery`.
 ADDRESS, ARN, EVENTS = "address", "arn", "events"
+# Lambda counts the tries of a batch, whichever record fails: ten that each fail three times are twenty of them, and some
+# are left for faults of what the function itself needs.
+RECORD_RETRIES = 30
 URL, QUEUE, STREAM, BUCKET, PREFIX = "URL", "QUEUE", "STREAM", "BUCKET", "PREFIX"
 
 
@@ -168,9 +171,9 @@ def consumes(
     """The function works on what is in the queue or the stream, batch by batch; of a batch it may fail in part.
 
     Of a queue, at most `MaximumConcurrency` batches at once; what fails comes again, and in the end goes where the
-    queue says. Of a stream, in order of a shard: a batch that fails is tried six times, in halves, within six hours,
-    and then `failures` is told which records those were, with all that came after them in the batch. So the function
-    does better to hand a record that fails to `failures` itself, which it knows as `FAILURES_QUEUE`, and to go on.
+    queue says. Of a stream, in order of a shard: a batch that fails is tried 31 times, in halves, within six hours, and
+    then `failures` is told which records those were, with all that came after them in the batch. So the function does
+    better to hand a record that fails to `failures` itself, which it knows as `FAILURES_QUEUE`, and to go on.
     Makes `<source>To<function>`.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
@@ -209,7 +212,7 @@ def consumes(
             BisectBatchOnFunctionError=True,
             DestinationConfig=awslambda.DestinationConfig(OnFailure=to),
             MaximumRecordAgeInSeconds=STREAM_SECONDS,
-            MaximumRetryAttempts=STREAM_RETRIES,
+            MaximumRetryAttempts=RECORD_RETRIES,
             StartingPosition="TRIM_HORIZON",
             **common,
         )
