@@ -36,8 +36,8 @@ from .people import calls_with_token
 
 # What a neighbour tells of itself; see `microservices.discovery`.
 ADDRESS, ARN, EVENTS = "address", "arn", "events"
-# Lambda counts the tries of a batch, whichever record fails: ten that each fail three times are twenty of them, and some
-# are left for faults of what the function itself needs.
+# Lambda counts the tries of a batch, whichever record fails: ten that each fail three times are twenty of them, and
+# some are left for faults of what the function itself needs.
 RECORD_RETRIES = 30
 URL, QUEUE, STREAM, BUCKET, PREFIX = "URL", "QUEUE", "STREAM", "BUCKET", "PREFIX"
 
