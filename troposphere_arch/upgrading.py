@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import deploy, places
@@ -37,18 +38,22 @@ class Upgrade:
     deprecated: str = ""  # what the index says of the version that the stack has
 
 
-def catalogue_index() -> Index:
-    """The index of the catalogue; raises `UserError` when it is damaged, or a release is not as released."""
-    templates = places.templates()
+def catalogue_index(templates: Path | None = None) -> Index:
+    """The index of the catalogue, or of these templates.
+
+    Raises `UserError` when it is damaged, or a release is not as released.
+    """
+    templates = templates or places.templates()
     known = index.read(templates)
     frozen.verify(templates, known.entries)
     return known
 
 
-def upgrade(target: Target, stack: StackInfo, known: Index) -> Upgrade:
+def upgrade(target: Target, stack: StackInfo, known: Index, templates: Path | None = None) -> Upgrade:
     """What an update of this stack would do, with the parameters that it has.
 
-    Raises `UserError` when the stack does not tell its template, or the release is not as released.
+    `known` is the index of the catalogue, or of these templates. Raises `UserError` when the stack does not tell its
+    template, or the release is not as released.
     """
     versions = known.of(stack.template)
     if not versions:
@@ -58,7 +63,7 @@ def upgrade(target: Target, stack: StackInfo, known: Index) -> Upgrade:
     deprecated = marks[0] if marks else ""
     if _is_newer(stack.version, latest):
         return Upgrade(latest.version, latest.status, None, f"newer than {latest.version}", deprecated)
-    new = frozen.template(places.templates(), latest)
+    new = frozen.template(templates or places.templates(), latest)
     running = _template(deploy.template_of(target, stack.name))
     if running is None:
         return Upgrade(latest.version, latest.status, None, "its template cannot be read", deprecated)

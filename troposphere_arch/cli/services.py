@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..deploy import Target
     from ..local import Emulator
     from ..microservices.declaration import System
-    from ..microservices.deploying import Outcome, Preview, Standing, Unit
+    from ..microservices.deploying import Behind, Outcome, Preview, Standing, Unit
     from ..microservices.factory import Place
 
 MOST_LINES = 12
@@ -71,11 +71,11 @@ def up(args: argparse.Namespace, place: Place, given: Mapping[str, str], here: b
     templates, versions = _templates(system)
     wanted = deploying.units(system, templates, versions, given, name=args.name or "", only=place.service)
     if not here:
-        return _up_in_account(args, wanted)
+        return _up_in_account(args, place, wanted)
     from .. import local
 
     with local.turn():
-        return _up_here(args, wanted)
+        return _up_here(args, place, wanted)
 
 
 def _templates(system: System) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -90,7 +90,7 @@ def _templates(system: System) -> tuple[dict[str, bytes], dict[str, str]]:
     )
 
 
-def _up_here(args: argparse.Namespace, wanted: Sequence[Unit]) -> int:
+def _up_here(args: argparse.Namespace, place: Place, wanted: Sequence[Unit]) -> int:
     from .. import deploy
     from ..microservices import deploying
     from .up import emulator_of
@@ -107,10 +107,10 @@ def _up_here(args: argparse.Namespace, wanted: Sequence[Unit]) -> int:
                 raise KeyboardInterrupt from None
         raise
     print(about(running), file=sys.stderr)
-    return _report(args, done, running)
+    return _report(args, place, done, _behind(args, place, target, done), running)
 
 
-def _up_in_account(args: argparse.Namespace, wanted: Sequence[Unit]) -> int:
+def _up_in_account(args: argparse.Namespace, place: Place, wanted: Sequence[Unit]) -> int:
     from ..microservices import deploying
 
     target = account(args, args.s3_bucket)
@@ -123,8 +123,17 @@ def _up_in_account(args: argparse.Namespace, wanted: Sequence[Unit]) -> int:
         print("nothing was deployed", file=sys.stderr)
         return 1
     with _stacks(len(wanted)) as said:
-        done = deploying.up(target, wanted, said)
-    return _report(args, done, None)
+        done = deploying.up(target, wanted, said, pace=deploying.Pace(threading.Lock()))
+    return _report(args, place, done, _behind(args, place, target, done), None)
+
+
+def _behind(args: argparse.Namespace, place: Place, target: Target, done: Sequence[Outcome]) -> list[Behind]:
+    """The stacks that have to be updated since others have moved, among those that were not just brought up to date."""
+    from ..microservices import deploying
+
+    fresh = (deploying.CREATED, deploying.UPDATED, deploying.UNCHANGED)
+    known = [one.service for one in done if one.what in fresh]
+    return deploying.behind(target, _system(place).platform.name, args.name or "", but=known)
 
 
 def _tell(previews: Sequence[Preview]) -> None:
@@ -136,12 +145,10 @@ def _tell(previews: Sequence[Preview]) -> None:
     rows = []
     for one in previews:
         if one.diff is not None:
-            does = f"{len(one.diff.changes)} changes" if one.diff.changes else "what it finds has changed"
-            rows.append([one.what, one.unit.stack, one.unit.version, does, worst(one.diff)])
+            does, at_worst = f"{len(one.diff.changes)} changes" if one.diff.changes else one.why, worst(one.diff)
         else:
-            rows.append(
-                [one.what, one.unit.stack, one.unit.version, f"{one.resources} resources" if one.resources else "", ""]
-            )
+            does, at_worst = f"{one.resources} resources" if one.resources else "", one.why
+        rows.append([one.what, one.unit.stack, one.unit.version, does, at_worst])
     print(table(["do", "stack", "version", "changes", "at worst"], rows), file=sys.stderr)
     for one in previews:
         grave = [change for change in one.diff.changes if change.effect >= Effect.INTERRUPTION] if one.diff else []
@@ -151,16 +158,26 @@ def _tell(previews: Sequence[Preview]) -> None:
             print(f"  {one.unit.stack}: and {len(grave) - MOST_LINES} more", file=sys.stderr)
 
 
-def _report(args: argparse.Namespace, done: Sequence[Outcome], emulator: Emulator | None) -> int:
-    """What became of each stack; exit code 1 when one is not up as it should be."""
+def _report(
+    args: argparse.Namespace,
+    place: Place,
+    done: Sequence[Outcome],
+    behind: Sequence[Behind],
+    emulator: Emulator | None,
+) -> int:
+    """What became of each stack, and which others are behind; exit code 1 when one is not up as it should be."""
     bad = [one for one in done if one.is_bad]
     address = {one.service: _address(one, emulator) for one in done}
+    named = f" --name {args.name}" if args.name else ""
+    notes = [f"{one}: `{places.command()} up {place}/{named}` brings it up to date" for one in behind]
     if args.json:
-        print(as_json({"stacks": [_plain(one, address[one.service]) for one in done]}))
+        stacks = [_plain(one, address[one.service]) for one in done]
+        late = [{"service": one.service, "stack": one.stack, "finds": list(one.finds)} for one in behind]
+        print(as_json({"stacks": stacks, "behind": late}))
     else:
         rows = [[one.stack, one.version, one.what, address[one.service]] for one in done]
         print(table(["stack", "version", "is", "address"], rows))
-        for line in _tries(done, emulator) if not bad else ():
+        for line in (*notes, *(() if bad else _tries(done, emulator))):
             print(line)
     for one in bad:
         print(f"error: {one.stack} {one.what}: {one.why}", file=sys.stderr)
@@ -244,11 +261,22 @@ def down_in_account(args: argparse.Namespace, place: Place, name: str) -> int:
     if not sure:
         raise UserError(f"nothing was deleted: that is not {wanted}")
     with _stacks(len(going)) as said:
-        done = deploying.down(target, going, said, purge=args.purge)
+        done = deploying.down(target, going, said, purge=args.purge, pace=deploying.Pace(threading.Lock()))
     if code := _gone(done):
         return code
     print(f"{_counted(going)} gone; {len(kept)} resources were {'removed' if args.purge else 'kept'}")
+    if kept and not args.purge:
+        one, resource = kept[0]
+        print(
+            f"`up` would make new, empty ones: to go on with these, such as {resource.logical_id} of {one.stack}, "
+            f"import them first, by {place}/{_retained_template(one)}, and then `up`"
+        )
     return 0
+
+
+def _retained_template(one: Standing) -> str:
+    """Where the template is by which what a stack retained is taken over, from the folder of the services."""
+    return f"{factory.TEMPLATES}/{one.template}/{one.version}/{one.template}.retained.json"
 
 
 def _system(place: Place) -> System:

@@ -1,6 +1,7 @@
 """The stacks that are up, in the emulator or in an AWS account, and what an update to the latest version would do.
 
 With STACK all of that update, change by change. With --drift what somebody changed past CloudFormation, too.
+With a folder of services, or of one, its stacks, and what an update to its templates would do.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .. import places
 from ..errors import UserError
 from .table import as_json, table
 from .where import about, account_options, accounts, here_of, in_account
@@ -18,6 +21,7 @@ from .where import about, account_options, accounts, here_of, in_account
 if TYPE_CHECKING:
     from ..deploy import Detection, Drift, StackInfo, Target
     from ..local import Emulator
+    from ..microservices.factory import Place
     from ..upgrading import Upgrade
 
 AT_ONCE = 8
@@ -38,7 +42,9 @@ class _Row:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("stack", nargs="?", help="a stack: all that an update would do to it")
+    parser.add_argument(
+        "stack", nargs="?", help="a stack: all that an update would do to it; or a folder of services, or of one"
+    )
     parser.add_argument("--drift", action="store_true", help="also look for what was changed past CloudFormation")
     parser.add_argument("--json", action="store_true", help="print the stacks as JSON")
     account_options(parser, regions=True)
@@ -47,7 +53,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the stacks that say which template they were made from."""
     from .. import deploy, local
+    from ..microservices import factory
 
+    place = factory.place(Path(args.stack)) if args.stack and factory.is_place(args.stack) else None
+    if place is not None:
+        args.stack = None
     emulator = None
     if in_account(args):
         targets = accounts(args)
@@ -62,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         local.wait(emulator)
         targets = [deploy.target_of(emulator.client)]
         title = about(emulator)
-    rows = _rows(targets, args.stack, args.drift)
+    rows = _rows(targets, args.stack, args.drift, place)
     if args.stack and not rows:
         where = ", ".join(target.region for target in targets)
         raise UserError(f"there is no stack {args.stack} of ours in {where}: `status` without a name lists them")
@@ -77,20 +87,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(targets: Sequence[Target], name: str | None, with_drift: bool) -> list[_Row]:
+def _rows(targets: Sequence[Target], name: str | None, with_drift: bool, place: Place | None) -> list[_Row]:
     """The stacks of all regions, looked at side by side."""
     from .. import deploy
+    from ..microservices import factory
+    from ..parameters.services import SYSTEM_NAME
     from ..upgrading import Upgrade, catalogue_index, upgrade
 
-    known = catalogue_index()
+    templates = place.folder / factory.TEMPLATES if place else places.templates()
+    known, is_wanted = catalogue_index(templates), _is_of(place)
 
     def stacks(target: Target) -> list[tuple[Target, StackInfo]]:
-        return [(target, one) for one in deploy.stacks(target) if name in (None, one.name)]
+        return [(target, one) for one in deploy.stacks(target) if name in (None, one.name) and is_wanted(one.template)]
 
     def row(found: tuple[Target, StackInfo]) -> _Row:
         target, stack = found
         try:
-            does = upgrade(target, stack, known)
+            does = upgrade(target, stack, known, templates)
+            if place is None and not known.of(stack.template) and SYSTEM_NAME.name in stack.parameters:
+                does = Upgrade(why=f"see `{places.command()} status FOLDER`, that of its services")
         except UserError as error:  # it went away while we looked: the others are there all the same
             does = Upgrade(why=str(error))
         detection, unknown = None, ""
@@ -106,6 +121,18 @@ def _rows(targets: Sequence[Target], name: str | None, with_drift: bool) -> list
     rows = _together(row, [found for several in _together(stacks, targets) for found in several])
     # Waited for here, where Ctrl-C is heard: CloudFormation works on all of them meanwhile.
     return [_with_drift(row) for row in rows]
+
+
+def _is_of(place: Place | None) -> Callable[[str], bool]:
+    """Tells by the name of a template whether a stack that was made from it is of the folder; of no folder all are."""
+    if place is None:
+        return lambda template: True
+    from ..microservices.reading import read
+
+    start = f"{read(place.folder).platform.name}-"
+    if place.service:
+        return lambda template: template == start + place.service
+    return lambda template: template.startswith(start)
 
 
 def _with_drift(row: _Row) -> _Row:

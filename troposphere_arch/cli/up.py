@@ -3,7 +3,7 @@
 Both go by change set. In an account you see what will change and are asked before it does.
 
 Of a folder of services, its platform and all services are deployed, each a stack by itself; of the folder of one
-service that one, with what it uses and is not up yet.
+service that one, with what it uses and is not up yet. Each stack and what is in it has the tags system, service, owner.
 """
 
 from __future__ import annotations

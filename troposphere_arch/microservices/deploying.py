@@ -5,14 +5,20 @@ templates ──units──▶ preview ──▶ in_order: platform ──▶ st
 stacks that are up ──standing──▶ in_order, the other way round ──▶ nothing
 
 A stack knows others by Parameter Store only, so what a stack that is up uses stands in its own template.
+
+In an account, stacks whose APIs are made, deployed or deleted take turns: API Gateway makes one in 3 seconds, deploys
+one in 5, and deletes one in 30. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 """
 
 from __future__ import annotations
 
 import json
 import queue
+import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +28,7 @@ from ..errors import Stopped, UserError
 from ..parameters.services import IN_PARAMETER_STORE, SYSTEM_NAME
 from .declaration import PLATFORM, STATUS, System
 from .declaration import SYSTEM_NAME as NAME_OF_SYSTEM
+from .parsing import NOT_IN_PARAMETER_STORE
 
 if TYPE_CHECKING:
     from ..deploy import Resource, Target
@@ -33,8 +40,19 @@ CREATED, UPDATED, UNCHANGED, LEFT, DELETED = "created", "updated", "unchanged", 
 FAILED, NOT_TRIED = "FAILED", "not tried"
 
 _AT_REST = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+_NOT_MADE = "ROLLBACK_COMPLETE"
+"""The state of a stack whose creation failed: all that it had made is gone, and it can only be deleted."""
 _ADDRESSES = ("ApiUrl", "QueueUrl", "StreamName", "BucketName", "EventsTopicArn")
 _MOST_NAMES = 10  # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+
+_APIS = (
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::DomainName",
+    "AWS::ApiGateway::DomainNameV2",
+    "AWS::ApiGateway::RestApi",
+)
+_TOO_OFTEN = re.compile(r"TooManyRequests|Too Many Requests|Rate exceeded|Throttling|Status Code: 429")
+_PAUSE = 60.0  # in seconds
 
 T = TypeVar("T")
 
@@ -43,7 +61,8 @@ T = TypeVar("T")
 class Unit:
     """A stack that is to be, of the platform or of a service; `after` are the services that must be up before it.
 
-    One that is `given` is left as it is when it is up.
+    One that is `given` is left as it is when it is up. `tags` are the stack's; CloudFormation gives them to what is in
+    it as well, so that costs can be told apart. Tags that somebody else gave the stack stay.
     """
 
     service: str
@@ -53,6 +72,7 @@ class Unit:
     parameters: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     given: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,12 +98,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Preview:
-    """What deploying a unit would do: `what` in a word, and how it changes a stack that is up."""
+    """What deploying a unit would do: `what` in a word, `why`, and how it changes a stack that is up."""
 
     unit: Unit
     what: str
     resources: int = 0
     diff: Diff | None = None
+    why: str = ""
 
 
 Said = Callable[[str, str], None]
@@ -105,8 +126,10 @@ def units(
     that have it, `orders.LogRetentionDays` for one. Raises `UserError` for what nobody has.
     """
     name = name or system.platform.name
-    if not NAME_OF_SYSTEM.fullmatch(name):
+    if not NAME_OF_SYSTEM.fullmatch(name) or len(name) < 2:
         raise UserError(f"{name!r:.60} is no name of a system: 2 to 20 small letters, digits and -, a letter first")
+    if name.startswith(NOT_IN_PARAMETER_STORE):
+        raise UserError(f"{name} is no name of a system: nothing in Parameter Store may begin with aws or ssm")
     wanted = needed(system, only)
     parsed = {one: json.loads(templates[one]) for one in wanted}
     chosen = _chosen(parsed, given, [PLATFORM, *system.services])
@@ -119,6 +142,11 @@ def units(
             parameters=_named(parsed[one], system.platform.name, name) | chosen[one],
             after=() if one == PLATFORM else (PLATFORM, *system.services[one].uses),
             given=bool(only) and one != only,
+            tags={
+                "owner": system.platform.owner if one == PLATFORM else system.services[one].owner,
+                "service": one,
+                "system": name,
+            },
         )
         for one in wanted
     ]
@@ -280,6 +308,16 @@ class Store:
             return {name: self._known[name] for name in names if name in self._known}
 
 
+def _names_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """By the parameters of a stack that are looked up, the names in Parameter Store. The emulator tells none."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", []) if "ResolvedValue" in one}
+
+
+def _tags_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a stack that may be set: not those of AWS itself."""
+    return {one["Key"]: one["Value"] for one in stack.get("Tags", []) if not one["Key"].startswith("aws:")}
+
+
 def _looked_up(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
     """The parameters that CloudFormation looks up, each with the name in Parameter Store."""
     return {
@@ -289,18 +327,21 @@ def _looked_up(template: Mapping[str, Any], parameters: Mapping[str, str]) -> di
     }
 
 
-def _is_as_wanted(target: Target, unit: Unit, stack: Mapping[str, Any], store: Store) -> bool:
-    """Whether a stack has the template, the parameters, and what is to be found now."""
+def _difference(target: Target, unit: Unit, stack: Mapping[str, Any], store: Store) -> str:
+    """In what a stack is not as it is to be; empty when it has template, parameters, tags, and what is found now."""
     if stack["StackStatus"] not in _AT_REST:
-        return False
+        return f"it is in {stack['StackStatus']}"
     template = json.loads(unit.template)
-    has, looked_up = _values_of(stack), _looked_up(template, unit.parameters)
+    has, looked_up = _values_of(stack), _looked_up(template, {**_names_of(stack), **unit.parameters})
+    if _parsed(deploy.template_of(target, unit.stack)) != template:
+        return "its template changes"
     if any(has.get(key) != value for key, value in unit.parameters.items() if key not in looked_up):
-        return False
+        return "its parameters change"
     found = store.values(looked_up.values())
     if any(has.get(key) != found.get(name) for key, name in looked_up.items()):
-        return False
-    return bool(_parsed(deploy.template_of(target, unit.stack)) == template)
+        return "what it finds has changed"
+    tags = _tags_of(stack)
+    return "tags, which its resources get as well" if {**tags, **unit.tags} != tags else ""
 
 
 def _parsed(body: str | dict[str, Any]) -> Any:
@@ -329,19 +370,26 @@ def _preview(target: Target, unit: Unit, there: Mapping[str, Any], store: Store)
     resources = len(json.loads(unit.template)["Resources"])
     if stack is None:
         return Preview(unit, "create", resources)
-    _refuse_another(unit, stack)
+    _refuse_another(target, unit, stack)
+    if stack["StackStatus"] == _NOT_MADE:
+        return Preview(unit, "create", resources, why="its creation failed: what is left is deleted first")
     if _is_left(unit, stack):
         return Preview(unit, LEFT)
-    if _is_as_wanted(target, unit, stack, store):
+    if not (why := _difference(target, unit, stack, store)):
         return Preview(unit, UNCHANGED)
-    return Preview(unit, "update", resources, preview(target, unit.stack, unit.template, unit.parameters))
+    return Preview(unit, "update", resources, preview(target, unit.stack, unit.template, unit.parameters), why)
 
 
-def _refuse_another(unit: Unit, stack: Mapping[str, Any]) -> None:
+def _refuse_another(target: Target, unit: Unit, stack: Mapping[str, Any]) -> None:
     """Refuse to turn a stack of another template into this one: that would delete what the other made."""
-    made_from = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}.get("TemplateId")
+    if stack["StackStatus"] not in (*_AT_REST, _NOT_MADE):
+        return
+    made_from = _outputs_of(stack).get("TemplateId")
+    if made_from is None:  # its creation failed, or it is what another retained, just imported
+        template = _parsed(deploy.template_of(target, unit.stack))
+        made_from = _template_id(template) if isinstance(template, dict) else ""
     ours = _template_id(json.loads(unit.template))
-    if made_from != ours and stack["StackStatus"] in _AT_REST:
+    if made_from != ours:
         made = f"was made from {made_from}, not from {ours}" if made_from else "is none of ours"
         raise UserError(f"stack {unit.stack} {made}: choose another --name for the system")
 
@@ -350,24 +398,39 @@ def _is_left(unit: Unit, stack: Mapping[str, Any]) -> bool:
     return unit.given and stack["StackStatus"] in _AT_REST
 
 
-def up(target: Target, wanted: Sequence[Unit], said: Said = lambda stack, what: None) -> list[Outcome]:
+@dataclass(frozen=True)
+class Pace:
+    """How APIs are made and deleted: `turn` is held meanwhile; `pause` waits after AWS has been asked too often."""
+
+    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    pause: Callable[[], None] = lambda: time.sleep(_PAUSE)
+
+
+def up(
+    target: Target,
+    wanted: Sequence[Unit],
+    said: Said = lambda stack, what: None,
+    *,
+    pace: Pace = Pace(),
+) -> list[Outcome]:
     """Deploy these, each when those that it comes after are up; in their order what became of each.
 
-    Raises `Stopped` on Ctrl-C: CloudFormation goes on with what was begun.
+    A stack whose creation had failed is deleted and created again. Raises `Stopped` on Ctrl-C: CloudFormation goes on
+    with what was begun.
     """
     ready(target)
     there, store = described(target), Store(target)
     by_name = {unit.service: unit for unit in wanted}
     for unit in wanted:
         if unit.stack in there:
-            _refuse_another(unit, there[unit.stack])
+            _refuse_another(target, unit, there[unit.stack])
     if any(len(unit.template) > deploy.LONGEST_BODY for unit in wanted):
         deploy.ensure_bucket(target)
 
     def one(name: str) -> Outcome:
         unit = by_name[name]
         try:
-            done = _up(target, unit, there.get(unit.stack), store, said)
+            done = _up(target, unit, there.get(unit.stack), store, said, pace)
         except UserError as error:
             done = Outcome(unit.service, unit.stack, unit.version, FAILED, str(error))
         said(unit.stack, f"{done.what}: {done.why}" if done.why else done.what)
@@ -385,23 +448,65 @@ def up(target: Target, wanted: Sequence[Unit], said: Said = lambda stack, what: 
     return [done[unit.service] for unit in wanted]
 
 
-def _up(target: Target, unit: Unit, stack: Mapping[str, Any] | None, store: Store, said: Said) -> Outcome:
+def _up(target: Target, unit: Unit, stack: Mapping[str, Any] | None, store: Store, said: Said, pace: Pace) -> Outcome:
     def outcome(what: str, outputs: Mapping[str, str]) -> Outcome:
         return Outcome(unit.service, unit.stack, outputs.get("TemplateVersion", unit.version), what, "", outputs)
 
     if stack is not None:
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+        outputs: Mapping[str, str] = _outputs_of(stack)
         if _is_left(unit, stack):
             return outcome(LEFT, outputs)
-        if _is_as_wanted(target, unit, stack, store):
+        if not _difference(target, unit, stack, store):
             return outcome(UNCHANGED, outputs)
-    looked_up = _looked_up(json.loads(unit.template), unit.parameters)
+    looked_up = _looked_up(json.loads(unit.template), {**_names_of(stack or {}), **unit.parameters})
     if missing := sorted(set(looked_up.values()) - store.values(looked_up.values()).keys()):
         raise UserError(_missing(missing[0]))
-    said(unit.stack, "is created" if stack is None else "is updated")
-    plan = deploy.plan(target, unit.stack, unit.template, unit.parameters)
-    outputs = deploy.execute(plan)
-    return outcome(UNCHANGED if plan.change_set is None else CREATED if plan.creates else UPDATED, outputs)
+    if stack is not None and stack["StackStatus"] == _NOT_MADE:
+        said(unit.stack, "is deleted, since its creation failed, and created again")
+        deploy.delete(target, unit.stack)
+        stack = None
+    else:
+        said(unit.stack, "is created" if stack is None else "is updated")
+    if stack is None:
+        return outcome(CREATED, _create(target, unit, pace))
+    plan, outputs = _patiently(lambda: _update(target, unit, _tags_of(stack), pace), unit.stack, said, pace)
+    return outcome(UNCHANGED if plan.change_set is None else UPDATED, outputs)
+
+
+def _create(target: Target, unit: Unit, pace: Pace) -> Mapping[str, str]:
+    """Create a stack; its outputs."""
+    # It waits for its turn before it is planned: an empty stack is there from then on.
+    with pace.turn if _has_apis(json.loads(unit.template)) else nullcontext():
+        try:
+            return deploy.execute(deploy.plan(target, unit.stack, unit.template, unit.parameters, unit.tags))
+        except UserError as error:
+            if _NOT_MADE not in str(error):
+                raise
+            later = ", in some minutes: AWS was asked too often" if _TOO_OFTEN.search(str(error)) else ""
+            raise UserError(f"{error}: `up` does both{later}") from None
+
+
+def _update(target: Target, unit: Unit, tags: Mapping[str, str], pace: Pace) -> tuple[deploy.Plan, Mapping[str, str]]:
+    """Update a stack, which has these tags; what was planned, and its outputs."""
+    plan = deploy.plan(target, unit.stack, unit.template, unit.parameters, {**tags, **unit.tags})
+    with pace.turn if any(change.type in _APIS for change in plan.changes) else nullcontext():
+        return plan, deploy.execute(plan)
+
+
+def _has_apis(template: Mapping[str, Any]) -> bool:
+    return any(resource["Type"] in _APIS for resource in template["Resources"].values())
+
+
+def _patiently(work: Callable[[], T], stack: str, said: Said, pace: Pace) -> T:
+    """Do it, and after a pause once more when AWS says that it was asked too often."""
+    try:
+        return work()
+    except UserError as error:
+        if not _TOO_OFTEN.search(str(error)):
+            raise
+    said(stack, "AWS was asked too often: waits, then tries once more")
+    pace.pause()
+    return work()
 
 
 def _missing(name: str) -> str:
@@ -418,18 +523,70 @@ def _teller(name: str) -> str:
     return PLATFORM if service == STATUS else service
 
 
+@dataclass(frozen=True)
+class Behind:
+    """A stack that is up, and the names in Parameter Store that have another value now than it has found."""
+
+    service: str
+    stack: str
+    finds: tuple[str, ...]
+
+    def __str__(self) -> str:
+        by_teller: dict[str, list[str]] = {}
+        for name in self.finds:
+            parts = name.split("/")
+            what, teller = (parts[3], parts[2]) if _teller(name) else (name, "")
+            by_teller.setdefault(teller, []).append(what)
+        told = [" and ".join(whats) + (f" of {teller}" if teller else "") for teller, whats in by_teller.items()]
+        return f"{self.stack} still has the old {', '.join(told)}"
+
+
+def behind(target: Target, system: str, name: str = "", *, but: Iterable[str] = ()) -> list[Behind]:
+    """The stacks of a system in the environment `name` that have to be updated, since what they find has changed.
+
+    `but` are services of which that is known already.
+    """
+    name, known = name or system, set(but)
+    store = Store(target)
+    there = {one: stack for one, stack in described(target).items() if stack["StackStatus"] in _AT_REST}
+    ours = {
+        stack: service
+        for stack in sorted(there)
+        if stack.startswith(f"{name}-") and (service := stack.removeprefix(f"{name}-")) not in known
+        if _outputs_of(there[stack]).get("TemplateId") == f"{system}-{service}"
+    }
+    finds = _together(lambda stack: _finds(target, system, name, there[stack]), ours)
+    now = store.values(told for found in finds.values() for told in found)
+    old = {
+        stack: tuple(sorted(told for told, value in finds[stack].items() if now.get(told, value) != value))
+        for stack in ours
+    }
+    return [Behind(service, stack, old[stack]) for stack, service in ours.items() if old[stack]]
+
+
+def _finds(target: Target, system: str, name: str, stack: Mapping[str, Any]) -> dict[str, str]:
+    """What a stack has found at its last update, by the names in Parameter Store."""
+    has, names = _values_of(stack), _names_of(stack)
+    if not names:
+        template = _parsed(deploy.template_of(target, stack["StackName"])) or {}
+        names = _looked_up(template, _named(template, system, name))
+    return {told: has[key] for key, told in names.items() if key in has}
+
+
 # --- down
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A stack of a system that is up: what it uses, and what it retains when it is deleted."""
+    """A stack of a system that is up: its template, what it uses, and what it retains when it is deleted."""
 
     service: str
     stack: str
+    template: str
     version: str
     uses: frozenset[str]
     retained: tuple[Resource, ...] = ()
+    has_apis: bool = False
 
 
 def standing(target: Target, system: str, name: str = "") -> list[Standing]:
@@ -444,7 +601,7 @@ def standing(target: Target, system: str, name: str = "") -> list[Standing]:
 def _standing(target: Target, system: str, start: str, stack: str, now: Mapping[str, Any]) -> Standing | None:
     """The stack, if it was made from a template of the system under this name; one that failed has no outputs."""
     service = stack.removeprefix(start)
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in now.get("Outputs", [])}
+    outputs = _outputs_of(now)
     if outputs.get("TemplateId", f"{system}-{service}") != f"{system}-{service}":
         return None
     template = _parsed(deploy.template_of(target, stack))
@@ -452,11 +609,18 @@ def _standing(target: Target, system: str, start: str, stack: str, now: Mapping[
         return None
     uses = {_teller(told) for told in _looked_up(template, {}).values()}
     retained = tuple(deploy.retained(target, stack, template))
-    return Standing(service, stack, outputs.get("TemplateVersion", ""), frozenset(uses - {""}), retained)
+    version, apis = outputs.get("TemplateVersion", ""), _has_apis(template)
+    return Standing(service, stack, f"{system}-{service}", version, frozenset(uses - {""}), retained, apis)
 
 
 def _template_id(template: Mapping[str, Any]) -> str:
-    return str(template.get("Outputs", {}).get("TemplateId", {}).get("Value", ""))
+    """What a template says that it is; one that only takes over what was retained says so in its metadata."""
+    told = template.get("Outputs", {}).get("TemplateId", {}).get("Value")
+    return str(told or template.get("Metadata", {}).get("Template", {}).get("Id", ""))
+
+
+def _outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
 
 
 def users(there: Iterable[Standing], service: str) -> list[str]:
@@ -465,7 +629,12 @@ def users(there: Iterable[Standing], service: str) -> list[str]:
 
 
 def down(
-    target: Target, going: Sequence[Standing], said: Said = lambda stack, what: None, *, purge: bool
+    target: Target,
+    going: Sequence[Standing],
+    said: Said = lambda stack, what: None,
+    *,
+    purge: bool,
+    pace: Pace = Pace(),
 ) -> list[Outcome]:
     """Delete these, each when those that use it are gone, the platform last; with `purge` also what they retain.
 
@@ -478,7 +647,8 @@ def down(
     def one(name: str) -> Outcome:
         gone = by_name[name]
         try:
-            deploy.delete(target, gone.stack)
+            with pace.turn if gone.has_apis else nullcontext():
+                _patiently(lambda: deploy.delete(target, gone.stack), gone.stack, said, pace)
             if purge:
                 deploy.purge(target, gone.retained)
             done = Outcome(name, gone.stack, gone.version, DELETED)
