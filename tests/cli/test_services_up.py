@@ -47,6 +47,16 @@ class Account:
         return {one["StackName"]: one for one in found if one["StackName"].startswith("shop")}
 
 
+def wait(account: Account, state: str, **stack: str) -> None:
+    account.emulator.client("cloudformation").get_waiter(state).wait(**stack, WaiterConfig={"Delay": 0.05})
+
+
+def delete(account: Account, stack: str) -> None:
+    """Delete a stack past the commands."""
+    account.emulator.client("cloudformation").delete_stack(StackName=stack)
+    wait(account, "stack_delete_complete", StackName=stack)
+
+
 @pytest.fixture(scope="module")
 def _services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder above the system, which is built."""
@@ -92,6 +102,10 @@ def test_up_asks_once_deploys_what_is_new_and_updates_what_has_changed(account: 
     assert "execute-api" in orders
     status = account("status")
     assert [line.split()[0] for line in status.out.splitlines() if line.startswith("shop-")] == sorted(account.stacks())
+    assert status.out.count("status FOLDER`, that of its services") == 4
+    for service, owner in (("platform", "shop@example.com"), ("stock", "warehouse@example.com")):
+        tags = {one["Key"]: one["Value"] for one in account.stacks()[f"shop-{service}"]["Tags"]}
+        assert tags == {"owner": owner, "service": service, "system": "shop"}
 
     handler = account.root / "services/warehouse/stock/handler.py"
     change(handler, '"left": 5', '"left": 50')
@@ -101,6 +115,13 @@ def test_up_asks_once_deploys_what_is_new_and_updates_what_has_changed(account: 
         told = {line.split()[1]: line for line in unasked.err.splitlines() if " shop-" in line}
         assert told["shop-stock"].startswith("update")
         assert "in place" in told["shop-stock"]
+        # The templates of the folder are new by now, the stacks are not.
+        status = {one["name"]: one for one in json.loads(account("status", "services", "--json").out)}
+        does = {name: one["update"]["does"] for name, one in status.items()}
+        assert does.pop("shop-stock").startswith("in place")
+        assert does == dict.fromkeys(("shop-mail", "shop-orders", "shop-platform"), "up to date")
+        [stock] = json.loads(account("status", "services/warehouse/stock", "--json").out)
+        assert (stock["name"], stock["latest"], stock["latest_status"]) == ("shop-stock", "1.0.0", "draft")
         what = account.up("--parameter", "orders.LogRetentionDays=7")
     finally:
         change(handler, '"left": 50', '"left": 5')
@@ -128,6 +149,19 @@ def test_one_service_comes_with_what_it_uses_in_an_environment_of_its_own(accoun
     store = account.emulator.client("ssm")
     addresses = {store.get_parameter(Name=f"/{name}/stock/address")["Parameter"]["Value"] for name in ENVIRONMENTS}
     assert len(addresses) == 2
+
+    # Somebody deletes a stack by hand: it comes back at another address, and those who use it are told apart.
+    delete(account, "shop-stock")
+    back = account("up", "services/warehouse/stock", "--yes")
+    assert (back.code, back.out.count(" still has the old ")) == (0, 1), back.err
+    assert "shop-orders still has the old address and arn of stock: `" in back.out
+    assert "up services/` brings it up to date" in back.out
+    told = json.loads(account("up", "services/mail", "--yes", "--json").out)["behind"]
+    finds = ["/shop/stock/address", "/shop/stock/arn"]
+    assert told == [{"service": "orders", "stack": "shop-orders", "finds": finds}]
+    everything = json.loads(account("up", "services", "--yes", "--json").out)
+    assert [one["what"] for one in everything["stacks"]].count("updated") == 1
+    assert everything["behind"] == []
 
     refused(account("down", "services/warehouse/stock", "--confirm", "shop-stock"), "shop-orders", "take these down")
     refused(account("down", "services", *dev, "--confirm", "shop"), "nothing was deleted")
@@ -167,6 +201,9 @@ def test_a_failure_stops_what_depends_on_it_and_nothing_else(account: Account) -
         (["--stack-name", "x"], ("--stack-name", "--name")),
         (["--parameters", "x.json"], ("--parameters", "SERVICE.K=V")),
         (["--name", "Shop"], ("'Shop'", "small letters")),
+        (["--name", "s"], ("'s'", "2 to 20 small letters")),
+        (["--name", "aws-dev"], ("aws-dev", "Parameter Store")),
+        (["--name", "ssm"], ("ssm", "Parameter Store")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -184,14 +221,48 @@ def test_a_stack_that_is_none_of_ours_is_left_alone(account: Account) -> None:
     cloudformation = account.emulator.client("cloudformation")
     template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
     cloudformation.create_stack(StackName="shop-mail", TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="shop-mail", WaiterConfig={"Delay": 0.05})
+    wait(account, "stack_create_complete", StackName="shop-mail")
     try:
         refused(account("up", "services", "--yes"), "stack shop-mail is none of ours", "another --name")
         refused(account("down", "services", "--confirm", "shop"), "no stack of shop is up")
         assert set(account.stacks()) == {"shop-mail"}
     finally:
-        cloudformation.delete_stack(StackName="shop-mail")
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName="shop-mail", WaiterConfig={"Delay": 0.05})
+        delete(account, "shop-mail")
+
+
+@shows("REQ-M5", how="patched")
+def test_a_table_that_stayed_is_taken_over_by_import(account: Account) -> None:
+    assert account("up", "services/mail", "--yes").code == 0
+    client = account.emulator.client
+    cloudformation = client("cloudformation")
+    about = {"StackName": "shop-mail", "LogicalResourceId": "Items"}
+    table = cloudformation.describe_stack_resource(**about)["StackResourceDetail"]["PhysicalResourceId"]
+    item = {"pk": {"S": "letter"}, "sk": {"S": "1"}}
+    client("dynamodb").put_item(TableName=table, Item=item)
+    down = account("down", "services/mail", "--confirm", "shop-mail")
+    assert (down.code, "1 resources were kept" in down.out) == (0, True), down.err
+    [line] = [line for line in down.out.splitlines() if "Items of shop-mail" in line]
+    path = line.split("import them first, by ")[1].split(",")[0]
+
+    cloudformation.create_change_set(
+        StackName="shop-mail",
+        ChangeSetName="take-over",
+        ChangeSetType="IMPORT",
+        TemplateBody=Path(path).read_text(),
+        ResourcesToImport=[
+            {
+                "ResourceType": "AWS::DynamoDB::Table",
+                "LogicalResourceId": "Items",
+                "ResourceIdentifier": {"TableName": table},
+            }
+        ],
+    )
+    wait(account, "change_set_create_complete", StackName="shop-mail", ChangeSetName="take-over")
+    cloudformation.execute_change_set(StackName="shop-mail", ChangeSetName="take-over")
+    wait(account, "stack_import_complete", StackName="shop-mail")
+    assert account.up()["shop-mail"] == "updated"
+    assert cloudformation.describe_stack_resource(**about)["StackResourceDetail"]["PhysicalResourceId"] == table
+    assert client("dynamodb").get_item(TableName=table, Key=item)["Item"] == item
 
 
 # --- the order by itself
