@@ -149,7 +149,7 @@ def test_what_comes_twice_changes_nothing(shop: Shop, mina: Customer, house: War
         ("invoices", stored["Metadata"]["id"], 2),
     ):
         until(f"{service} to see it again", lambda s=service, i=id, n=times: len(shop.lines(s, i)) >= n)
-        assert shop.item(service, "kit#message", id)["attempts"] == "1"
+        assert shop.item(service, f"kit#message#{id}", "mark")["attempts"] == "1"
     assert house.left(sku) == 8
     assert counted(shop, order) == ("1", "2")
     assert len(of_stream(shop, order["id"])) == 2  # ours is the second

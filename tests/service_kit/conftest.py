@@ -110,6 +110,10 @@ class World:
         found: Json | None = table.items().get_item(Key={"pk": pk, "sk": sk}, ConsistentRead=True).get("Item")
         return found
 
+    def mark(self, id: str) -> Json | None:
+        """Of the message with this id."""
+        return self.item(f"kit#message#{id}", "mark")
+
     def received(self, queue: str) -> list[Json]:
         """All that is in a queue, taken out of it, as SQS gives it."""
         sqs, found = self.emulator.client("sqs"), []

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from tests.evidence import shows
 from tests.service_kit.conftest import Json, Killed, World, broken, quiet
 from tests.service_kit.test_messages import (
-    MARKS,
     Service,
     at,
     count,
@@ -88,7 +87,7 @@ def test_work_that_succeeds_at_the_last_attempt_is_done(world: World, failures: 
     said = envelope()
     assert invoked(service, streamed(said)) == 2
     assert (counted(world, said["id"]), world.sent(failures)) == (1, [])
-    assert (world.item(MARKS, said["id"]) or {})["state"] == "done"
+    assert (world.mark(said["id"]) or {})["state"] == "done"
 
 
 # --- what is handed over
@@ -309,7 +308,7 @@ def test_what_is_done_after_all_stays_done(world: World, failures: str, monkeypa
     assert service(record) == [0]
     world.door.plan = quiet
     assert service(record) == []
-    assert (counted(world, said["id"]), (world.item(MARKS, said["id"]) or {})["state"]) == (1, "done")
+    assert (counted(world, said["id"]), (world.mark(said["id"]) or {})["state"]) == (1, "done")
     assert len(world.sent(failures)) == 1
 
 

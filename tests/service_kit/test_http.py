@@ -10,12 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from botocore import exceptions
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.evidence import shows
-from tests.service_kit.conftest import Context, Json, World
-from troposphere_arch.service_kit import client, context, http, publishing
+from tests.service_kit.conftest import Context, Json, World, quiet
+from troposphere_arch.service_kit import client, context, http, publishing, table
 
 GATEWAY = "11111111-2222-3333-4444-555555555555"
 CALLER = "arn:aws:sts::000000000000:assumed-role/orders/orders"
@@ -269,6 +270,81 @@ def test_without_a_key_two_requests_of_one_id_send_two_messages(world: World) ->
     assert {one["request"] for one in sent} == {"request-1"}
     assert len({one["id"] for one in sent}) == 2
     assert world.states(2) == [("request-1", "accepted")] * 2
+
+
+@shows("REQ-M7", how="patched")
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"X-Request-Id": "request-1"}, {"X-Request-Id": "request-1", "Idempotency-Key": "key-1"}],
+    ids=["of-the-gateway", "request", "key"],
+)
+def test_no_id_that_a_caller_chooses_gives_its_messages_the_ids_of_anothers(world: World, chosen: Json) -> None:
+    """API Gateway lets a caller choose even its `requestId`. One message of two with the same id would be dropped."""
+    for caller in (CALLER, CALLER + "2"):
+        who = {"requestContext": {"requestId": GATEWAY, "identity": {"userArn": caller}}}
+        asked = event(headers=chosen, **who)
+        ask(lambda _: {"request": publishing.send("payments", 1)}, asked)
+    sent = world.sent()
+    assert len({one["request"] for one in sent}) == 1, "a caller may join a request whose id it knows"
+    assert len({one["id"] for one in sent}) == 2
+
+
+# --- when AWS is slow
+
+
+SILENT, UNREACHABLE = exceptions.ReadTimeoutError, exceptions.EndpointConnectionError
+
+
+@shows("REQ-M6", how="patched")
+@pytest.mark.parametrize(
+    ("fails", "left", "status", "tries"),
+    [
+        (SILENT, 8_400, 503, 1),
+        (SILENT, 14_000, 200, 2),
+        (UNREACHABLE, 3_000, 200, 2),
+        (exceptions.ConnectTimeoutError, 8_400, 503, 1),
+    ],
+    ids=["silent-and-late", "silent", "unreachable", "unconnected-and-late"],
+)
+def test_whoever_waits_for_aws_gets_an_answer_before_the_function_is_stopped(
+    world: World, capsys: pytest.CaptureFixture[str], fails: Any, left: int, status: int, tries: int
+) -> None:
+    asked: list[str] = []
+
+    def plan(service: str, moment: str) -> None:
+        if (service, moment) == ("sqs", "before"):
+            asked.append(service)
+            if len(asked) == 1:
+                raise fails(endpoint_url="https://anna@example.com")
+
+    world.door.plan = plan
+    answer = ask(lambda _: {"request": publishing.send("payments", 1)}, lambda_context=Context([left]))
+    world.door.plan = quiet
+    assert (answer.status, len(asked)) == (status, tries)
+    if status == 503:
+        assert answer.error == (503, "Unavailable")
+        assert answer.headers["Retry-After"] == "1"
+        line = json.loads(capsys.readouterr().out)
+        assert (line["level"], line["error"][-12:]) == ("WARNING", "TimeoutError")
+        assert "anna" not in json.dumps([answer.body, line])
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize("error", [SILENT, UNREACHABLE], ids=["silent", "unreachable"])
+def test_aws_that_does_not_answer_in_the_end_is_said_to_be_unavailable(error: Any) -> None:
+    def work(_: http.Request) -> None:
+        raise error(endpoint_url="https://example.com")
+
+    assert ask(work).error == (503, "Unavailable")
+
+
+@shows("REQ-M6", how="patched")
+def test_two_tries_of_aws_at_their_longest_fit_into_the_fifteen_seconds_of_a_function(world: World) -> None:
+    """And a third is not made, as is shown above."""
+    for one in (*map(context.aws, ("events", "kinesis", "s3", "sns", "sqs")), table.items().meta.client):
+        config = one.meta.config
+        assert 2 * (config.connect_timeout + config.read_timeout) + context.PAUSE + context.ANSWER < 15
+        assert (config.retries["mode"], config.retries["total_max_attempts"]) == ("standard", 3)
 
 
 # --- bad input

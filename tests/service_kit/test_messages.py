@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.evidence import shows
 from tests.service_kit.conftest import Clock, Context, Json, Killed, World, broken, quiet
 from troposphere_arch.service_kit import context, messages, publishing
-
-MARKS = "kit#message"
 
 
 def envelope(body: Any = None, **changes: Any) -> Json:
@@ -185,8 +183,9 @@ def test_what_comes_twice_is_done_once(world: World) -> None:
 def test_the_mark_stays_for_thirty_days(world: World) -> None:
     service, said = Service(), envelope()
     service(queued(said))
-    mark = world.item(MARKS, said["id"])
+    mark = world.mark(said["id"])
     assert mark is not None
+    assert world.items("kit#message") == [], "one partition would not take the writes of all"
     assert (mark["state"], mark["attempts"]) == ("done", 1)
     assert mark["expires"] == int(service.clock.now) + 30 * 86_400
 
@@ -202,7 +201,7 @@ def test_what_the_work_writes_is_written_with_the_mark_or_not_at_all(world: Worl
     service = Service(work)
     assert service(queued(said)) == [0]
     assert counted(world, said["id"]) == 0
-    assert (world.item(MARKS, said["id"]) or {})["state"] == "failed"
+    assert (world.mark(said["id"]) or {})["state"] == "failed"
     assert service(queued(said)) == []
     assert counted(world, said["id"]) == 1
 
@@ -219,7 +218,7 @@ def test_plain_values_are_written_as_they_are(world: World) -> None:
 def test_what_the_work_may_not_return_fails(world: World, answer: Any) -> None:
     said = envelope()
     assert Service(lambda _: answer)(queued(said)) == [0]
-    assert (world.item(MARKS, said["id"]) or {})["state"] == "failed"
+    assert (world.mark(said["id"]) or {})["state"] == "failed"
 
 
 # --- who is at work
@@ -255,7 +254,7 @@ def test_who_was_taken_for_dead_writes_nothing_any_more(world: World) -> None:
     assert service(queued(said), lambda_context=Context([60_000])) == [0]
     assert [message.attempt for message in service.seen] == [1, 2]
     assert counted(world, said["id"]) == 1
-    assert (world.item(MARKS, said["id"]) or {})["state"] == "done"
+    assert (world.mark(said["id"]) or {})["state"] == "done"
 
 
 @shows("REQ-M7", how="patched")
@@ -275,7 +274,7 @@ def test_who_was_taken_for_dead_and_fails_does_not_give_back_what_another_holds(
     service.work = work
     assert service(queued(said, receives=3)) == [0]
     assert inner == ["at work"]
-    mark = world.item(MARKS, said["id"]) or {}
+    mark = world.mark(said["id"]) or {}
     assert (mark["state"], mark["attempts"]) == ("working", 2)
     assert "failed" not in [state for _, state in world.states(2)]
     assert service(queued(said)) == [0], "the second one holds it still"
@@ -380,8 +379,10 @@ def test_what_cannot_be_ended_in_time_is_not_begun(world: World) -> None:
     service = Service()
     records = [queued(envelope(number)) for number in range(3)]
     # The end is asked for once, so the time that is left is short from the beginning.
-    assert service(*records, lambda_context=Context([900])) == [1, 2]
+    assert service(*records, lambda_context=Context([4_900])) == [1, 2]
     assert service.bodies == [0]
+    assert service(*records, lambda_context=Context([8_000])) == []
+    assert service.bodies == [0, 1, 2]
 
 
 # --- progress
@@ -655,7 +656,7 @@ def test_an_object_whose_work_fails_is_raised_for(world: World) -> None:
         with pytest.raises(RuntimeError, match="the log says where") as raised:
             service.handler(event, Context())
         assert "anna" not in str(raised.value)
-    assert "failed" in {state for _, state in world.states(4)}
+    assert sorted(state for _, state in world.states(4)) == ["failed", "working", "working", "working"]
     service.work = count
     assert service.handler(event, Context()) == {}
 
@@ -672,9 +673,94 @@ def test_the_next_try_of_an_object_goes_on_where_its_function_died_and_nobody_el
     assert service.handler(event, Context(aws_request_id="first")) == {}
 
 
-@shows("REQ-M7", how="patched")
-def test_an_object_that_is_gone_is_told_to_lambda(world: World) -> None:
+@shows("REQ-M7", "REQ-M8", how="patched")
+def test_the_same_event_once_more_takes_none_of_the_tries_of_the_first(world: World) -> None:
+    service, event = Service(fail), put(world, "paid/twice", b"x")
+
+    def tried(*invocations: str) -> list[str]:
+        for invocation in invocations:
+            with pytest.raises(RuntimeError):
+                service.handler(event, Context(aws_request_id=invocation))
+        return [state for _, state in world.states(len(invocations))]
+
+    assert tried("first", "a duplicate", "first", "a duplicate") == ["working"] * 4
+    assert "failed" in tried("first") + [state for _, state in world.states()]
+
+
+def of_kit(world: World, key: str) -> tuple[Json, str, str]:
+    """An object that the kit put: its event, the message's id, and the request's."""
+    request, id = f"request-{uuid.uuid4().hex}", str(uuid.uuid4())
+    return put(world, key, b"x", id=id, request=request, trace="", service="payments"), id, request
+
+
+def fails_three_times(service: Service, event: Json, first: type[BaseException] = RuntimeError) -> None:
+    for number in range(3):
+        with pytest.raises(RuntimeError if number else first):
+            service.handler(event, Context())
+
+
+@shows("REQ-M7", "REQ-M8", how="patched")
+def test_an_object_that_is_gone_is_told_as_failed_at_the_last_attempt(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose request it was, only the object would say: so it is told of the event."""
     event = put(world, "paid/gone", b"x")
     event["detail"]["object"] |= {"key": "paid/never"}
-    with pytest.raises(ClientError):
-        Service().handler(event, Context())
+    fails_three_times(service := Service(), event)
+    assert service.seen == []
+    [told] = world.told(1)
+    assert (told["state"], told["detail"]) == ("failed", {"error": "ClientError"})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["message"], line["code"]) for line in lines] == [("message failed", "NoSuchVersion")] * 3
+    assert {line["request"] for line in lines} == {told["request"]}
+
+
+class Torn:
+    """What is read of an object when the connection breaks."""
+
+    def read(self) -> bytes:
+        raise ResponseStreamingError(error="broken")
+
+
+@shows("REQ-M7", "REQ-M8", how="patched")
+def test_an_object_that_cannot_be_read_to_its_end_is_known_all_the_same(world: World) -> None:
+    event, id, request = of_kit(world, "paid/torn")
+
+    def tear(parsed: Json, **_: Any) -> None:
+        parsed["Body"] = Torn()
+
+    service, events = Service(count), context.aws("s3").meta.events
+    events.register("after-call.s3.GetObject", tear)
+    try:
+        fails_three_times(service, event)
+    finally:
+        events.unregister("after-call.s3.GetObject", tear)
+    assert world.states(1) == [(request, "failed")]
+    assert service.handler(event, Context()) == {}
+    assert ([message.body for message in service.seen], counted(world, id)) == ([b"x"], 1)
+
+
+@shows("REQ-M8", how="patched")
+@pytest.mark.parametrize("ends", [RuntimeError, Killed], ids=["refused", "dies"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_attempt_that_ends_before_it_is_known_what_it_is_about_counts(
+    world: World, moment: str, ends: type[BaseException]
+) -> None:
+    event, _, request = of_kit(world, "paid/late")
+    raised = Killed() if ends is Killed else ClientError({"Error": {"Code": "Refused"}}, "GetObject")
+    world.door.plan = at(1, moment, raised, only="s3")
+    fails_three_times(Service(fail), event, first=ends)
+    world.door.plan = quiet
+    assert sorted(world.states(3)) == [(request, "failed"), (request, "working"), (request, "working")]
+
+
+@shows("REQ-M7", how="patched")
+def test_an_object_whose_attempts_cannot_be_counted_comes_again(world: World) -> None:
+    event, id, _ = of_kit(world, "paid/uncounted")
+    service = Service(count)
+    world.door.plan = at(1, "before", ClientError({"Error": {"Code": "Refused"}}, "UpdateItem"), only="dynamodb")
+    with pytest.raises(RuntimeError):
+        service.handler(event, Context())
+    world.door.plan = quiet
+    assert service.handler(event, Context()) == {}
+    assert (len(service.seen), counted(world, id)) == (1, 1)

@@ -29,11 +29,15 @@ from .errors import Rejected as Rejected
 from .errors import Unavailable as Unavailable
 
 TRIES = 3
-BASE, CAP = 0.1, 1.0  # seconds of the longest pause after the first try, and after any
-CONNECT = 1.0
-RESERVE = 0.5  # seconds that the function keeps for its own answer
-SHORTEST = 0.05  # seconds in which no try succeeds
-FAILURES, OPEN = 5, 5.0  # in a row, until nobody is asked for so many seconds, and then by one caller
+# Seconds of the longest pause after the first try, and after any.
+BASE, CAP = 0.1, 1.0
+# Seconds in which no try succeeds.
+SHORTEST = 0.05
+# In a row, until nobody is asked for so many seconds, and then by one caller.
+FAILURES, OPEN = 5, 5.0
+# One try: what is answered, as it is, and all of it.
+PLAIN: Any = {"retries": False, "redirect": False, "preload_content": False, "enforce_content_length": True}
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,10 @@ class Circuit:
 
     failures: int = 0
     until: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def rest(self, now: float) -> float:
         """0 for who may ask now, else the seconds to wait. After these, one may: the next again as much later."""
-        with self.lock:
+        with _LOCK:
             if self.failures >= FAILURES and now < self.until:
                 return self.until - now
             # Also when nothing is ever heard of who asks now.
@@ -63,7 +66,7 @@ class Circuit:
             return 0.0
 
     def note(self, good: bool, now: float) -> None:
-        with self.lock:
+        with _LOCK:
             self.failures, self.until = 0 if good else self.failures + 1, now + OPEN
 
 
@@ -75,7 +78,6 @@ class Client:
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     circuits: dict[str, Circuit] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
     pool: Any = None
     session: Any = None
 
@@ -106,8 +108,8 @@ class Client:
             raise ValueError("key is not 1 to 255 visible ASCII characters")
         url = _url(service, route, {name.removesuffix("_"): str(value) for name, value in values.items()}, query or {})
         safe = key is not None or verb in ("GET", "HEAD", "PUT", "DELETE")
-        end = self.clock() + min(timeout, context.remaining() - RESERVE)
-        with self.lock:
+        end = self.clock() + min(timeout, context.remaining() - context.ANSWER)
+        with _LOCK:
             circuit = self.circuits.setdefault(service, Circuit())
         status, said, wait = None, None, 0.0
         for number in range(TRIES):
@@ -122,9 +124,11 @@ class Client:
                 seconds = left / 2 if safe and number < TRIES - 1 else left
                 status, headers, content = self._try(verb, url, data, key, seconds)
             except (ConnectTimeoutError, NewConnectionError):
-                again = True  # nothing was sent
+                # Nothing was sent.
+                again = True
             except (HTTPError, OSError):
-                pass  # it may have arrived
+                # It may have arrived.
+                pass
             circuit.note(status is not None and status < 500 and status != 429, self.clock())
             if status is not None:
                 said = _said(service, route, status, headers, content)
@@ -147,7 +151,7 @@ class Client:
         given = {"X-Request-Id": work.request, "X-Amzn-Trace-Id": work.trace, "Idempotency-Key": key}
         kind = {} if data is None else {"Content-Type": "application/json"}
         request = AWSRequest(verb, url, {**kind, **{name: value for name, value in given.items() if value}}, data)
-        with self.lock:
+        with _LOCK:
             self.pool = self.pool or urllib3.PoolManager(maxsize=10)
             self.session = self.session or get_session()
             # Renewed when they are about to end.
@@ -159,11 +163,8 @@ class Client:
             url,
             body=data,
             headers=dict(request.headers.items()),
-            timeout=urllib3.Timeout(connect=CONNECT, total=seconds),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            enforce_content_length=True,
+            timeout=urllib3.Timeout(connect=context.CONNECT, total=seconds),
+            **PLAIN,
         )
         content = b""
         try:
@@ -187,7 +188,8 @@ def _url(service: str, route: str, values: Mapping[str, str], query: Mapping[str
     if set(names := re.findall(r"\{(\w+)\}", path)) != values.keys():
         raise ValueError(f"{route} has {names} in its path, and {[*values]} are given")
     if not {"", ".", ".."}.isdisjoint(values.values()):
-        raise Rejected(service, route, 404)  # it would be another path
+        # It would be another path.
+        raise Rejected(service, route, 404)
     path = re.sub(r"\{(\w+)\}", lambda name: quote(values[name[1]], "", errors="surrogatepass"), path)
     asked = urlencode({k: v for k, v in query.items() if v is not None}, True, errors="surrogatepass", quote_via=quote)
     return os.environ[variable].rstrip("/") + path + (f"?{asked}" if asked else "")

@@ -22,8 +22,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+# What an id of a request or of a message looks like.
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-"""What an id of a request or of a message looks like."""
+# Seconds that it takes at most to be connected, and AWS to answer; that boto3 waits before it tries again; and that the
+# function keeps for its own answer.
+CONNECT, READ, PAUSE, ANSWER = 1.0, 5.0, 2.0, 0.5
 _IDS = uuid.UUID("5d1f6a0e-2f3b-5c0c-9d55-6f0a4a1b7c21")
 
 
@@ -68,8 +71,8 @@ def begin(work: Work) -> Iterator[None]:
 
 @contextmanager
 def of_request(request: str) -> Iterator[None]:
-    """Inside, what is sent belongs to this earlier request, with the same ids whenever it is sent again."""
-    with begin(replace(current(), request=request, origin=request, counts={})):
+    """Inside, what is sent belongs to this earlier request. Its ids are still made from what is under way."""
+    with begin(replace(current(), request=request)):
         yield
 
 
@@ -149,9 +152,23 @@ def log(level: str, message: str, error: BaseException | None = None, **told: An
 
 @lru_cache
 def aws(name: str, kind: str = "client") -> Any:
-    """boto3's client, or as `kind` its resource, of a service, made once."""
+    """boto3's client, or as `kind` its resource, of a service, made once. It tries three times, while there is time.
+
+    https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+    """
     import boto3
     from botocore.config import Config
 
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    return getattr(boto3, kind)(name, config=Config(connect_timeout=1, read_timeout=10, retries=retries))
+    made = getattr(boto3, kind)(name, config=Config(connect_timeout=CONNECT, read_timeout=READ, retries=retries))
+    getattr(made.meta, "client", made).meta.events.register_first("needs-retry", _in_time)
+    return made
+
+
+def _in_time(caught_exception: Exception | None = None, **_: Any) -> None:
+    """Whoever did not answer in time is not asked again, when the function could be stopped meanwhile."""
+    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+    slow = isinstance(caught_exception, ConnectTimeoutError | ReadTimeoutError)
+    if caught_exception and slow and remaining() < PAUSE + CONNECT + READ + ANSWER:
+        raise caught_exception

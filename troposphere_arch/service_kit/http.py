@@ -80,9 +80,15 @@ def handler(
     """The Lambda handler that answers `routes`, such as "POST /orders": a dict with 200, None with 204.
 
     Errors are answered as `{"error", "message", "request"}`: a `Problem` as it says; another service that is not
-    available with 503 and `Retry-After`, one that answers otherwise with 502; a body that is no JSON, or has more bytes
-    than `limit`, with 400 or 413; all else with 500, of which only the log says more. What a request with an
-    `Idempotency-Key` sends has the same ids when its caller sends it again.
+    available, or AWS that does not answer, with 503 and `Retry-After`; another service that answers otherwise with 502;
+    a body that is no JSON, or has more bytes than `limit`, with 400 or 413; all else with 500, of which only the log
+    says more. What a request with an `Idempotency-Key` sends has the same ids when its caller sends it again, and what
+    anybody else sends has others.
+
+    A request has the id of its `X-Request-Id`, so that it is one through all services, else a random one. Whoever may
+    call a route can join a request whose id it knows: what follows is told as a part of that. So ids are given to
+    nobody else than who is to know of a request.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
 
@@ -91,12 +97,13 @@ def handler(
         route = f"{_part(event, 'httpMethod')} {_part(event, 'resource')}"
         headers = {name.lower(): value for name, value in _texts(event, "headers").items()}
         caller = context.like(".+", _part(event, "requestContext", "identity", "userArn"))
-        new = context.like(".+", _part(event, "requestContext", "requestId")) or str(uuid.uuid4())
-        # Callers pass the id of a request on, so that two may have the same; only a key says that they are one.
+        new, given = str(uuid.uuid4()), _part(event, "requestContext", "requestId")
+        # Two requests may have the same id, of which a caller has the choice, also of API Gateway's. Only a key says
+        # that they are one, and that of somebody else is another.
         key = headers.get("idempotency-key")
         work = context.Work(
-            request=context.like(context.ID.pattern, headers.get("x-request-id"), new, str(uuid.uuid4())),
-            origin=context.id_of(caller, route, _part(event, "path"), key) if key else context.id_of(new),
+            request=context.like(context.ID.pattern, headers.get("x-request-id"), given, new),
+            origin=context.id_of(caller, route, _part(event, "path"), key) if key else new,
             trace=context.trace(headers.get("x-amzn-trace-id")),
             deadline=context.deadline(lambda_context),
             accepts=True,
@@ -155,6 +162,11 @@ def _problem(error: Exception) -> Problem:
         return Unavailable(f"{error.service}, which this needs, is not available; try again.", error.retry_after)
     if isinstance(error, errors.CallError):
         return Problem(502, "BadGateway", f"{error.service}, which this needs, answered otherwise than expected.")
+    # Here, since whoever needs nothing of AWS need not wait for it.
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
+        return Unavailable("AWS, which this needs, did not answer; try again.")
     return Problem(500, "InternalError", "The service failed; its log has the id of this request.")
 
 

@@ -8,6 +8,9 @@ Anything may come twice, at the same time too, and a function may end anywhere. 
 who works on it holds it by a token, and what the work writes is written only together with `done`, under that token.
 What the work sends has the same ids each time. What else it does has to be repeatable: give it the message's id.
 
+A message of a FIFO queue that fails holds up those behind it in its group, each time until it can be seen again: six
+times the function's `timeout`, so with 60 seconds and five attempts for half an hour in all.
+
 A record of a stream stops those behind it only while it is tried. What has failed `ATTEMPTS` times is sent to
 `FAILURES_QUEUE`, whole, and those behind it go on; so what depends on it must not take its effect for granted. Lambda
 itself would give up the batch from there on, and tell only where in the stream that was. It must not come to that
@@ -27,6 +30,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -38,12 +42,17 @@ from botocore.exceptions import ClientError
 
 from . import context, progress, table
 
-MARKS = "kit#message"
-KEPT = 30 * 24 * 3600  # seconds; queue and dead-letter queue keep a message for 14 days each at most
-LONGEST, LATE = 900.0, 2.0  # seconds that a function may run, and that it may be late in being stopped
-RESERVE = 1.0  # seconds in which no other message is begun
-LARGEST = 100_000  # bytes of a result; the event that tells it has 256 kB
-SQS_HOLDS = 1_048_576  # bytes of a message
+# Seconds: a queue and its dead-letter queue keep a message for 14 days each at most.
+KEPT = 30 * 24 * 3600
+# Seconds that a function may run, and that it may be late in being stopped.
+LONGEST, LATE = 900.0, 2.0
+# Seconds in which no other message is begun: what is begun and cut off takes the whole batch with it. A template gives
+# a batch at least six for each of its messages; so only where they take longer one is left over, and costs a receive.
+RESERVE = 5.0
+# Bytes of a result: the event that tells it has 256 kB.
+LARGEST = 100_000
+# Bytes of a message.
+SQS_HOLDS = 1_048_576
 
 Writes = Sequence[Mapping[str, Any]]
 
@@ -85,7 +94,8 @@ class _GivenUp(Exception):
 class _Record:
     """A message as it came. `name` is what Lambda knows it by; one that fails stops the rest of its `order`.
 
-    `holder` names who cannot be at work twice at a time; `receives` is how often it came, 0 where nobody counts.
+    `holder` names who cannot be at work twice at a time; `receives` is how often it came, 0 where nobody counts. A
+    `body` that could not be read is the error.
     """
 
     name: str
@@ -116,7 +126,7 @@ def handler(work: Work, *, clock: Callable[[], float] = time.time) -> Callable[[
     def handle(event: Any, lambda_context: Any) -> dict[str, Any]:
         ends = context.deadline(lambda_context)
         if "Records" not in event:
-            if not _done(work, _object(event, lambda_context), ends, clock):
+            if not _done(work, _object(event, lambda_context, ends, clock()), ends, clock):
                 raise RuntimeError("The message failed; the log says where.")
             return {}
         failed: list[str] = []
@@ -171,6 +181,8 @@ def _result(work: Work, record: _Record, now: float) -> str | None:
         # The last attempt ended the function, or failed and was not handed over: only that is left to do.
         _give_up(record, attempts, mark.get("error", ""), failures)
     try:
+        if isinstance(record.body, Exception):
+            raise record.body
         progress.mention(progress.WORKING)
         event = context.like(".+", record.about.get("event"))
         request = context.current().request
@@ -185,36 +197,50 @@ def _result(work: Work, record: _Record, now: float) -> str | None:
         raise
 
 
+def _mark(id: str, change: str, only: str, **values: Any) -> dict[str, Any]:
+    """A change of the message's mark where `only` holds: `:token` is the `token` that is given, `:done` just "done".
+
+    Each mark has a partition of its own: one takes 1,000 writes a second, which is not enough for all.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+    """
+    said = f"{change} {only}"
+    return {
+        "Key": _key(id),
+        "UpdateExpression": change,
+        "ConditionExpression": only,
+        "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", said)},
+        "ExpressionAttributeValues": {f":{name}": values.get(name, name) for name in re.findall(r":(\w+)", said)},
+    }
+
+
+def _key(id: str) -> dict[str, str]:
+    return {"pk": f"kit#message#{id}", "sk": "mark"}
+
+
 def _claimed(record: _Record, token: str, now: float) -> dict[str, Any]:
     """The mark: with our token, or done, or given up. An attempt is counted at once, since it may end anywhere."""
-    id, holder = record.about["id"], record.holder or token
-    items, until = table.items(), now + min(context.remaining(), LONGEST) + LATE
+    id, items = record.about["id"], table.items()
+    until = now + min(context.remaining(), LONGEST) + LATE
+    claim = _mark(
+        id,
+        "SET #state = :working, #token = :token, #holder = :holder, #lease = :until, #expires = :expires"
+        " ADD #attempts :one",
+        "attribute_not_exists(pk) OR (#state <> :done AND NOT contains(#given_up, :name)"
+        " AND (#lease < :now OR #holder = :holder))",
+        token=token,
+        holder=record.holder or token,
+        name=record.name,
+        until=int(until * 1000),
+        now=int(now * 1000),
+        expires=int(now) + KEPT,
+        one=1,
+    )
     try:
-        answer = items.update_item(
-            Key={"pk": MARKS, "sk": id},
-            UpdateExpression="SET #state = :working, #token = :token, holder = :holder, lease = :until,"
-            " expires = :expires ADD attempts :one",
-            ConditionExpression="attribute_not_exists(pk) OR (#state <> :done AND NOT contains(given_up, :name)"
-            " AND (lease < :now OR holder = :holder))",
-            ExpressionAttributeNames={"#state": "state", "#token": "token"},
-            ExpressionAttributeValues={
-                ":working": progress.WORKING,
-                ":done": progress.DONE,
-                ":token": token,
-                ":holder": holder,
-                ":name": record.name,
-                ":until": int(until * 1000),
-                ":now": int(now * 1000),
-                ":expires": int(now) + KEPT,
-                ":one": 1,
-            },
-            ReturnValues="ALL_NEW",
-        )
-        return dict(answer["Attributes"])
+        return dict(items.update_item(**claim, ReturnValues="ALL_NEW")["Attributes"])
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-    mark: dict[str, Any] = items.get_item(Key={"pk": MARKS, "sk": id}, ConsistentRead=True).get("Item", {})
+    mark: dict[str, Any] = items.get_item(Key=_key(id), ConsistentRead=True).get("Item", {})
     if mark.get("state") != progress.DONE and record.name not in mark.get("given_up", ()):
         raise RuntimeError("somebody else is at work on the message")
     return mark
@@ -223,21 +249,13 @@ def _claimed(record: _Record, token: str, now: float) -> dict[str, Any]:
 def _written(id: str, token: str, answer: Writes | Finished | None) -> str | None:
     """Write what the work returned, together with the mark of done; gives the result as JSON."""
     items, result, writes = table.items(), None, answer
+    change = "SET #state = :done"
     if isinstance(answer, Finished):
         result, writes = context.to_json(answer.result), answer.writes
         if len(result) > LARGEST:
             raise ValueError("the result is too large")
-    names, values = {"#state": "state", "#token": "token"}, {":done": progress.DONE, ":token": token}
-    change = "SET #state = :done"
-    if result is not None:
-        names["#result"], values[":result"], change = "result", result, f"{change}, #result = :result"
-    mark = {
-        "Key": {"pk": MARKS, "sk": id},
-        "UpdateExpression": change,
-        "ConditionExpression": "#token = :token AND #state <> :done",
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": values,
-    }
+        change += ", #result = :result"
+    mark = _mark(id, change, "#token = :token AND #state <> :done", token=token, result=result)
     together = [{"Update": mark}, *(writes or ())]  # type: ignore[misc]
     named = [{verb: {"TableName": items.name, **write} for verb, write in one.items()} for one in together]
     items.meta.client.transact_write_items(TransactItems=named)
@@ -246,22 +264,11 @@ def _written(id: str, token: str, answer: Writes | Finished | None) -> str | Non
 
 def _given_back(id: str, token: str, error: str) -> bool:
     """Let others take the message at once. False when it was not ours any more, or is done after all."""
+    change, ours = "SET #state = :failed, #lease = :never, #error = :error", "#token = :token AND #state = :working"
     try:
-        table.items().update_item(
-            Key={"pk": MARKS, "sk": id},
-            UpdateExpression="SET #state = :failed, lease = :never, #error = :error",
-            ConditionExpression="#token = :token AND #state = :working",
-            ExpressionAttributeNames={"#state": "state", "#token": "token", "#error": "error"},
-            ExpressionAttributeValues={
-                ":error": error,
-                ":failed": progress.FAILED,
-                ":working": progress.WORKING,
-                ":token": token,
-                ":never": 0,
-            },
-        )
-    except Exception as error:
-        context.log("WARNING", "message not given back", error)
+        table.items().update_item(**_mark(id, change, ours, token=token, never=0, error=error))
+    except Exception as problem:
+        context.log("WARNING", "message not given back", problem)
         return False
     return True
 
@@ -292,19 +299,10 @@ def _give_up(record: _Record, attempts: int, error: str, queue: str) -> NoReturn
     context.aws("sqs").send_message(QueueUrl=queue, MessageBody=said)
     progress.mention(progress.FAILED, {"error": error})
     # Only now: whoever is ended before does it again. What comes back is not this record, and is counted from one.
-    table.items().update_item(
-        Key={"pk": MARKS, "sk": work.message},
-        UpdateExpression="SET #state = :failed, lease = :never ADD given_up :names REMOVE attempts, #error",
-        # A copy in another shard may be given up meanwhile; that it is done after all is not forgotten.
-        ConditionExpression="#state <> :done",
-        ExpressionAttributeNames={"#state": "state", "#error": "error"},
-        ExpressionAttributeValues={
-            ":failed": progress.FAILED,
-            ":done": progress.DONE,
-            ":never": 0,
-            ":names": {record.name},
-        },
-    )
+    change = "SET #state = :failed, #lease = :never ADD #given_up :names REMOVE #attempts, #error"
+    # A copy in another shard may be given up meanwhile; that it is done after all is not forgotten.
+    mark = _mark(work.message, change, "#state <> :done", never=0, names={record.name})
+    table.items().update_item(**mark)
     raise _GivenUp
 
 
@@ -328,18 +326,40 @@ def _streamed(raw: Mapping[str, Any]) -> _Record:
     return _Record(one["sequenceNumber"], about, body, one["partitionKey"], raw, holder=shard)
 
 
-def _object(event: Mapping[str, Any], lambda_context: Any) -> _Record:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
+def _object(event: Mapping[str, Any], lambda_context: Any, ends: float, now: float) -> _Record:
+    """The object that an event is about. One that cannot be read is known by the event, and so is its request.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
     bucket, one = event["detail"]["bucket"]["name"], event["detail"]["object"]
+    id = context.id_of(bucket, one["key"], one.get("sequencer"), one.get("version-id"))
     # The one that the event is about, not what has taken its name since.
     version = {"VersionId": one["version-id"]} if one.get("version-id") else {}
-    found = context.aws("s3").get_object(Bucket=bucket, Key=one["key"], **version)
-    about: dict[str, str] = found["Metadata"]
-    if not _ours(about):
-        about = {"id": context.id_of(bucket, one["key"], one.get("sequencer"), one.get("version-id"))}
-    # All tries of one event have the same id of invocation, one after the other.
+    # All tries of one event have the same id of invocation, one after the other; the same event once more has another,
+    # and takes none of these tries.
     invocation = getattr(lambda_context, "aws_request_id", "")
-    return _Record(one["key"], about, found["Body"].read(), one["key"], event, holder=invocation)
+    about: Mapping[str, Any] = {"id": id}
+    receives, body = 0, None
+    with context.begin(context.Work(id, id, deadline=ends)):
+        try:
+            receives = _receives(f"{id}#{invocation}", now)
+            found = context.aws("s3").get_object(Bucket=bucket, Key=one["key"], **version)
+            about = found["Metadata"] if _ours(found["Metadata"]) else about
+            body = found["Body"].read()
+        except Exception as error:
+            body = error
+    return _Record(one["key"], about, body, one["key"], event, holder=invocation, receives=receives)
+
+
+def _receives(id: str, now: float) -> int:
+    """How often this came, with this time: counted before it is known which message it is, or whether it can be."""
+    counted = table.items().update_item(
+        Key=_key(id),
+        UpdateExpression="SET expires = :expires ADD attempts :one",
+        ExpressionAttributeValues={":expires": int(now) + KEPT, ":one": 1},
+        ReturnValues="UPDATED_NEW",
+    )
+    return int(counted["Attributes"]["attempts"])
 
 
 def _opened(data: bytes, id: str) -> tuple[Mapping[str, Any], Any]:

@@ -238,11 +238,11 @@ class World:
     def let_time_pass(self) -> None:
         """Until nobody can be at work on any message any more."""
         table = kit.aws("dynamodb", "resource").Table(self.places["ITEMS_TABLE"])
-        marks = table.query(
-            KeyConditionExpression="pk = :marks",
-            FilterExpression="#state = :working",
+        marks = table.scan(
+            FilterExpression="begins_with(pk, :marks) AND #state = :working",
             ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues={":marks": "kit#message", ":working": "working"},
+            ExpressionAttributeValues={":marks": "kit#message#", ":working": "working"},
+            ConsistentRead=True,
         )
         for mark in marks["Items"]:
             key = {"pk": mark["pk"], "sk": mark["sk"]}
