@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,8 +82,12 @@ def write_shop(folder: Path) -> Path:
 
 @functools.cache
 def built_shop(base: Path) -> tuple[Path, Path]:
-    """The system below `base`, built once for this process, and the caches in which its lint is known to be clean."""
-    folder, cache = write_shop(base / "shop" / "services"), base / "cache-of-services"
+    """The system below `base`, built once for this process, and the caches in which its lint is known to be clean.
+
+    These are shared by the processes of a run: a mark of lint is named by all that it depends on.
+    """
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, cache = write_shop(base / "shop" / "services"), shared / "cache-of-services"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         factory.build(folder, write=True)

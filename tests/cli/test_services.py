@@ -64,6 +64,16 @@ def shop(here: Here, tmp_path_factory: pytest.TempPathFactory) -> Here:
     return here
 
 
+@pytest.fixture
+def untouched(here: Here, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    """The system, built once for all tests after which it is as it was."""
+    folder, _ = built_shop(tmp_path_factory.getbasetemp())
+    monkeypatch.chdir(folder.parent)
+    before = files_of(folder.parent)
+    yield Here(folder.parent, here.capsys)
+    assert files_of(folder.parent) == before
+
+
 @contextmanager
 def variable(name: str, value: str) -> Iterator[None]:
     before = os.environ.get(name)
@@ -192,15 +202,15 @@ def test_a_service_that_goes_takes_its_draft_with_it(shop: Here) -> None:
     ],
     ids=["missing", "no service", "a file", "no system"],
 )
-def test_a_path_that_names_no_services(shop: Here, path: str, words: tuple[str, ...]) -> None:
+def test_a_path_that_names_no_services(untouched: Here, path: str, words: tuple[str, ...], tmp_path: Path) -> None:
     for command in ("build", "up", "down", "release"):
         if path == "." and command != "build":
             continue  # a word without a slash is a template or a stack
         if command == "down":
-            with variable("XDG_STATE_HOME", str(shop.root / "state")):
-                refused(shop(command, path), *words)
+            with variable("XDG_STATE_HOME", str(tmp_path / "state")):
+                refused(untouched(command, path), *words)
         else:
-            refused(shop(command, path), *words)
+            refused(untouched(command, path), *words)
 
 
 # --- release
@@ -298,10 +308,8 @@ def test_the_first_service_begins_a_system(here: Here) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_new_service_refuses(shop: Here, arguments: list[str], words: tuple[str, ...]) -> None:
-    before = files_of(shop.root)
-    refused(shop("new-service", *arguments), *words)
-    assert files_of(shop.root) == before
+def test_what_new_service_refuses(untouched: Here, arguments: list[str], words: tuple[str, ...]) -> None:
+    refused(untouched("new-service", *arguments), *words)
 
 
 def test_a_service_that_cannot_be_built_leaves_nothing(shop: Here) -> None:

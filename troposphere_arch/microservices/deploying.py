@@ -259,9 +259,9 @@ def _together(work: Callable[[str], T], names: Iterable[str]) -> dict[str, T]:
 # --- what is there
 
 
-def ready(target: Target) -> None:
+def ready(target: Target, *services: str) -> None:
     """Make the clients that threads share: boto3 makes them in one thread at a time only."""
-    for service in ("cloudformation", "s3", "ssm"):
+    for service in ("cloudformation", *services):
         target.client(service)
 
 
@@ -356,7 +356,7 @@ def _parsed(body: str | dict[str, Any]) -> Any:
 
 def preview(target: Target, wanted: Sequence[Unit]) -> list[Preview]:
     """What deploying these would do. Nothing is changed, and nothing planned: what others tell may not be there yet."""
-    ready(target)
+    ready(target, "ssm")
     there, store = described(target), Store(target)
     by_name = {unit.service: unit for unit in wanted}
     found = _together(lambda name: _preview(target, by_name[name], there, store), by_name)
@@ -418,13 +418,14 @@ def up(
     A stack whose creation had failed is deleted and created again. Raises `Stopped` on Ctrl-C: CloudFormation goes on
     with what was begun.
     """
-    ready(target)
+    ready(target, "ssm")
     there, store = described(target), Store(target)
     by_name = {unit.service: unit for unit in wanted}
     for unit in wanted:
         if unit.stack in there:
             _refuse_another(target, unit, there[unit.stack])
     if any(len(unit.template) > deploy.LONGEST_BODY for unit in wanted):
+        ready(target, "s3")
         deploy.ensure_bucket(target)
 
     def one(name: str) -> Outcome:
@@ -641,6 +642,7 @@ def down(
     Raises `Stopped` on Ctrl-C: CloudFormation goes on with what was begun.
     """
     if purge:
+        ready(target, "dynamodb", "s3")
         deploy.check_purge([resource for one in going for resource in one.retained])
     by_name = {one.service: one for one in going}
 
