@@ -149,6 +149,14 @@ def test_it_is_the_same_each_time(tmp_path: Path) -> None:
             r"handler\.py:1: .*the kit has no mesages: it has client, ",
         ),
         ("import troposphere_arch.service_kit.htp", r"handler\.py:1: .*the kit has no htp"),
+        (
+            "from troposphere_arch.service_kit import *",
+            r"handler\.py:1: imports \* of the kit: name its modules: client, ",
+        ),
+        ("x = 1\nfrom . import prices", r"handler\.py:2: a relative import, in a service that is no package"),
+        ("from .prices import price", r"handler\.py:1: a relative import, .*: import prices"),
+        ("import cgi", r"handler\.py:1: imports cgi, which Lambda's Python does not have"),
+        ("import distutils.util", r"handler\.py:1: imports distutils\.util, "),
         ("from troposphere_arch import lint", r"handler\.py:1: imports troposphere_arch.*not shipped"),
         ("def handler(:", r"handler\.py:1: no Python: "),
         ("x = 1\n\0", r"handler\.py:\d+: no Python: "),
@@ -157,6 +165,32 @@ def test_it_is_the_same_each_time(tmp_path: Path) -> None:
 def test_what_cannot_be_shipped(tmp_path: Path, code: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         bundle(write(tmp_path, handler=code))
+
+
+@pytest.mark.parametrize("name", ["index", "json", "os", "urllib3", "troposphere_arch"])
+def test_a_module_that_would_not_be_found(tmp_path: Path, name: str) -> None:
+    write(tmp_path, handler=f"import {name}\nhandler = {name}", **{name: "x = 1"})
+    with pytest.raises(UserError, match=rf"{name}\.py: Lambda has another {name}, "):
+        bundle(tmp_path)
+
+
+def test_names_that_only_begin_like_the_package_s(tmp_path: Path) -> None:
+    write(tmp_path, handler="import troposphere_arch_prices\nhandler = 1", troposphere_arch_prices="x = 1")
+    assert list(modules(tmp_path)) == ["handler", "troposphere_arch_prices"]
+
+
+def test_the_kit_by_its_package(tmp_path: Path) -> None:
+    write(tmp_path, handler="from troposphere_arch import service_kit\nhandler = service_kit")
+    assert list(modules(tmp_path)) == ["handler", "troposphere_arch", "troposphere_arch.service_kit"]
+
+
+def test_a_link_to_a_file_from_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    (tmp_path / "secret.py").write_text("SECRET = 1")
+    write(folder, handler="import secret\nhandler = secret").joinpath("secret.py").symlink_to(tmp_path / "secret.py")
+    with pytest.raises(UserError, match=r"secret\.py: is a link to .*, which is not a file of the service"):
+        bundle(folder)
 
 
 def test_no_handler(tmp_path: Path) -> None:

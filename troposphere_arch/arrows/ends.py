@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Ref
+from troposphere import Ref, encode_to_dict
 
 from .. import grants, parameters
 from ..blocks.awslambda import Function
@@ -23,9 +23,14 @@ def expect_end(node: Node, kind: type[Node], arrow: str) -> None:
 def tell(function: Function, variable: str, value: Any, when: str | None) -> None:
     """Give a function the address of what it may use, under the condition that this is there.
 
-    Where the function itself is there only then, nothing is left to decide.
+    Where the function itself is there only then, nothing is left to decide. Raises ValueError for a variable that the
+    function is given already and that says something else.
     """
-    function.resource.Environment.Variables[variable] = optional(beside(function, when), value)
+    variables = function.resource.Environment.Variables
+    told = optional(beside(function, when), value)
+    if variable in variables and encode_to_dict(variables[variable]) != encode_to_dict(told):
+        raise ValueError(f"{function.title} would be given {variable} twice, for two different things: rename one")
+    variables[variable] = told
 
 
 def beside(function: Function, when: str | None) -> str | None:

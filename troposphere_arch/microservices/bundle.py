@@ -20,10 +20,22 @@ from pathlib import Path
 from ..errors import UserError
 
 HANDLER = "handler"
-KIT = "troposphere_arch.service_kit"
+PACKAGE = "troposphere_arch"
+KIT = f"{PACKAGE}.service_kit"
 # What the Python runtime of Lambda brings besides the standard library.
 # https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 BROUGHT = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+# What Python had up to the version before the runtime's, and which may be the one that builds.
+# https://docs.python.org/3/whatsnew/3.12.html#removed https://docs.python.org/3/whatsnew/3.13.html#removed-modules-and-apis
+GONE = frozenset(
+    {
+        *("aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp"),
+        *("lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau"),
+        *("telnetlib", "uu", "xdrlib"),
+    }
+)
+# The name that Lambda knows the bundle by.
+INDEX = "index"
 
 _HEAD = '''"""The files of a service, and of the kit (troposphere_arch.service_kit) those that they import."""
 
@@ -76,7 +88,7 @@ def modules(folder: Path) -> dict[str, str]:
         if name in found:
             continue
         file = _file(folder, name)
-        found[name], imports = _shipped(name, file) if name.startswith("troposphere_arch") else _module(name, file)
+        found[name], imports = _shipped(name, file) if _is_shipped(name) else _module(name, file)
         for imported, line in imports:
             todo += _wanted(folder, imported, f"{file}:{line}")
     own = sorted(name for name in found if not name.startswith("troposphere_arch"))
@@ -88,22 +100,41 @@ def modules(folder: Path) -> dict[str, str]:
 def _wanted(folder: Path, name: str, place: str) -> list[str]:
     """What of ours an import of `name` needs; nothing for what Lambda's Python has. Refuses what it has not."""
     top = name.partition(".")[0]
-    if (folder / f"{top}.py").is_file():
+    own = folder / f"{top}.py"
+    if own.is_file():
+        if top in (INDEX, PACKAGE) or _has(top):
+            raise UserError(f"{own}: Lambda has another {top}, which would be imported in its place: rename the file")
+        if own.resolve().parent != folder.resolve():
+            raise UserError(f"{own}: is a link to {own.resolve()}, which is not a file of the service: copy it")
         return [top]
+    if name == PACKAGE:
+        return [PACKAGE]
     if name == KIT:
-        return ["troposphere_arch", KIT]
+        return [PACKAGE, KIT]
     if name.startswith(f"{KIT}."):
         module = name.split(".")[2]
+        if module == "*":
+            raise UserError(f"{place}: imports * of the kit: name its modules: {', '.join(sorted(_kit()))}")
         if module not in _kit():
             raise UserError(f"{place}: imports {name}, and the kit has no {module}: it has {', '.join(sorted(_kit()))}")
-        return ["troposphere_arch", KIT, f"{KIT}.{module}"]
-    if top in sys.stdlib_module_names or top in BROUGHT:
+        return [PACKAGE, KIT, f"{KIT}.{module}"]
+    if _has(top):
         return []
-    if top == "troposphere_arch":
+    if top == PACKAGE:
         raise UserError(f"{place}: imports {name}, which is not shipped: of this package a service has {KIT} only")
     raise UserError(
         f"{place}: imports {name}, which Lambda's Python does not have: put {top}.py beside the handler, or do without"
     )
+
+
+def _has(name: str) -> bool:
+    """Whether Lambda's Python has a module of this name."""
+    return name in BROUGHT or (name in sys.stdlib_module_names and name not in GONE)
+
+
+def _is_shipped(name: str) -> bool:
+    """Whether a module is of this package, and not of the service."""
+    return name == PACKAGE or name.startswith(f"{PACKAGE}.")
 
 
 def _module(name: str, file: Path) -> tuple[str, tuple[tuple[str, int], ...]]:
@@ -152,6 +183,9 @@ def _imports(name: str, text: str, file: Path, is_package: bool) -> Iterator[tup
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            if node.level and not _is_shipped(name):
+                what = f"import {node.module}" if node.module else "import MODULE"
+                raise UserError(f"{file}:{node.lineno}: a relative import, in a service that is no package: {what}")
             parts = name.split(".")
             above = parts[: len(parts) - node.level + is_package] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
@@ -161,20 +195,20 @@ def _imports(name: str, text: str, file: Path, is_package: bool) -> Iterator[tup
 
 
 def _is_package(name: str) -> bool:
-    return name in ("troposphere_arch", KIT)
+    return name in (PACKAGE, KIT)
 
 
 def _file(folder: Path, name: str) -> Path:
-    if not name.startswith("troposphere_arch"):
+    if not _is_shipped(name):
         return folder / f"{name}.py"
-    package = Path(str(files("troposphere_arch")))
+    package = Path(str(files(PACKAGE)))
     inside = package.joinpath(*name.split(".")[1:])
     return inside / "__init__.py" if _is_package(name) else inside.with_suffix(".py")
 
 
 def _text(file: Path) -> str:
     """The text of a file; of the package itself none is needed."""
-    if file == Path(str(files("troposphere_arch"))) / "__init__.py":
+    if file == Path(str(files(PACKAGE))) / "__init__.py":
         return ""
     try:
         return file.read_text(encoding="utf-8")

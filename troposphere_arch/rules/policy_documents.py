@@ -182,16 +182,26 @@ def _may_be_public(view: View, policy: Policy, where: Path, statement: dict[Any,
     organizations = [who for _, who in items(statement.get("Condition"), "StringEquals", "aws:PrincipalOrgID")]
     if organizations and not any("*" in (text(who) or "*") for who in organizations):
         return True
-    if policy.resource.type == PRIVATE_NAME and any(_not_by_endpoint(other) for _, other in policy.statements()):
-        return True
+    if policy.resource.type == PRIVATE_NAME:
+        actions = {str(text(one)) for _, one in items(statement, "Action")}
+        return any(_not_by_endpoint(other, actions) for _, other in policy.statements())
     only_read = [action for _, action in items(statement, "Action")] == ["s3:GetObject"]
     return policy.resource.type == BUCKET_POLICY and only_read and bool(view.chosen_by(policy.at(where)))
 
 
-def _not_by_endpoint(statement: dict[Any, Any]) -> bool:
-    """Whether the statement denies what does not come by an endpoint that it names."""
-    named = [text(one) for _, one in items(statement.get("Condition"), "StringNotEquals", "aws:SourceVpce")]
-    return statement.get("Effect") == "Deny" and bool(named) and not {None, "", "*"} & set(named)
+def _not_by_endpoint(statement: dict[Any, Any], actions: set[str]) -> bool:
+    """Whether the statement denies everybody these actions who does not come by an endpoint that it names."""
+    condition = statement.get("Condition")
+    named = [text(one) for _, one in items(condition, "StringNotEquals", "aws:SourceVpce")]
+    alone = isinstance(condition, dict) and [list(block) for block in condition.values()] == [["aws:SourceVpce"]]
+    return (
+        statement.get("Effect") == "Deny"
+        and alone
+        and bool(named)
+        and not {None, "", "*"} & set(named)
+        and actions <= {str(text(one)) for _, one in items(statement, "Action")}
+        and all(text(who) == "*" for _, _, who in principals(statement))
+    )
 
 
 def _allow(policy: Policy, statement: dict[Any, Any], public: bool) -> Iterator[tuple[Path, str]]:

@@ -118,12 +118,15 @@ def named(*statements: Any) -> Any:
 
 
 def test_a_private_name_is_for_anybody_who_comes_by_its_endpoint() -> None:
-    elsewhere = {"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": {"Ref": "Todos"}}}}
+    elsewhere: Any = {"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": {"Ref": "Todos"}}}}
     assert found(RULE, named({"Effect": "Allow"}, elsewhere)) == []
     for other in (
         {"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:SourceVpce": "*"}}},
         {"Effect": "Deny", "Condition": {"StringEquals": {"aws:SourceVpce": {"Ref": "Todos"}}}},
         {"Effect": "Deny"},
+        {**elsewhere, "Action": ["execute-api:ManageConnections"]},
+        {**elsewhere, "Principal": {"AWS": "arn:aws:iam::111122223333:root"}},
+        {**elsewhere, "Condition": {**elsewhere["Condition"], "Bool": {"aws:SecureTransport": "false"}}},
     ):
         assert 'Principal "*"' in only(RULE, named({"Effect": "Allow"}, other))
     assert 'Principal "*"' in only(RULE, named({"Effect": "Allow"}))
