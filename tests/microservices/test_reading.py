@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from tests.cli.commands import Shell
 from tests.evidence import shows
 from tests.microservices.conftest import HANDLER, OWNED, PLATFORM, SERVICES, SHAPES, declared, problems, put, system
+from troposphere_arch.discovery import title
 from troposphere_arch.errors import UserError
 from troposphere_arch.microservices import service as page
 from troposphere_arch.microservices.declaration import NETWORKS, STATUS, Platform, System
-from troposphere_arch.microservices.discovery import title
 from troposphere_arch.microservices.reading import read
 
 Shop = Callable[..., Path]

@@ -29,8 +29,8 @@ from tests.rights import (
     unnoticed,
     use_key,
 )
-from troposphere_arch import evaluate, lint
-from troposphere_arch.microservices import discovery, platform, templates
+from troposphere_arch import discovery, evaluate, lint
+from troposphere_arch.microservices import platform, templates
 from troposphere_arch.microservices.declaration import NETWORKS, Platform, System
 from troposphere_arch.render import render
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from troposphere import AWSHelperFn, GetAtt, Ref, awslambda, sns
 
-from .. import grants, parameters
+from .. import discovery, grants, parameters
 from ..blocks.apigateway import RestApi
 from ..blocks.awslambda import Function, put_beside
 from ..blocks.dynamodb import Table
@@ -34,8 +34,6 @@ from .ends import expect_end, tell, uses_key
 from .events import BATCH, STREAM_SECONDS
 from .people import calls_with_token
 
-# What a neighbour tells of itself; see `microservices.discovery`.
-ADDRESS, ARN, EVENTS = "address", "arn", "events"
 # Lambda counts the tries of a batch, whichever record fails: ten that each fail three times are twenty of them, and
 # some are left for faults of what the function itself needs.
 RECORD_RETRIES = 30
@@ -62,9 +60,13 @@ def calls(source: Node, what: RestApi | str, service: Neighbour | None = None) -
     function = _function(source, what)
     expect_end(service, Neighbour, what)
     verb, pattern, name = _route(what)
-    service.told(ARN)
-    grant(function.role, f"Call{service.title}{name}", grants.invoke_route(service.finds[ARN].name, verb, pattern))
-    tell(function, _variable(service, URL), service.told(ADDRESS), None)
+    service.told(discovery.ARN)
+    grant(
+        function.role,
+        f"Call{service.title}{name}",
+        grants.invoke_route(service.finds[discovery.ARN].name, verb, pattern),
+    )
+    tell(function, _variable(service, URL), service.told(discovery.ADDRESS), None)
     function.t.record(function, "calls", service, what)
 
 
@@ -78,8 +80,8 @@ def may_not_call(function: Function, routes: Sequence[str], service: Neighbour) 
     _function(function, "may not call")
     expect_end(service, Neighbour, "may not call")
     patterns = [f"{verb}{pattern}" for verb, pattern, _ in map(_route, routes)]
-    service.told(ARN)
-    statements = grants.not_invoke_routes(service.finds[ARN].name, patterns)
+    service.told(discovery.ARN)
+    statements = grants.not_invoke_routes(service.finds[discovery.ARN].name, patterns)
     grant(function.role, f"NotCall{service.title}", statements)
 
 
@@ -96,7 +98,7 @@ def sends_to(function: Function, service: Neighbour, kind: str) -> None:
     """
     _function(function, "sends")
     expect_end(service, Neighbour, "sends")
-    t, arn = function.t, service.told(ARN)
+    t, arn = function.t, service.told(discovery.ARN)
     by_kind = {
         QUEUE: (grants.send_to, "sqs", "sends to"),
         STREAM: (grants.put_records, "kinesis", "puts records into"),
@@ -106,7 +108,7 @@ def sends_to(function: Function, service: Neighbour, kind: str) -> None:
     allows, through, verb = by_kind[kind]
     grant(function.role, f"SendTo{service.title}", allows(arn))
     uses_key(t, function.role, f"UseKeyFor{service.title}", through, write=True, when=None)
-    tell(function, _variable(service, kind), service.told(ADDRESS), None)
+    tell(function, _variable(service, kind), service.told(discovery.ADDRESS), None)
     t.record(function, verb, service, through.upper() if kind == QUEUE else "Kinesis")
 
 
@@ -117,10 +119,10 @@ def puts_into(function: Function, service: Neighbour, prefix: str) -> None:
     """
     _function(function, "puts into")
     expect_end(service, Neighbour, "puts into")
-    service.told(ARN)
-    grant(function.role, f"PutInto{service.title}", grants.put_objects(service.finds[ARN].name, prefix))
+    service.told(discovery.ARN)
+    grant(function.role, f"PutInto{service.title}", grants.put_objects(service.finds[discovery.ARN].name, prefix))
     uses_key(function.t, function.role, f"UseKeyFor{service.title}", "s3", write=True, when=None)
-    tell(function, _variable(service, BUCKET), service.told(ADDRESS), None)
+    tell(function, _variable(service, BUCKET), service.told(discovery.ADDRESS), None)
     tell(function, _variable(service, PREFIX), prefix, None)
     function.t.record(function, "puts objects into", service, f"below {prefix}")
 
@@ -143,7 +145,7 @@ def subscribes(queue: WorkQueue, service: Neighbour, events: Sequence[str]) -> N
     """
     expect_end(queue, WorkQueue, "subscribes")
     expect_end(service, Neighbour, "subscribes")
-    topic = service.told(EVENTS)
+    topic = service.told(discovery.EVENTS)
     for one in (queue, queue.failures):
         statement = grants.told_by(topic, one.resource, f"From{service.title}")
         one.policy.PolicyDocument.Statement.append(statement)
@@ -253,7 +255,7 @@ def tells(function: Function, bus: Neighbour | Bus, source: str) -> None:
         name, arn = Ref(bus.resource), GetAtt(bus.resource, "Arn")
     else:
         expect_end(bus, Neighbour, "tells")
-        name, arn = bus.told("bus"), bus.told("bus-arn")
+        name, arn = bus.told(discovery.BUS), bus.told(discovery.BUS_ARN)
     grant(function.role, "TellBus", grants.put_events(arn, source))
     tell(function, "BUS", name, None)
     function.t.record(function, "tells", bus, "how a request goes on")
@@ -262,7 +264,7 @@ def tells(function: Function, bus: Neighbour | Bus, source: str) -> None:
 def lives_in(function: Function, network: Neighbour) -> None:
     """The function is in the platform's private subnets, in its security group for functions."""
     expect_end(network, Neighbour, "lives in")
-    put_beside(function, network.told("security-group"), network.told("subnets"))
+    put_beside(function, network.told(discovery.GROUP), network.told(discovery.SUBNETS))
     function.t.record(function, "is in", network)
 
 
@@ -287,5 +289,4 @@ def _function(node: Node, verb: str) -> Function:
 
 
 def _variable(service: Neighbour, what: str) -> str:
-    """`order-lines`, `URL` -> `ORDER_LINES_URL`."""
-    return f"{service.name.replace('-', '_').upper()}_{what}"
+    return discovery.variable(service.name, what)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..discovery import title
 from . import reach
 from .declaration import BUCKET, HTTP, QUEUE, STATUS, STREAM, TOPIC, Service, System
-from .discovery import title
 
 # How the nodes of each shape are drawn. https://mermaid.js.org/syntax/flowchart.html#node-shapes
 _DRAWN = {

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from troposphere import GetAtt, Ref
 
-from .. import arrows, outputs, parameters
+from .. import arrows, discovery, outputs, parameters
 from ..blocks import awslambda, cloudwatch, dynamodb, events, service_api, sns, sqs, ssm
 from ..blocks.service_network import service_network
 from ..parameters import both_or_neither, differ, needs, parameter
 from ..template import ScenarioTemplate, actor, scenario_template
-from . import discovery
 from .declaration import PLATFORM, STATUS, STATUS_ROUTES, Platform
 
 DESCRIPTION = (

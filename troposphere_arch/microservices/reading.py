@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..discovery import title
 from ..errors import UserError
 from . import checking, parsing
 from .checking import Known
 from .declaration import HTTP, NAME, NETWORKS, NO_NETWORK, PLATFORM, RESERVED, Platform, Service, System
-from .discovery import title
 from .parsing import Declaration, Problems, path_shown, shown
 
 PLATFORM_FILE, SERVICE_FILE, HANDLER_FILE = "platform.yaml", "service.yaml", "handler.py"

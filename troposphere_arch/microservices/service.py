@@ -17,14 +17,14 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Tags
 
-from .. import arrows, outputs, parameters
+from .. import arrows, discovery, outputs, parameters
 from ..arrows.events import BATCH, RETRIES
 from ..blocks import awslambda, cloudwatch, dynamodb, kinesis, s3, service_api, sns, sqs, ssm
 from ..blocks.awslambda import Function
 from ..parameters import Spec
 from ..parameters.services import found, words
 from ..template import Node, ScenarioTemplate, actor, scenario_template
-from . import bundle, discovery
+from . import bundle
 from .declaration import BUCKET, HTTP, PLATFORM, QUEUE, STATUS_ROUTES, STREAM, TOPIC, Service, System
 
 # In seconds: API Gateway waits for 29, and a batch of ten may take its time.
@@ -117,7 +117,7 @@ def _function(t: ScenarioTemplate, service: Service) -> Function:
         t,
         "Function",
         code=awslambda.Text(bundle.bundle(service.folder)),
-        Description=service.description[:256],
+        Description=service.description,
         # How many messages of a queue are worked on at once is limited where they are taken, and in one place only.
         reserved=None if service.shape in (QUEUE, TOPIC) else parameters.RESERVED_CONCURRENCY,
         Timeout=_timeout(service),

@@ -23,8 +23,6 @@ KEY = "key"
 NAT = "nat"
 PRIVATE_CERTIFICATE = "private-certificate"
 PRIVATE_DOMAIN = "private-domain"
-PRIVATE_CERTIFICATE = "private-certificate"
-PRIVATE_DOMAIN = "private-domain"
 SUBNETS = "subnets"
 ZONE = "zone"
 
