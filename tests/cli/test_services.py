@@ -281,13 +281,13 @@ def test_a_bump_that_does_not_pass_changes_no_declaration(shop: Here) -> None:
 @shows("REQ-M1", "REQ-M9", how="real")
 def test_the_first_service_begins_a_system(here: Here) -> None:
     """One of each shape is made, tested and deployed in test_services_door.py."""
-    first = here("new-service", "notes", "--shape", "http", "--system", "kiosk", "--owner", "me@example.com")
+    first = here("new-service", "notes", "--shape", "http", "--system", "shop", "--owner", "shop@example.com")
     assert first.code == 0, first.err
     assert "python build.py up services/notes" in first.err
-    assert "name: kiosk\nowner: me@example.com\n" in (here.services / "platform.yaml").read_text()
-    assert set(index(here.services)) == {"kiosk-notes@1.0.0", "kiosk-platform@1.0.0"}
+    assert "name: shop\nowner: shop@example.com\n" in (here.services / "platform.yaml").read_text()
+    assert set(index(here.services)) == {"shop-notes@1.0.0", "shop-platform@1.0.0"}
     assert "(nothing changed)" in here("build", "services").out
-    refused(here("new-service", "told", "--shape", "topic"), "no service of kiosk publishes anything yet")
+    refused(here("new-service", "told", "--shape", "topic"), "no service of shop publishes anything yet")
 
 
 @pytest.mark.parametrize(

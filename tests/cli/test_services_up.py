@@ -5,6 +5,7 @@ An account here is an emulator, through its endpoint; what needs an emulator of 
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import threading
@@ -29,6 +30,7 @@ class Account:
 
     def __init__(self, emulator: Emulator, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.emulator, self.root, self.capsys = emulator, root, capsys
+        self.client = functools.cache(emulator.client)
 
     def __call__(self, *arguments: str) -> Done:
         self.capsys.readouterr()
@@ -43,18 +45,43 @@ class Account:
         return {one["stack"]: one["what"] for one in json.loads(done.out)["stacks"]}
 
     def stacks(self) -> dict[str, Any]:
-        found = self.emulator.client("cloudformation").describe_stacks()["Stacks"]
+        found = self.client("cloudformation").describe_stacks()["Stacks"]
         return {one["StackName"]: one for one in found if one["StackName"].startswith("shop")}
+
+    def physical(self, stack: str, logical_id: str) -> str:
+        found = self.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def wait(account: Account, state: str, **stack: str) -> None:
-    account.emulator.client("cloudformation").get_waiter(state).wait(**stack, WaiterConfig={"Delay": 0.05})
+    account.client("cloudformation").get_waiter(state).wait(**stack, WaiterConfig={"Delay": 0.05})
 
 
 def delete(account: Account, stack: str) -> None:
     """Delete a stack past the commands."""
-    account.emulator.client("cloudformation").delete_stack(StackName=stack)
+    account.client("cloudformation").delete_stack(StackName=stack)
     wait(account, "stack_delete_complete", StackName=stack)
+
+
+def take_over(account: Account, stack: str, template: Path, table: str) -> None:
+    """Make a stack of a table that another has left, as its owner does."""
+    cloudformation = account.client("cloudformation")
+    plan = {"StackName": stack, "ChangeSetName": "take-over"}
+    cloudformation.create_change_set(
+        **plan,
+        ChangeSetType="IMPORT",
+        TemplateBody=template.read_text(),
+        ResourcesToImport=[
+            {
+                "ResourceType": "AWS::DynamoDB::Table",
+                "LogicalResourceId": "Items",
+                "ResourceIdentifier": {"TableName": table},
+            }
+        ],
+    )
+    wait(account, "change_set_create_complete", **plan)
+    cloudformation.execute_change_set(**plan)
+    wait(account, "stack_import_complete", StackName=stack)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +173,7 @@ def test_one_service_comes_with_what_it_uses_in_an_environment_of_its_own(accoun
     assert up("orders") == {"platform": left, "mail": left, "stock": "created", "orders": "created"}
     dev = ("--name", "shop-dev")
     assert up("warehouse/stock", *dev) == {"platform": "created", "stock": "created"}
-    store = account.emulator.client("ssm")
+    store = account.client("ssm")
     addresses = {store.get_parameter(Name=f"/{name}/stock/address")["Parameter"]["Value"] for name in ENVIRONMENTS}
     assert len(addresses) == 2
 
@@ -171,6 +198,18 @@ def test_one_service_comes_with_what_it_uses_in_an_environment_of_its_own(accoun
     assert set(account.stacks()) == {"shop-platform", "shop-mail", "shop-stock"}
     refused(account("down", "services", *dev, "--confirm", "shop-dev"), "no stack of shop-dev is up")
     refused(account("down", "services/orders", "--confirm", "shop-orders"), "no stack shop-orders")
+
+    # What stays is taken over by import, then the stack becomes whole again.
+    items = account.physical("shop-mail", "Items")
+    item = {"pk": {"S": "letter"}, "sk": {"S": "1"}}
+    account.client("dynamodb").put_item(TableName=items, Item=item)
+    down = account("down", "services/mail", "--confirm", "shop-mail")
+    assert (down.code, "1 resources were kept" in down.out) == (0, True), down.err
+    [line] = [line for line in down.out.splitlines() if "Items of shop-mail" in line]
+    take_over(account, "shop-mail", Path(line.split("import them first, by ")[1].split(",")[0]), items)
+    assert up("mail") == {"platform": left, "mail": "updated"}
+    assert account.physical("shop-mail", "Items") == items
+    assert account.client("dynamodb").get_item(TableName=items, Key=item)["Item"] == item
 
 
 @shows("REQ-M4", how="patched")
@@ -218,7 +257,7 @@ def test_a_name_goes_with_services_only(account: Account) -> None:
 
 
 def test_a_stack_that_is_none_of_ours_is_left_alone(account: Account) -> None:
-    cloudformation = account.emulator.client("cloudformation")
+    cloudformation = account.client("cloudformation")
     template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
     cloudformation.create_stack(StackName="shop-mail", TemplateBody=json.dumps(template))
     wait(account, "stack_create_complete", StackName="shop-mail")
@@ -228,41 +267,6 @@ def test_a_stack_that_is_none_of_ours_is_left_alone(account: Account) -> None:
         assert set(account.stacks()) == {"shop-mail"}
     finally:
         delete(account, "shop-mail")
-
-
-@shows("REQ-M5", how="patched")
-def test_a_table_that_stayed_is_taken_over_by_import(account: Account) -> None:
-    assert account("up", "services/mail", "--yes").code == 0
-    client = account.emulator.client
-    cloudformation = client("cloudformation")
-    about = {"StackName": "shop-mail", "LogicalResourceId": "Items"}
-    table = cloudformation.describe_stack_resource(**about)["StackResourceDetail"]["PhysicalResourceId"]
-    item = {"pk": {"S": "letter"}, "sk": {"S": "1"}}
-    client("dynamodb").put_item(TableName=table, Item=item)
-    down = account("down", "services/mail", "--confirm", "shop-mail")
-    assert (down.code, "1 resources were kept" in down.out) == (0, True), down.err
-    [line] = [line for line in down.out.splitlines() if "Items of shop-mail" in line]
-    path = line.split("import them first, by ")[1].split(",")[0]
-
-    cloudformation.create_change_set(
-        StackName="shop-mail",
-        ChangeSetName="take-over",
-        ChangeSetType="IMPORT",
-        TemplateBody=Path(path).read_text(),
-        ResourcesToImport=[
-            {
-                "ResourceType": "AWS::DynamoDB::Table",
-                "LogicalResourceId": "Items",
-                "ResourceIdentifier": {"TableName": table},
-            }
-        ],
-    )
-    wait(account, "change_set_create_complete", StackName="shop-mail", ChangeSetName="take-over")
-    cloudformation.execute_change_set(StackName="shop-mail", ChangeSetName="take-over")
-    wait(account, "stack_import_complete", StackName="shop-mail")
-    assert account.up()["shop-mail"] == "updated"
-    assert cloudformation.describe_stack_resource(**about)["StackResourceDetail"]["PhysicalResourceId"] == table
-    assert client("dynamodb").get_item(TableName=table, Key=item)["Item"] == item
 
 
 # --- the order by itself
