@@ -174,6 +174,12 @@ def test_a_module_that_would_not_be_found(tmp_path: Path, name: str) -> None:
         bundle(tmp_path)
 
 
+def test_a_package_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "helper").mkdir()
+    with pytest.raises(UserError, match="imports helper.a: of a service only modules beside its handler are shipped"):
+        bundle(write(tmp_path, handler="import helper.a\nhandler = helper"))
+
+
 def test_names_that_only_begin_like_the_package_s(tmp_path: Path) -> None:
     write(tmp_path, handler="import troposphere_arch_prices\nhandler = 1", troposphere_arch_prices="x = 1")
     assert list(modules(tmp_path)) == ["handler", "troposphere_arch_prices"]

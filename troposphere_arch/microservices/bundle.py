@@ -122,8 +122,13 @@ def _wanted(folder: Path, name: str, place: str) -> list[str]:
         return []
     if top == PACKAGE:
         raise UserError(f"{place}: imports {name}, which is not shipped: of this package a service has {KIT} only")
+    if (folder / top).is_dir():
+        raise UserError(
+            f"{place}: imports {name}: of a service only modules beside its handler are shipped, no folders"
+        )
     raise UserError(
-        f"{place}: imports {name}, which Lambda's Python does not have: put {top}.py beside the handler, or do without"
+        f"{place}: imports {name}, which Lambda's Python does not have: a service has the standard library, boto3, "
+        "urllib3, the kit and its own modules, and no layers"
     )
 
 

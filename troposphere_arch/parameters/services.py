@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from .shared import DELETION_PROTECTION
 from .spec import Spec
 
 IN_PARAMETER_STORE = "AWS::SSM::Parameter::Value<String>"
@@ -65,11 +66,16 @@ def words(system: str, **others: Spec) -> Mapping[str, Spec]:
             "Where Parameter Store has the ARN of the SNS topic that alarms are sent to: the platform's.",
             group="Watching",
         ),
+        "DeletionProtection": replace(
+            DELETION_PROTECTION,
+            description="on makes AWS refuse to delete the table, by hand as well. Deleting the stack keeps it anyway.",
+        ),
         "KmsKeyArn": found(
             "KmsKeyArn",
             f"/{system}/platform/key",
             "Own KMS key",
-            "Where Parameter Store has the ARN of the KMS key of the whole system, or none: the platform's.",
+            "Where Parameter Store has the ARN of the KMS key of the whole system, or none: the platform's. It is for "
+            "tables, queues, streams, topics and buckets; logs have a key of AWS's.",
             group="Data",
         ),
         **others,
