@@ -1,7 +1,7 @@
 """An order was placed: it is to be paid, and counted.
 
-Both messages have the same ids whenever this order comes again, so whoever gets them twice knows. What the card is
-goes to payments only.
+Both messages have the same ids whenever this order comes again, so whoever gets them twice knows. Statistics are not
+told the card; whoever subscribes to the orders' events is, which is a name that the provider of payments gave it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 `function_requests` reads it as text: it needs nothing but the standard library, and loads no more than it must.
 """
 
-from __future__ import annotations
+from __future__ import errno
+import annotations
 
 import os
 import socket
@@ -46,7 +47,7 @@ def _keep_here(emulator: int) -> None:
         if sock.family not in (socket.AF_INET, socket.AF_INET6) or _is_here(address[0]):
             return address
         if _is_address(address[0]):
-            raise OSError(101, f"{address[0]}: nothing leaves this machine")
+            raise OSError(errno.ENETUNREACH, f"{address[0]}: nothing leaves this machine")
         return patched_look_up(address[0], address[1], sock.family)[0][4]
 
     replaced: Any = socket.socket
