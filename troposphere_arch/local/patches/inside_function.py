@@ -3,9 +3,9 @@
 `function_requests` reads it as text: it needs nothing but the standard library, and loads no more than it must.
 """
 
-from __future__ import errno
-import annotations
+from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import Any
