@@ -156,7 +156,7 @@ def _shipped(name: str, file: Path) -> tuple[str, tuple[tuple[str, int], ...]]:
 
 
 def _bare(text: str) -> str:
-    """A module without docstrings, and without lines that are a comment or blank."""
+    """A module without docstrings, without lines that are a comment or blank, and with one space of each four."""
     tree = ast.parse(text)
     gone: dict[int, str] = {}
     strings: set[int] = set()
@@ -171,8 +171,11 @@ def _bare(text: str) -> str:
     lines = []
     for number, line in enumerate(text.splitlines(), 1):
         kept = gone.get(number, line)
-        if number in strings - gone.keys() or (kept.strip() and not kept.lstrip().startswith("#")):
+        code = kept.lstrip(" ")
+        if number in strings - gone.keys():
             lines.append(kept)
+        elif code and not code.startswith("#"):
+            lines.append(" " * ((len(kept) - len(code)) // 4) + code)
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -335,14 +335,14 @@ def _object(event: Mapping[str, Any], lambda_context: Any, ends: float, now: flo
     id = context.id_of(bucket, one["key"], one.get("sequencer"), one.get("version-id"))
     # The one that the event is about, not what has taken its name since.
     version = {"VersionId": one["version-id"]} if one.get("version-id") else {}
-    # All tries of one event have the same id of invocation, one after the other.
+    # All tries of one event have the same id of invocation, one after the other; the same event once more has another,
+    # and takes none of these tries.
     invocation = getattr(lambda_context, "aws_request_id", "")
     about: Mapping[str, Any] = {"id": id}
     receives, body = 0, None
     with context.begin(context.Work(id, id, deadline=ends)):
         try:
-            # S3 may tell of an object twice. That is another event, and takes none of the tries of this one.
-            receives = _receives(f"{id}#{event.get('id')}", now)
+            receives = _receives(f"{id}#{invocation}", now)
             found = context.aws("s3").get_object(Bucket=bucket, Key=one["key"], **version)
             about = found["Metadata"] if _ours(found["Metadata"]) else about
             body = found["Body"].read()
