@@ -28,7 +28,7 @@ API = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "tiny"}}
 def unit(service: str, *, after: tuple[str, ...] = (), **resources: Any) -> Unit:
     stack = f"tiny-{service}"
     outputs = {"TemplateId": {"Value": stack}, "TemplateVersion": {"Value": "1.0.0"}}
-    template = {"Resources": resources, "Outputs": outputs}
+    template = {"Metadata": {"Service": {"Name": service}}, "Resources": resources, "Outputs": outputs}
     return Unit(service, stack, "1.0.0", json.dumps(template).encode(), after=after)
 
 
@@ -217,6 +217,7 @@ def described(service: str, state: str = "UPDATE_COMPLETE", **finds: tuple[str, 
         "Outputs": [{"OutputKey": "TemplateId", "OutputValue": f"shop-{service}"}],
         "Parameters": [
             {"ParameterKey": "FunctionMemory", "ParameterValue": "256"},
+            {"ParameterKey": "SystemName", "ParameterValue": "dev"},
             *(
                 {"ParameterKey": key, "ParameterValue": name, "ResolvedValue": value}
                 for key, (name, value) in finds.items()

@@ -19,13 +19,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import deploy
+from ..deploy.parameters import check_parameters
+from ..discovery import API_ENDPOINT, GROUP, SUBNETS, title
 from ..errors import Stopped, UserError
-from ..parameters.services import IN_PARAMETER_STORE, SYSTEM_NAME
+from ..parameters import RESERVED_CONCURRENCY
+from ..parameters.platform import NETWORK
+from ..parameters.services import IN_PARAMETER_STORE, MAXIMUM_CONCURRENCY, SYSTEM_NAME
 from .declaration import PLATFORM, STATUS, System
 from .declaration import SYSTEM_NAME as NAME_OF_SYSTEM
 from .parsing import NOT_IN_PARAMETER_STORE
@@ -44,6 +48,11 @@ _NOT_MADE = "ROLLBACK_COMPLETE"
 """The state of a stack whose creation failed: all that it had made is gone, and it can only be deleted."""
 _ADDRESSES = ("ApiUrl", "QueueUrl", "StreamName", "BucketName", "EventsTopicArn")
 _MOST_NAMES = 10  # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+
+_DECLARED = (NETWORK.name, MAXIMUM_CONCURRENCY.name, RESERVED_CONCURRENCY.name)
+"""The parameters whose defaults a declaration says."""
+_OF_A_NETWORK = tuple(f"{title(PLATFORM)}{title(what)}" for what in (API_ENDPOINT, GROUP, SUBNETS))
+"""The parameters of who is inside of the platform's network, or private."""
 
 _APIS = (
     "AWS::ApiGateway::Deployment",
@@ -123,7 +132,8 @@ def units(
     """The stacks of a system in the environment `name`; of `only` one service, those that it uses, and the platform.
 
     Of these the others are left as they are when they are up. `given` are parameters: `LogRetentionDays` is for all
-    that have it, `orders.LogRetentionDays` for one. Raises `UserError` for what nobody has.
+    that have it, `orders.LogRetentionDays` for one. Raises `UserError` for one that nobody has, and for a value that a
+    template refuses.
     """
     name = name or system.platform.name
     if not NAME_OF_SYSTEM.fullmatch(name) or len(name) < 2:
@@ -133,6 +143,11 @@ def units(
     wanted = needed(system, only)
     parsed = {one: json.loads(templates[one]) for one in wanted}
     chosen = _chosen(parsed, given, [PLATFORM, *system.services])
+    for one in wanted:  # before the first stack is begun
+        try:
+            check_parameters(parsed[one], chosen[one], kept=parsed[one].get("Parameters", ()))
+        except UserError as error:
+            raise UserError(f"{name}-{one}: {error}") from None
     return [
         Unit(
             service=one,
@@ -221,7 +236,8 @@ def in_order(
     """Do the work of each as soon as all that it comes `after` is done, so many at once; the results by name.
 
     Where the work of one has failed, that of those after it is not tried: they get what `instead` says of them and of
-    it. On Ctrl-C nothing more is begun, and nobody waits for what is under way.
+    it. Of those that wait for each other in a circle, one begins. On Ctrl-C nothing more is begun, and nobody waits for
+    what is under way.
     """
     waiting = {name: [one for one in others if one in after] for name, others in after.items()}
     done: dict[str, T] = {}
@@ -243,6 +259,8 @@ def in_order(
                 del waiting[name]
                 under_way.add(name)
                 threading.Thread(target=do, args=(name,), daemon=True).start()
+        if waiting and not under_way and not any(all(one in done for one in others) for others in waiting.values()):
+            waiting[_of_a_circle(waiting)] = []
         if under_way:
             name, result, error = results.get()
             under_way.remove(name)
@@ -250,6 +268,15 @@ def in_order(
                 raise error
             done[name] = result  # type: ignore[assignment]  # there is no error, so there is a result
     return done
+
+
+def _of_a_circle(waiting: Mapping[str, Iterable[str]]) -> str:
+    """One of those that wait for each other, when all that wait do so for others of them."""
+    one, seen = next(iter(waiting)), set[str]()
+    while one not in seen:
+        seen.add(one)
+        one = next(other for other in waiting[one] if other in waiting)
+    return one
 
 
 def _together(work: Callable[[str], T], names: Iterable[str]) -> dict[str, T]:
@@ -327,13 +354,16 @@ def _looked_up(template: Mapping[str, Any], parameters: Mapping[str, str]) -> di
     }
 
 
-def _difference(target: Target, unit: Unit, stack: Mapping[str, Any], store: Store) -> str:
-    """In what a stack is not as it is to be; empty when it has template, parameters, tags, and what is found now."""
+def _difference(unit: Unit, stack: Mapping[str, Any], running: Any, store: Store) -> str:
+    """In what a stack is not as it is to be; empty when it has template, parameters, tags, and what is found now.
+
+    `running` is its template.
+    """
     if stack["StackStatus"] not in _AT_REST:
         return f"it is in {stack['StackStatus']}"
     template = json.loads(unit.template)
     has, looked_up = _values_of(stack), _looked_up(template, {**_names_of(stack), **unit.parameters})
-    if _parsed(deploy.template_of(target, unit.stack)) != template:
+    if running != template:
         return "its template changes"
     if any(has.get(key) != value for key, value in unit.parameters.items() if key not in looked_up):
         return "its parameters change"
@@ -342,6 +372,23 @@ def _difference(target: Target, unit: Unit, stack: Mapping[str, Any], store: Sto
         return "what it finds has changed"
     tags = _tags_of(stack)
     return "tags, which its resources get as well" if {**tags, **unit.tags} != tags else ""
+
+
+def _as_declared(unit: Unit, stack: Mapping[str, Any], running: Any) -> Unit:
+    """The unit with what its declaration says otherwise than it did, which a stack that is up would not hear of.
+
+    A value that somebody has chosen stays: one that is not what the template of the stack, `running`, says by itself.
+    """
+    new: Mapping[str, Any] = json.loads(unit.template).get("Parameters", {})
+    old: Mapping[str, Any] = running.get("Parameters", {}) if isinstance(running, dict) else {}
+    has = _values_of(stack)
+    moved = {
+        key: str(new[key]["Default"])
+        for key in _DECLARED
+        if key in new and key in old and key not in unit.parameters
+        if has.get(key) == str(old[key].get("Default")) != str(new[key]["Default"])
+    }
+    return replace(unit, parameters={**moved, **unit.parameters}) if moved else unit
 
 
 def _parsed(body: str | dict[str, Any]) -> Any:
@@ -375,7 +422,9 @@ def _preview(target: Target, unit: Unit, there: Mapping[str, Any], store: Store)
         return Preview(unit, "create", resources, why="its creation failed: what is left is deleted first")
     if _is_left(unit, stack):
         return Preview(unit, LEFT)
-    if not (why := _difference(target, unit, stack, store)):
+    running = _parsed(deploy.template_of(target, unit.stack))
+    unit = _as_declared(unit, stack, running)
+    if not (why := _difference(unit, stack, running, store)):
         return Preview(unit, UNCHANGED)
     return Preview(unit, "update", resources, preview(target, unit.stack, unit.template, unit.parameters), why)
 
@@ -392,6 +441,9 @@ def _refuse_another(target: Target, unit: Unit, stack: Mapping[str, Any]) -> Non
     if made_from != ours:
         made = f"was made from {made_from}, not from {ours}" if made_from else "is none of ours"
         raise UserError(f"stack {unit.stack} {made}: choose another --name for the system")
+    system = ours.removesuffix(f"-{unit.service}")
+    if not _is_of(target, stack, system, unit.service):
+        raise UserError(f"stack {unit.stack} is not {unit.service} of {system}: choose another --name for the system")
 
 
 def _is_left(unit: Unit, stack: Mapping[str, Any]) -> bool:
@@ -421,9 +473,8 @@ def up(
     ready(target, "ssm")
     there, store = described(target), Store(target)
     by_name = {unit.service: unit for unit in wanted}
-    for unit in wanted:
-        if unit.stack in there:
-            _refuse_another(target, unit, there[unit.stack])
+    known = [unit.service for unit in wanted if unit.stack in there]
+    _together(lambda name: _refuse_another(target, by_name[name], there[by_name[name].stack]), known)
     if any(len(unit.template) > deploy.LONGEST_BODY for unit in wanted):
         ready(target, "s3")
         deploy.ensure_bucket(target)
@@ -457,11 +508,19 @@ def _up(target: Target, unit: Unit, stack: Mapping[str, Any] | None, store: Stor
         outputs: Mapping[str, str] = _outputs_of(stack)
         if _is_left(unit, stack):
             return outcome(LEFT, outputs)
-        if not _difference(target, unit, stack, store):
+        running = _parsed(deploy.template_of(target, unit.stack))
+        unit = _as_declared(unit, stack, running)
+        if not _difference(unit, stack, running, store):
             return outcome(UNCHANGED, outputs)
     looked_up = _looked_up(json.loads(unit.template), {**_names_of(stack or {}), **unit.parameters})
-    if missing := sorted(set(looked_up.values()) - store.values(looked_up.values()).keys()):
+    found = store.values(looked_up.values())
+    if missing := sorted(set(looked_up.values()) - found.keys()):
         raise UserError(_missing(missing[0]))
+    if without := [looked_up[key] for key in _OF_A_NETWORK if key in looked_up and found[looked_up[key]] == "none"]:
+        raise UserError(
+            f"{unit.service} is declared inside or private, and {without[0]} is none: bring the platform up with its "
+            "network first, `up` of the whole folder does"
+        )
     if stack is not None and stack["StackStatus"] == _NOT_MADE:
         said(unit.stack, "is deleted, since its creation failed, and created again")
         deploy.delete(target, unit.stack)
@@ -550,12 +609,7 @@ def behind(target: Target, system: str, name: str = "", *, but: Iterable[str] = 
     name, known = name or system, set(but)
     store = Store(target)
     there = {one: stack for one, stack in described(target).items() if stack["StackStatus"] in _AT_REST}
-    ours = {
-        stack: service
-        for stack in sorted(there)
-        if stack.startswith(f"{name}-") and (service := stack.removeprefix(f"{name}-")) not in known
-        if _outputs_of(there[stack]).get("TemplateId") == f"{system}-{service}"
-    }
+    ours = _ours(target, there, system, name, but=known)
     finds = _together(lambda stack: _finds(target, system, name, there[stack]), ours)
     now = store.values(told for found in finds.values() for told in found)
     old = {
@@ -563,6 +617,38 @@ def behind(target: Target, system: str, name: str = "", *, but: Iterable[str] = 
         for stack in ours
     }
     return [Behind(service, stack, old[stack]) for stack, service in ours.items() if old[stack]]
+
+
+def left_over(target: Target, system: System, name: str = "") -> list[str]:
+    """The stacks of a system in the environment `name` that are up although nothing declares them any more."""
+    declared = {PLATFORM, *system.services}
+    name = name or system.platform.name
+    return list(_ours(target, described(target), system.platform.name, name, but=declared))
+
+
+def _ours(
+    target: Target, there: Mapping[str, Mapping[str, Any]], system: str, name: str, *, but: Iterable[str]
+) -> dict[str, str]:
+    """The services of a system in the environment `name` but these, by their stacks, as the stacks themselves say."""
+    known = set(but)
+    maybe = {
+        stack: service
+        for stack in sorted(there)
+        if stack.startswith(f"{name}-") and (service := stack.removeprefix(f"{name}-")) not in known
+        if _outputs_of(there[stack]).get("TemplateId") == f"{system}-{service}"
+    }
+    found = _together(lambda stack: _is_of(target, there[stack], system, maybe[stack]), maybe)
+    return {stack: service for stack, service in maybe.items() if found[stack]}
+
+
+def _is_of(target: Target, stack: Mapping[str, Any], system: str, service: str) -> bool:
+    """Whether a stack that was made from the template `shop-a-orders` is of this system and service.
+
+    A name may hold hyphens, so it may be `a-orders` of shop, or `orders` of shop-a.
+    """
+    if _values_of(stack).get(SYSTEM_NAME.name) == stack["StackName"].removesuffix(f"-{service}"):
+        return True  # it belongs to the environment by whose name it is called
+    return told_by(target, stack["StackName"]) == (system, service)
 
 
 def _finds(target: Target, system: str, name: str, stack: Mapping[str, Any]) -> dict[str, str]:
@@ -606,7 +692,7 @@ def _standing(target: Target, system: str, start: str, stack: str, now: Mapping[
     if outputs.get("TemplateId", f"{system}-{service}") != f"{system}-{service}":
         return None
     template = _parsed(deploy.template_of(target, stack))
-    if not isinstance(template, dict) or _template_id(template) != f"{system}-{service}":
+    if not isinstance(template, dict) or source(template) != (system, service):
         return None
     uses = {_teller(told) for told in _looked_up(template, {}).values()}
     retained = tuple(deploy.retained(target, stack, template))
@@ -618,6 +704,38 @@ def _template_id(template: Mapping[str, Any]) -> str:
     """What a template says that it is; one that only takes over what was retained says so in its metadata."""
     told = template.get("Outputs", {}).get("TemplateId", {}).get("Value")
     return str(told or template.get("Metadata", {}).get("Template", {}).get("Id", ""))
+
+
+def source(template: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The system and the service (or the platform) that a template says that it is of; None when it is of none."""
+    whole, metadata = _template_id(template), template.get("Metadata", {})
+    if isinstance(told := metadata.get("Service"), dict):
+        service = str(told.get("Name"))
+    elif isinstance(told := metadata.get("Platform"), dict):
+        service = PLATFORM if whole == f"{told.get('Name')}-{PLATFORM}" else ""
+    else:  # it only takes over what was retained: that of a service looks up the system's key, a platform's nothing
+        systems = {name.split("/")[1] for name in _looked_up(template, {}).values() if name.startswith("/")}
+        service = PLATFORM if not systems else whole.removeprefix(f"{systems.pop()}-")
+    system = whole.removesuffix(f"-{service}")
+    return (system, service) if service and system != whole else None
+
+
+def told_by(target: Target, stack: str) -> tuple[str, str] | None:
+    """What the template of a stack says that it is of, as `source`."""
+    template = _parsed(deploy.template_of(target, stack))
+    return source(template) if isinstance(template, dict) else None
+
+
+def whose(target: Target, stack: str) -> tuple[str, str, str] | None:
+    """Of a stack that is up: its system, the environment's name, and its service; None when it is of no system."""
+    with deploy.aws_errors():
+        found = deploy.describe(target, stack)
+    if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return None
+    said = told_by(target, stack)
+    if said is None or not stack.endswith(f"-{said[1]}"):
+        return None
+    return said[0], stack.removesuffix(f"-{said[1]}"), said[1]
 
 
 def _outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
