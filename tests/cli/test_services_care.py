@@ -5,22 +5,30 @@ The stacks are as small as can be; the account is an emulator.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.commands import ROOT, Done, Shell, refused
+from tests.cli.services import built_shop, change, files_of, write_shop
 from tests.evidence import shows
+from troposphere_arch.cli import main
 from troposphere_arch.deploy import Target, target_of
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
 from troposphere_arch.microservices import deploying
 from troposphere_arch.microservices.declaration import Platform, System
 from troposphere_arch.microservices.deploying import CREATED, DELETED, FAILED, UNCHANGED, UPDATED, Outcome, Unit
+from troposphere_arch.releases import index
 
 IN_STORE = "AWS::SSM::Parameter::Value<String>"
 ID = {"Value": "1.0.0"}
@@ -252,3 +260,99 @@ def test_stacks_that_use_each_other_go_down(cloud: Cloud) -> None:
     finally:
         for other in there.values():
             store.delete_parameter(Name=f"/tea/{other}/arn")
+
+
+# --- what a word means, without an emulator
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """The commands, in the folder above the `services` of a system, where no emulator is running."""
+    write_shop(tmp_path / "services")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Done:
+        capsys.readouterr()
+        code = main([*arguments])
+        told = capsys.readouterr()
+        return Done(code, told.out, told.err)
+
+    return run
+
+
+@pytest.mark.parametrize("words", ["nosuch", "services", "services/mail", "services gone", "todo"])
+def test_down_of_what_is_not_up_without_an_emulator(command: Callable[..., Done], words: str) -> None:
+    refused(command("down", *words.split()), f"no emulator is running, so nothing of {words.split()[0]} is up")
+    assert (command("down").code, command("down").out) == (0, "no emulator is running, so nothing is up\n")
+
+
+@pytest.mark.parametrize("words", ["up servces", "release servces orders", "up servces@1.0.0"])
+def test_a_misspelt_folder(command: Callable[..., Done], words: str) -> None:
+    done = command(*words.split())
+    refused(done, f"unknown scenario '{words.split()[1]}': there is todo", "nor is there a folder of that name here")
+
+
+def test_a_folder_of_no_services(command: Callable[..., Done]) -> None:
+    Path("empty").mkdir()
+    for word in ("up", "release", "down"):
+        refused(command(word, "empty"), "empty" if word == "down" else "there is no platform.yaml in it")
+    refused(command("up", "services/warehouse"), "has no service.yaml, so it is no service of services")
+
+
+def test_a_map_of_the_folder_of_one_service_is_that_of_all(command: Callable[..., Done]) -> None:
+    whole, one = command("map", "services"), command("map", "services/warehouse/stock")
+    assert (one.code, one.out) == (0, whole.out), one.err
+
+
+def of_others(folder: Path) -> dict[str, bytes]:
+    """Templates of somebody's services below a folder, as they are."""
+    data = b"{}"
+    path = "shop-mail/1.0.0/shop-mail.template.json"
+    sha = hashlib.sha256(data).hexdigest()
+    made = index.Entry("shop-mail", "1.0.0", index.DRAFT, path, sha, 2, 1, "Mail", {path: sha})
+    (folder / path).parent.mkdir(parents=True)
+    (folder / path).write_bytes(data)
+    (folder / index.FILE).write_bytes(index.index_of([made]).text())
+    return files_of(folder)
+
+
+def test_our_own_templates_are_not_put_among_those_of_others(command: Callable[..., Done], tmp_path: Path) -> None:
+    before = of_others(tmp_path / "services/templates")
+    for more in ([], ["--check"]):
+        done = command("build", "--output", "services/templates", *more)
+        refused(done, "services/templates has templates of others, such as shop-mail", "build services`")
+    assert files_of(tmp_path / "services/templates") == before
+
+
+@shows("REQ-M3", how="real")
+def test_an_installed_command_builds_the_services_of_where_it_is(tmp_path: Path, tmp_path_factory: Any) -> None:
+    """In a checkout of ours `build` alone is for our own templates, wherever it is called."""
+    folder, cache = built_shop(tmp_path_factory.getbasetemp())
+    services = tmp_path / "services"
+    shutil.copytree(folder, services)
+    shutil.copytree(ROOT / "troposphere_arch", tmp_path / "site/troposphere_arch")
+    environment = {**Shell(tmp_path).environment(), "PYTHONPATH": str(tmp_path / "site"), "XDG_CACHE_HOME": str(cache)}
+
+    def build(*arguments: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "troposphere_arch", "build", *arguments],
+            cwd=services,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    before = files_of(services)
+    change(services / "mail/handler.py", '"told"', '"hears"')
+    done = build()
+    assert (done.code, "wrote templates/shop-mail/1.0.0/shop-mail.template.json" in done.out) == (0, True), done.err
+    assert "removed" not in done.out
+    change(services / "mail/handler.py", '"hears"', '"told"')
+    assert build().code == 0
+    assert files_of(services) == before
+    (services / "platform.yaml").unlink()
+    refused(build(), "templates has templates of others, such as shop-mail")
+    assert {**files_of(services), "platform.yaml": before["platform.yaml"]} == before

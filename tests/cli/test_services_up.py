@@ -6,10 +6,11 @@ An account here is an emulator, through its endpoint; what needs an emulator of 
 from __future__ import annotations
 
 import functools
+import io
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.cli.commands import Done, refused
 from tests.cli.services import built_shop, change
 from tests.evidence import shows
 from troposphere_arch.cli import main
+from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
 from troposphere_arch.microservices import deploying, testing
 
@@ -127,6 +129,10 @@ def test_up_asks_once_deploys_what_is_new_and_updates_what_has_changed(account: 
     [orders] = [line for line in done.out.splitlines() if line.startswith("shop-orders")]
     assert orders.split()[1:3] == ["1.0.0", "created"]
     assert "execute-api" in orders
+    tries = done.out.split("to try:\n")[1].splitlines()
+    assert tries[0].startswith('  curl -i -X POST --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --aws-sigv4 ')
+    assert tries[0].endswith("/orders/{sku}'")
+    assert tries[1].endswith(f" status services/ --region us-east-1 --endpoint-url {account.emulator.url}")
     status = account("status")
     assert [line.split()[0] for line in status.out.splitlines() if line.startswith("shop-")] == sorted(account.stacks())
     assert status.out.count("status FOLDER`, that of its services") == 4
@@ -235,6 +241,9 @@ def test_a_failure_stops_what_depends_on_it_and_nothing_else(account: Account) -
         (["--parameter", "stok.FunctionMemory=512"], ("no service stok", "mail, orders")),
         (["--parameter", "mail.ThrottleRat=1"], ("template of mail",)),
         (["--parameter", "FunctionMemory"], ("Name=value",)),
+        (["--parameter", "orders.ThrottleRate=fast"], ("shop-orders: parameter ThrottleRate can't be 'fast'",)),
+        (["--parameter", "mail.MaximumConcurrency=1"], ("shop-mail: parameter MaximumConcurrency", "2 to 1000")),
+        (["--parameter", "RolePath=apps"], ("parameter RolePath can't be 'apps'",)),
         (["--stock"], ("--stock", "only")),
         (["--port", "1"], ("--port", "only")),
         (["--stack-name", "x"], ("--stack-name", "--name")),
@@ -267,6 +276,137 @@ def test_a_stack_that_is_none_of_ours_is_left_alone(account: Account) -> None:
         assert set(account.stacks()) == {"shop-mail"}
     finally:
         delete(account, "shop-mail")
+
+
+@shows("REQ-M5", how="patched")
+def test_what_is_declared_anew_reaches_what_is_up(account: Account) -> None:
+    platform, mail = account.root / "services/platform.yaml", account.root / "services/mail/service.yaml"
+
+    def has(stack: str, parameter: str) -> str:
+        found = {one["ParameterKey"]: one["ParameterValue"] for one in account.stacks()[stack]["Parameters"]}
+        return str(found[parameter])
+
+    def up_mail() -> dict[str, str]:
+        done = account("up", "services/mail", "--yes", "--json")
+        return {one["stack"]: one["what"] + one["why"] for one in json.loads(done.out)["stacks"]}
+
+    before = platform.read_text(), mail.read_text()
+    try:
+        mail.write_text(before[1] + "concurrency: 5\n")
+        up_mail()
+        mail.write_text(before[1] + "concurrency: 7\ninside: true\n")
+        platform.write_text(before[0] + "network: endpoints\n")
+        # The platform is left as it is, so it has no network yet.
+        assert "is none: bring the platform up with its network first" in up_mail()["shop-mail"]
+        assert (has("shop-platform", "Network"), has("shop-mail", "MaximumConcurrency")) == ("none", "5")
+        done = account("up", "services", "--yes", "--json")
+        assert done.code == 0, done.err
+        assert (has("shop-platform", "Network"), has("shop-mail", "MaximumConcurrency")) == ("endpoints", "7")
+        assert up_mail() == {"shop-platform": "left as it is", "shop-mail": "unchanged"}
+        subnets = account.client("ssm").get_parameter(Name="/shop/platform/subnets")["Parameter"]["Value"]
+        function = account.physical("shop-mail", "Function")
+        configuration = account.client("lambda").get_function_configuration(FunctionName=function)
+        assert sorted(configuration["VpcConfig"]["SubnetIds"]) == sorted(subnets.split(","))
+    finally:
+        platform.write_text(before[0])
+        mail.write_text(before[1])
+
+
+@shows("REQ-M5", how="patched")
+def test_the_stacks_of_another_system_are_neither_shown_nor_deleted(account: Account) -> None:
+    """The name of the other begins as this one's does."""
+    cloudformation = account.client("cloudformation")
+    template = {
+        "Metadata": {"Service": {"Name": "orders"}},
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {"TemplateId": {"Value": "shop-a-orders"}, "TemplateVersion": {"Value": "1.0.0"}},
+    }
+    cloudformation.create_stack(StackName="shop-a-orders", TemplateBody=json.dumps(template))
+    wait(account, "stack_create_complete", StackName="shop-a-orders")
+    try:
+        up = json.loads(account("up", "services/mail", "--yes", "--json").out)
+        assert {one["stack"] for one in up["stacks"]} == {"shop-platform", "shop-mail"}
+        shown = json.loads(account("status", "services", "--json").out)
+        assert {one["name"] for one in shown} == {"shop-platform", "shop-mail"}
+        down = account("down", "services", "--purge", "--confirm", "shop")
+        assert (down.code, set(account.stacks())) == (0, {"shop-a-orders"}), down.err
+    finally:
+        delete(account, "shop-a-orders")
+
+
+@shows("REQ-M5", how="patched")
+def test_what_nothing_declares_any_more_is_told_and_can_be_taken_down(account: Account) -> None:
+    services = account.root / "services"
+    account.up()
+    shutil.move(services / "orders", account.root / "gone")
+    try:
+        up = account("up", "services", "--yes")
+        [told] = [line for line in up.out.splitlines() if "declares it any more" in line]
+        assert told.startswith("shop-orders is up, and nothing below services/ declares it any more: `")
+        options = f" --region us-east-1 --endpoint-url {account.emulator.url}"
+        assert told.endswith(f" down services/ orders{options}` takes it down")
+        alone = json.loads(account("up", "services/mail", "--yes", "--json").out)
+        assert alone["undeclared"] == []  # nobody asked
+        assert json.loads(account("up", "services", "--yes", "--json").out)["undeclared"] == ["shop-orders"]
+
+        # What is declared need not be without a fault, if only the system's name can be read.
+        declaration = services / "warehouse/stock/service.yaml"
+        change(declaration, "shape: http", "shape: round")
+        try:
+            refused(account("up", "services"), "shape")
+            used = "shop-stock is used by shop-orders"
+            refused(account("down", "services/", "stock", "--confirm", "shop-stock"), used)
+            refused(account("down", "services/mail", "stock"), "two services are named, mail and stock")
+            refused(account("down", "services/", "nothing"), "there is no stack shop-nothing")
+            refused(account("down", "services/nothing"), "there is no stack shop-nothing")
+            refused(account("down", "shop-mail", "stock"), "stock is too much")
+            refused(account("down", "shop-stock", "--confirm", "shop-stock"), used)
+            refused(account("down", "shop-platform"), "shop-platform is used by shop-mail, shop-orders, shop-stock")
+            gone = account("down", "services/orders", "--confirm", "shop-orders")
+            assert (gone.code, set(account.stacks())) == (0, {"shop-platform", "shop-mail", "shop-stock"}), gone.err
+            refused(account("down", "shop-stock", "--confirm", "shop"), "nothing was deleted")
+            gone = account("down", "shop-stock", "--confirm", "shop-stock")
+            assert (gone.code, set(account.stacks())) == (0, {"shop-platform", "shop-mail"}), gone.err
+            gone = account("down", "services/", "mail", "--purge", "--confirm", "shop-mail")
+            assert (gone.code, set(account.stacks())) == (0, {"shop-platform"}), gone.err
+        finally:
+            change(declaration, "shape: round", "shape: http")
+    finally:
+        shutil.move(account.root / "gone", services / "orders")
+
+
+class Meanwhile(io.StringIO):
+    """Standard error, which does something when it is told of a stack."""
+
+    def __init__(self, line: str, do: Callable[[], None]) -> None:
+        super().__init__()
+        self.line, self.do = line, do
+
+    def write(self, text: str) -> int:
+        if text == self.line:
+            self.do()
+        return super().write(text)
+
+
+@shows("REQ-M4", how="patched")
+def test_what_became_of_each_is_told_whatever_comes_after(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    declaration = account.root / "services/mail/service.yaml"
+    told = Meanwhile(f"  {'shop-mail':30} created", lambda: change(declaration, "shape: queue", "shape: round"))
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stderr", told)
+            done = account("up", "services/mail", "--yes")
+    finally:
+        change(declaration, "shape: round", "shape: queue")
+    assert (done.code, done.out.count(" created ")) == (0, 2), told.getvalue()
+
+    def throttled(*arguments: Any, **options: Any) -> None:
+        raise UserError("AWS was asked too often")
+
+    monkeypatch.setattr(deploying, "behind", throttled)
+    done = account("up", "services/mail", "--yes")
+    assert (done.code, " unchanged " in done.out) == (1, True), done.err
+    assert done.err.splitlines()[-1] == "error: what else is up is not known: AWS was asked too often"
 
 
 # --- the order by itself

@@ -1,6 +1,7 @@
 """Make the templates, lint them, and write what changed. With --check write nothing, and exit 1 if anything would.
 
-With DIR, a folder of services: the templates of its platform and of each service, into DIR/templates.
+With DIR, a folder of services: the templates of its platform and of each service, into DIR/templates. An installed
+command takes the current directory for it when that is one.
 
 What is released is never made anew. When its sources make something else now, their page (of a service, its
 declaration) needs a higher version: what is too low is refused, and --bump writes the smallest that is allowed.
@@ -44,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     """Build. Gives 1 when lint finds something, or with --check when something is not as it should be."""
     if args.check and args.bump:
         raise UserError("--check writes nothing, so it cannot go with --bump: choose one")
+    if args.services is None and places.checkout() is None and Path("platform.yaml").is_file():
+        args.services = Path()
     templates, result, command = _built(args)
     off = bool(result.changed or result.strangers or result.stale or result.refused)
     bad = bool(result.findings) or (args.check and off)
@@ -71,6 +74,8 @@ def _built(args: argparse.Namespace) -> tuple[Path, building.Result, str]:
     """Where the templates are, what the build found, and what a user types for it."""
     if args.services is None:
         templates = args.output or places.templates()
+        if places.checkout() is None or templates != places.templates():
+            _refuse_others(templates)
         return templates, building.build(templates, write=not args.check, bump=args.bump), places.command()
     from ..microservices import factory
     from .services import progress
@@ -79,6 +84,24 @@ def _built(args: argparse.Namespace) -> tuple[Path, building.Result, str]:
     templates = args.output or place.folder / factory.TEMPLATES
     result = factory.build(place.folder, write=not args.check, bump=args.bump, templates=args.output, progress=progress)
     return templates, result, f"{places.command()} build {place}"
+
+
+def _refuse_others(templates: Path) -> None:
+    """Refuse to put our templates among those of others, whose index and drafts they would take the place of."""
+    from .. import scenarios
+    from ..releases import index
+
+    try:
+        there = index.read(templates).entries
+    except UserError:  # the build says what is wrong with it
+        return
+    ours = (*scenarios.NAMES, *scenarios.FROM_RELEASES)
+    others = [one.scenario for one in there if one.scenario not in ours]
+    if others:
+        raise UserError(
+            f"{_shown(templates)} has templates of others, such as {others[0]}, so nothing was written there: name the "
+            f"folder of their services, as in `{places.command()} build services`, or another --output"
+        )
 
 
 def _off(result: building.Result, templates: Path, command: str) -> None:

@@ -16,7 +16,12 @@ NOBODY = "(nobody)"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", metavar="FOLDER", type=directory, help="the folder with platform.yaml in it")
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        type=directory,
+        help="a folder of services; that of one of them stands for the folder above",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print services and lines as JSON")
     form.add_argument("--mermaid", action="store_true", help="print the picture only, as Mermaid")
@@ -26,10 +31,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the map."""
     from dataclasses import asdict
 
-    from ..microservices import pictures
+    from ..microservices import factory, pictures
     from ..microservices.reading import read
 
-    system = read(args.folder)
+    system = read(factory.place(args.folder).folder)
     if args.mermaid:
         print(pictures.mermaid(system))
         return 0

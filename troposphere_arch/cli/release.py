@@ -57,6 +57,10 @@ def _named(words: list[str]) -> tuple[Place | None, str]:
     if words and words[0] not in scenarios.NAMES and factory.is_place(words[0]):
         place = factory.place(Path(words[0]))
         words = [*([place.service] if place.service else []), *words[1:]]
+    elif words and words[0] not in (*scenarios.NAMES, *scenarios.FROM_RELEASES):
+        from .services import neither
+
+        neither(words[0])
     if len(words) > 1:
         raise UserError(f"one release at a time: {' and '.join(words)} are {len(words)}")
     return place, words[0] if words else ""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import places
+from .. import places, scenarios
 from ..errors import Stopped, UserError
 from ..microservices import factory
+from ..microservices.declaration import STATUS_ROUTES
 from .table import as_json, table
 from .where import about, account, agreed, here_of, others_here
 
@@ -47,7 +51,7 @@ def progress(step: str, parts: int) -> Iterator[Callable[[], None]]:
 
 
 @contextlib.contextmanager
-def _stacks(total: int) -> Iterator[Callable[[str, str], None]]:
+def _stacks() -> Iterator[Callable[[str, str], None]]:
     """A line for each thing that happens to a stack; stacks may do so at the same time."""
     lock = threading.Lock()
 
@@ -58,7 +62,67 @@ def _stacks(total: int) -> Iterator[Callable[[str, str], None]]:
     yield line
 
 
+# --- what is meant
+
+
+def neither(word: str) -> NoReturn:
+    """Raise what is wrong with a word that is neither one of our templates nor a folder of services."""
+    if Path(word).is_dir():
+        factory.place(Path(word))
+    known = ", ".join((*scenarios.NAMES, *scenarios.FROM_RELEASES))
+    raise UserError(f"unknown scenario {word!r}: there is {known}; nor is there a folder of that name here")
+
+
+def system_name(folder: Path) -> str:
+    """The name of the system whose platform is declared in a folder, whatever is wrong with all else."""
+    from ..microservices import parsing
+
+    file, problems = folder / factory.PLATFORM_FILE, parsing.Problems()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{factory.shown(file)} cannot be read: {error.strerror}") from None
+    name = parsing.platform(data, file, problems).values.get("name", "")
+    if not name:
+        problems.stop(folder)
+    return str(name)
+
+
 # --- up
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What somebody wants to be up, and with which options."""
+
+    args: argparse.Namespace
+    place: Place
+    system: System
+
+    @property
+    def name(self) -> str:
+        """The name of the environment."""
+        return self.args.name or self.system.platform.name
+
+    @property
+    def named(self) -> str:
+        """The option that chooses the environment, to be typed again."""
+        return f" --name {self.args.name}" if self.args.name else ""
+
+    @property
+    def account(self) -> str:
+        """The options that choose the account, to be typed again."""
+        words = {"--profile": self.args.profile, "--region": self.args.region, "--endpoint-url": self.args.endpoint_url}
+        return "".join(f" {option} {shlex.quote(value)}" for option, value in words.items() if value)
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Other stacks of the system: those that are behind, and those that are declared no more; or `why` nobody knows."""
+
+    behind: Sequence[Behind] = ()
+    left: Sequence[str] = ()
+    why: str = ""
 
 
 def up(args: argparse.Namespace, place: Place, given: Mapping[str, str], here: bool) -> int:
@@ -70,12 +134,13 @@ def up(args: argparse.Namespace, place: Place, given: Mapping[str, str], here: b
         raise UserError(f"{place.service} is no service of {place}: there is {', '.join(sorted(system.services))}")
     templates, versions = _templates(system)
     wanted = deploying.units(system, templates, versions, given, name=args.name or "", only=place.service)
+    asked = _Asked(args, place, system)
     if not here:
-        return _up_in_account(args, place, wanted)
+        return _up_in_account(asked, wanted)
     from .. import local
 
     with local.turn():
-        return _up_here(args, place, wanted)
+        return _up_here(asked, wanted)
 
 
 def _templates(system: System) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -90,15 +155,15 @@ def _templates(system: System) -> tuple[dict[str, bytes], dict[str, str]]:
     )
 
 
-def _up_here(args: argparse.Namespace, place: Place, wanted: Sequence[Unit]) -> int:
+def _up_here(asked: _Asked, wanted: Sequence[Unit]) -> int:
     from .. import deploy
     from ..microservices import deploying
     from .up import emulator_of
 
-    running, started = emulator_of(args)
+    running, started = emulator_of(asked.args)
     try:
         target = deploy.target_of(running.client)
-        with _stacks(len(wanted)) as said:
+        with _stacks() as said:
             done = deploying.up(target, wanted, said)
     except BaseException as error:
         if started:  # nothing of it would be of use to anybody; also on Ctrl-C
@@ -106,13 +171,14 @@ def _up_here(args: argparse.Namespace, place: Place, wanted: Sequence[Unit]) -> 
             if isinstance(error, Stopped):
                 raise KeyboardInterrupt from None
         raise
-    print(about(running), file=sys.stderr)
-    return _report(args, place, done, _behind(args, place, target, done), running)
+    print(about(running, brief=True), file=sys.stderr)
+    return _report(asked, done, _others(asked, target, done), running)
 
 
-def _up_in_account(args: argparse.Namespace, place: Place, wanted: Sequence[Unit]) -> int:
+def _up_in_account(asked: _Asked, wanted: Sequence[Unit]) -> int:
     from ..microservices import deploying
 
+    args = asked.args
     target = account(args, args.s3_bucket)
     previews = deploying.preview(target, wanted)
     changing = [one for one in previews if one.what not in (deploying.UNCHANGED, deploying.LEFT)]
@@ -122,18 +188,25 @@ def _up_in_account(args: argparse.Namespace, place: Place, wanted: Sequence[Unit
     if changing and not args.yes and not agreed(question, otherwise="--yes to deploy these stacks"):
         print("nothing was deployed", file=sys.stderr)
         return 1
-    with _stacks(len(wanted)) as said:
+    with _stacks() as said:
         done = deploying.up(target, wanted, said, pace=deploying.Pace(threading.Lock()))
-    return _report(args, place, done, _behind(args, place, target, done), None)
+    return _report(asked, done, _others(asked, target, done), None)
 
 
-def _behind(args: argparse.Namespace, place: Place, target: Target, done: Sequence[Outcome]) -> list[Behind]:
-    """The stacks that have to be updated since others have moved, among those that were not just brought up to date."""
+def _others(asked: _Asked, target: Target, done: Sequence[Outcome]) -> _Others:
+    """The stacks that have to be updated since others have moved, but those that were just brought up to date; and, of
+    a whole folder, those that it declares no more.
+    """
     from ..microservices import deploying
 
     fresh = (deploying.CREATED, deploying.UPDATED, deploying.UNCHANGED)
     known = [one.service for one in done if one.what in fresh]
-    return deploying.behind(target, _system(place).platform.name, args.name or "", but=known)
+    try:
+        behind = deploying.behind(target, asked.system.platform.name, asked.name, but=known)
+        left = [] if asked.place.service else deploying.left_over(target, asked.system, asked.name)
+    except UserError as error:  # what became of those that were asked for is told all the same
+        return _Others(why=str(error))
+    return _Others([one for one in behind if one.stack not in left], left)
 
 
 def _tell(previews: Sequence[Preview]) -> None:
@@ -158,30 +231,38 @@ def _tell(previews: Sequence[Preview]) -> None:
             print(f"  {one.unit.stack}: and {len(grave) - MOST_LINES} more", file=sys.stderr)
 
 
-def _report(
-    args: argparse.Namespace,
-    place: Place,
-    done: Sequence[Outcome],
-    behind: Sequence[Behind],
-    emulator: Emulator | None,
-) -> int:
-    """What became of each stack, and which others are behind; exit code 1 when one is not up as it should be."""
+def _report(asked: _Asked, done: Sequence[Outcome], others: _Others, emulator: Emulator | None) -> int:
+    """What became of each stack, and what is to be said of others; exit code 1 when one is not up as it should be."""
     bad = [one for one in done if one.is_bad]
     address = {one.service: _address(one, emulator) for one in done}
-    named = f" --name {args.name}" if args.name else ""
-    notes = [f"{one}: `{places.command()} up {place}/{named}` brings it up to date" for one in behind]
-    if args.json:
+    if asked.args.json:
         stacks = [_plain(one, address[one.service]) for one in done]
-        late = [{"service": one.service, "stack": one.stack, "finds": list(one.finds)} for one in behind]
-        print(as_json({"stacks": stacks, "behind": late}))
+        late = [{"service": one.service, "stack": one.stack, "finds": list(one.finds)} for one in others.behind]
+        print(as_json({"stacks": stacks, "behind": late, "undeclared": list(others.left)}))
     else:
         rows = [[one.stack, one.version, one.what, address[one.service]] for one in done]
         print(table(["stack", "version", "is", "address"], rows))
-        for line in (*notes, *(() if bad else _tries(done, emulator))):
+        for line in (*_notes(asked, others), *(() if bad else _tries(asked, done, emulator))):
             print(line)
     for one in bad:
         print(f"error: {one.stack} {one.what}: {one.why}", file=sys.stderr)
-    return int(bool(bad))
+    if others.why:
+        print(f"error: what else is up is not known: {others.why}", file=sys.stderr)
+    return int(bool(bad or others.why))
+
+
+def _notes(asked: _Asked, others: _Others) -> list[str]:
+    """What to do about other stacks."""
+    command, place = places.command(), asked.place
+    start = len(f"{asked.name}-")
+    return [
+        *(f"{one}: `{command} up {place}/{asked.named}` brings it up to date" for one in others.behind),
+        *(
+            f"{stack} is up, and nothing below {place}/ declares it any more: "
+            f"`{command} down {place}/ {stack[start:]}{asked.named}{asked.account}` takes it down"
+            for stack in others.left
+        ),
+    ]
 
 
 def _address(one: Outcome, emulator: Emulator | None) -> str:
@@ -203,30 +284,70 @@ def _plain(one: Outcome, address: str) -> dict[str, Any]:
     }
 
 
-def _tries(done: Sequence[Outcome], emulator: Emulator | None) -> list[str]:
+def _tries(asked: _Asked, done: Sequence[Outcome], emulator: Emulator | None) -> list[str]:
     """What to try next: a signed request needs no more than curl."""
-    answering = [one for one in done if "ApiUrl" in one.outputs]
-    http = answering[-1] if answering else None  # the platform comes first
-    lines = [f"{places.command()} status" + (" --region R" if emulator is None else "")]
-    if http is not None and emulator is not None:
-        region = http.outputs.get("Region", "")
-        signed = f'--user test:test --aws-sigv4 "aws:amz:{region}:execute-api"'
-        lines.insert(0, f"curl -i {signed} {_address(http, emulator).rstrip('/')}/...   # requests are signed")
+    services = asked.system.services
+    routes = [
+        (one, route)
+        for one in done  # the platform comes first
+        for route in (services[one.service].routes if one.service in services else STATUS_ROUTES)
+        if "ApiUrl" in one.outputs and not (one.service in services and services[one.service].private)
+    ]
+    lines = [f"{places.command()} status {asked.place}/{asked.account}"]
+    if routes:
+        plain = [found for found in routes if found[1].startswith("GET ") and "{" not in found[1]]
+        last = routes[-1][0]
+        one, route = plain[0] if plain else next(found for found in routes if found[0] is last)
+        lines.insert(0, _curl(route, _address(one, emulator), one.outputs.get("Region", ""), emulator))
     return ["", "to try:", *(f"  {line}" for line in lines)]
+
+
+def _curl(route: str, address: str, region: str, emulator: Emulator | None) -> str:
+    """A request to a route, its variables as they are declared; whoever asks in an account has keys in variables."""
+    method, _, path = route.partition(" ")
+    keys = "test:test" if emulator else '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
+    session = "" if emulator else ' -H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"'
+    what = {"GET": "", "HEAD": " --head"}.get(method, f" -X {method}")
+    url = shlex.quote(address.rstrip("/") + path)
+    return f'curl -i{what} --user {keys} --aws-sigv4 "aws:amz:{region}:execute-api"{session} {url}'
 
 
 # --- down
 
 
-def down_here(emulator: Emulator, place: Place, name: str) -> int:
-    """Delete the stacks of a folder, or of one service, in the emulator, with all that they retain."""
-    from .. import deploy, local
+@dataclass(frozen=True)
+class Named:
+    """What is to go: of a system in the environment `name` one service, or all of it when `service` is empty.
+
+    `templates` is where its templates are, as far as that is known.
+    """
+
+    system: str
+    name: str
+    service: str = ""
+    templates: str = factory.TEMPLATES
+
+
+def named(place: Place, name: str) -> Named:
+    """What is to go of a folder: it need not be there any more, nor be as it should be, but for the system's name."""
+    system = system_name(place.folder)
+    return Named(system, name or system, place.service, f"{place}/{factory.TEMPLATES}")
+
+
+def of_a_system(target: Target, stack: str) -> Named | None:
+    """The service whose stack this is; None when it is that of no service."""
     from ..microservices import deploying
 
-    local.wait(emulator)
-    target = deploy.target_of(emulator.client)
-    going = _going(target, place, name)
-    with _stacks(len(going)) as said:
+    found = deploying.whose(target, stack)
+    return Named(*found) if found else None
+
+
+def down_here(emulator: Emulator, target: Target, wanted: Named) -> int:
+    """Delete the stacks of a system, or of one service, in the emulator, with all that they retain."""
+    from ..microservices import deploying
+
+    going = _going(target, wanted)
+    with _stacks() as said:
         done = deploying.down(target, going, said, purge=True)
     if code := _gone(done):
         return code
@@ -237,13 +358,12 @@ def down_here(emulator: Emulator, place: Place, name: str) -> int:
     return 0
 
 
-def down_in_account(args: argparse.Namespace, place: Place, name: str) -> int:
+def down_in_account(args: argparse.Namespace, target: Target, what: Named) -> int:
     """Delete them in an account; what they retain stays there, unless it is to be purged."""
     from .. import deploy
     from ..microservices import deploying
 
-    target = account(args)
-    going = _going(target, place, name)
+    going = _going(target, what)
     kept = [(one, resource) for one in going for resource in one.retained]
     fate = "will be REMOVED WITH ALL DATA" if args.purge else "will stay in the account"
     where = f"account {target.account}, region {target.region}"
@@ -252,15 +372,15 @@ def down_in_account(args: argparse.Namespace, place: Place, name: str) -> int:
     print(table(["stack", "resource", "type", "name"], rows), file=sys.stderr)
     if args.purge:
         deploy.check_purge([resource for _, resource in kept])
-    wanted = going[0].stack if place.service else name or _system(place).platform.name
+    wanted = going[0].stack if what.service else what.name
     if args.confirm is None:
-        what = "the stack's name" if place.service else "the system's name"
-        sure = agreed(f"Type {what} to go on:", wanted=wanted, otherwise=f"--confirm {wanted}")
+        whose = "the stack's name" if what.service else "the system's name"
+        sure = agreed(f"Type {whose} to go on:", wanted=wanted, otherwise=f"--confirm {wanted}")
     else:
         sure = args.confirm == wanted
     if not sure:
         raise UserError(f"nothing was deleted: that is not {wanted}")
-    with _stacks(len(going)) as said:
+    with _stacks() as said:
         done = deploying.down(target, going, said, purge=args.purge, pace=deploying.Pace(threading.Lock()))
     if code := _gone(done):
         return code
@@ -269,40 +389,32 @@ def down_in_account(args: argparse.Namespace, place: Place, name: str) -> int:
         one, resource = kept[0]
         print(
             f"`up` would make new, empty ones: to go on with these, such as {resource.logical_id} of {one.stack}, "
-            f"import them first, by {place}/{_retained_template(one)}, and then `up`"
+            f"import them first, by {what.templates}/{_retained_template(one)}, and then `up`"
         )
     return 0
 
 
 def _retained_template(one: Standing) -> str:
-    """Where the template is by which what a stack retained is taken over, from the folder of the services."""
-    return f"{factory.TEMPLATES}/{one.template}/{one.version}/{one.template}.retained.json"
+    """Where the template is by which what a stack retained is taken over, below the templates."""
+    return f"{one.template}/{one.version}/{one.template}.retained.json"
 
 
-def _system(place: Place) -> System:
-    from ..microservices.reading import read
-
-    return read(place.folder)
-
-
-def _going(target: Target, place: Place, name: str) -> list[Standing]:
+def _going(target: Target, what: Named) -> list[Standing]:
     """The stacks to delete. Refuses one that others use, and when there are none."""
     from ..microservices import deploying
 
-    system = _system(place).platform.name
-    there = deploying.standing(target, system, name)
-    named = name or system
-    if not place.service:
+    there = deploying.standing(target, what.system, what.name)
+    if not what.service:
         if not there:
-            raise UserError(f"no stack of {named} is up in {target.region}")
+            raise UserError(f"no stack of {what.name} is up in {target.region}")
         return there
-    going = [one for one in there if one.service == place.service]
+    going = [one for one in there if one.service == what.service]
     if not going:
-        raise UserError(f"there is no stack {named}-{place.service} in {target.region}")
-    if users := deploying.users(there, place.service):
+        raise UserError(f"there is no stack {what.name}-{what.service} in {target.region}")
+    if users := deploying.users(there, what.service):
         raise UserError(
-            f"{going[0].stack} is used by {', '.join(f'{named}-{one}' for one in users)}: take these down first, or "
-            "change their declarations so that they do without it, and bring them up"
+            f"{going[0].stack} is used by {', '.join(f'{what.name}-{one}' for one in users)}: take these down first, "
+            "or change their declarations so that they do without it, and bring them up"
         )
     return going
 

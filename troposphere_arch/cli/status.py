@@ -98,7 +98,9 @@ def _rows(targets: Sequence[Target], name: str | None, with_drift: bool, place: 
     known, is_wanted = catalogue_index(templates), _is_of(place)
 
     def stacks(target: Target) -> list[tuple[Target, StackInfo]]:
-        return [(target, one) for one in deploy.stacks(target) if name in (None, one.name) and is_wanted(one.template)]
+        there = [one for one in deploy.stacks(target) if name in (None, one.name)]
+        wanted = _together(lambda one: is_wanted(target, one), there)
+        return [(target, one) for one, is_so in zip(there, wanted, strict=True) if is_so]
 
     def row(found: tuple[Target, StackInfo]) -> _Row:
         target, stack = found
@@ -123,16 +125,25 @@ def _rows(targets: Sequence[Target], name: str | None, with_drift: bool, place: 
     return [_with_drift(row) for row in rows]
 
 
-def _is_of(place: Place | None) -> Callable[[str], bool]:
-    """Tells by the name of a template whether a stack that was made from it is of the folder; of no folder all are."""
+def _is_of(place: Place | None) -> Callable[[Target, StackInfo], bool]:
+    """Tells whether a stack was made from a template of the folder; of no folder all are."""
     if place is None:
-        return lambda template: True
-    from ..microservices.reading import read
+        return lambda target, stack: True
+    from ..microservices import deploying
+    from .services import system_name
 
-    start = f"{read(place.folder).platform.name}-"
-    if place.service:
-        return lambda template: template == start + place.service
-    return lambda template: template.startswith(start)
+    system, service = system_name(place.folder), place.service
+
+    def is_of(target: Target, stack: StackInfo) -> bool:
+        if not stack.template.startswith(f"{system}-{service}"):
+            return False
+        try:
+            told = deploying.told_by(target, stack.name)
+        except UserError:  # it went away while we looked
+            return False
+        return told is not None and told[0] == system and service in ("", told[1])
+
+    return is_of
 
 
 def _with_drift(row: _Row) -> _Row:

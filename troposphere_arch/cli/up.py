@@ -68,6 +68,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.scenario not in scenarios.NAMES and factory.is_place(args.scenario):
         return _services(args, factory.place(Path(args.scenario)))
+    if args.scenario.partition("@")[0] not in (*scenarios.NAMES, *scenarios.FROM_RELEASES):
+        from .services import neither
+
+        neither(args.scenario)
     _without(args.name, "--name", "a folder of services", say="a stack's is --stack-name")
     chosen = choose(args.scenario)
     args.scenario = chosen.scenario
@@ -208,7 +212,9 @@ def emulator_of(args: argparse.Namespace) -> tuple[Emulator, bool]:
         kind = "patched" if emulator.patched else "unmodified"
         raise UserError(f"the emulator that runs on port {emulator.port} is the {kind} one: `down` it first")
     if args.port not in (None, emulator.port):
-        raise UserError(f"the emulator runs on port {emulator.port}, not {args.port}: `down` it first")
+        raise UserError(
+            f"the emulator runs on port {emulator.port}, not {args.port}: `down` it first, or leave --port away"
+        )
     local.wait(emulator)
     return emulator, False
 

@@ -92,11 +92,13 @@ def here_of(url: str, emulator: Emulator) -> str:
         return ""
 
 
-def about(emulator: Emulator) -> str:
-    """One line on the emulator: version, address, and whether it is patched."""
+def about(emulator: Emulator, *, brief: bool = False) -> str:
+    """One line on the emulator: version, address, and whether it is patched; `brief` without what the patches are."""
     from ..local import EMULATOR_VERSION
 
     kind = "patched: " + ", ".join(p.name for p in emulator.patches) if emulator.patched else "unmodified: no patches"
+    if brief and emulator.patched:
+        kind = f"with {len(emulator.patches)} patches (`{places.command()} status` names them)"
     return f"emulator ministack {EMULATOR_VERSION} on {emulator.url}, {kind}"
 
 
