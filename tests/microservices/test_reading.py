@@ -25,6 +25,7 @@ from troposphere_arch.microservices.reading import read
 Shop = Callable[..., Path]
 PROFILE = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 HTTP = f"shape: http\n{OWNED}"
+TOLD = ("URL", "QUEUE", "STREAM", "BUCKET", "PREFIX")  # how the variables end that tell of another service
 
 
 @shows("REQ-M4", "REQ-M9", how="static")
@@ -459,11 +460,11 @@ AMONG: dict[str, tuple[dict[str, str | bytes | None], list[str]]] = {
         {
             "status/service.yaml": f"shape: queue\n{OWNED}",
             "platform-bus/service.yaml": f"shape: queue\n{OWNED}",
-            "kms-key/service.yaml": f"shape: queue\n{OWNED}",
+            **{f"{name}/service.yaml": f"shape: queue\n{OWNED}" for name in ("aws-endpoint", "failures", "kms-key")},
         },
         [
             f"services/{name}/service.yaml:1: the service is called {name}, as its folder, which templates call"
-            for name in ("kms-key", "platform-bus", "status")
+            for name in ("aws-endpoint", "failures", "kms-key", "platform-bus", "status")
         ],
     ),
     "a name twice": (
@@ -665,10 +666,35 @@ def test_a_handler_may_be_made_in_any_way(shop: Shop) -> None:
         "orders": "from x import http\nhandler = http.handler({})\n",
         "stock": "from x import y as handler\n",
         "payments": "if 1:\n    def handler(e, c): ...\n",
-        "invoices": "from other import *\n",
+        "invoices": "from other import  *\n",
         "statistics": "handler: object = None\nprint('\\d')\n",
     }
     assert problems(shop({f"{name}/handler.py": text for name, text in handlers.items()})) == []
+
+
+def test_to_speak_of_importing_all_is_to_import_nothing(shop: Shop) -> None:
+    """Neither in a comment nor in a text."""
+    [told] = problems(shop({"stock/handler.py": '"""No import * here."""  # import *\nhandle = "import *"\n'}))
+    assert told.startswith("services/stock/handler.py:1: defines no handler at its top level")
+
+
+@shows("REQ-M4", how="static")
+def test_no_variable_of_a_function_is_told_by_a_service_of_that_name(shop: Shop) -> None:
+    """FAILURES_QUEUE is a stream's own, and AWS_ENDPOINT_URL is boto3's: such names are refused."""
+    found = system(shop())
+    own = set()
+    for service in found.services.values():
+        for resource in page.build(found, service).to_dict()["Resources"].values():
+            own |= set(resource.get("Properties", {}).get("Environment", {}).get("Variables", {}))
+    of_others = {f"{name.replace('-', '_').upper()}_{what}" for name in found.services for what in TOLD}
+    of_others |= {f"{STATUS.upper()}_URL"}
+    stems = {re.sub(f"_({'|'.join(TOLD)})$", "", name) for name in own - of_others if name.endswith(TOLD)}
+    assert "FAILURES" in stems
+    names = {stem.replace("_", "-").lower() for stem in stems}
+    folder = shop({f"{name}/service.yaml": f"shape: queue\n{OWNED}" for name in names})
+    assert [line.partition(":")[0] for line in problems(folder)] == [
+        f"services/{name}/service.yaml" for name in sorted(names)
+    ]
 
 
 def test_a_route_is_called_whatever_its_variables_are_called(shop: Shop) -> None:

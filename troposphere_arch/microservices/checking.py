@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from . import reach
 from .declaration import BUCKET, HTTP, NO_NETWORK, QUEUE, STATUS, STREAM, TOPIC, Place, Service
-from .parsing import Problems, path_shown, route_key, shown, some
+from .parsing import VARIABLE, Problems, an, path_shown, route_key, shown, some
 
 MOST_SERVICES = 3000
 """Each has up to three parameters of Parameter Store, which takes 10,000 in an account and region.
@@ -22,6 +23,9 @@ MOST_RIGHTS = 25
 """Routes that are called, and twice as much for each queue, stream and bucket, with whose key goes another right: the
 policies of a role may have 10,240 characters.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+RIGHT, DENIED = 270, 70
+"""Characters of the right to call a route, when it is a long one; and of a route in the list of what may not be called,
+besides its own."""
 MOST_SUBSCRIBERS = 200
 """Of a topic, with filter policies.
 https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
@@ -76,7 +80,7 @@ def check(network: str | None, services: Mapping[str, Known], problems: Problems
         _check_use(use, services, problems)
     for known in services.values():
         _check_network(network, known, problems)
-        _check_numbers(known.service, problems)
+        _check_numbers(known.service, services, problems)
     for use in uses:
         _check_reach(network, use, services, problems)
     _check_subscribers(services, problems)
@@ -135,7 +139,7 @@ def _check_use(use: Use, services: Mapping[str, Known], problems: Problems) -> N
     callee = known.service
     if "shape" not in known.broken and shapes and callee.shape not in shapes:
         instead = _INSTEAD[callee.shape].format(callee.name)
-        tell(f"{use.words}, which is {_an(callee.shape)} service: {instead}")
+        tell(f"{use.words}, which is {an(callee.shape)} service: {instead}")
         return
     if use.key == "calls" and "routes" not in known.broken:
         served = {route_key(route): route for route in callee.routes}
@@ -179,10 +183,21 @@ def _check_network(network: str | None, known: Known, problems: Problems) -> Non
             )
 
 
-def _check_numbers(service: Service, problems: Problems) -> None:
+def _check_numbers(service: Service, services: Mapping[str, Known], problems: Problems) -> None:
     routes = sum(len(routes) for routes in service.calls.values())
     takers = len(service.sends) + len(service.puts)
-    if routes + 2 * takers > MOST_RIGHTS:
+    rights = routes + 2 * takers
+    denied = [_denied(called, _served(name, services)) for name, called in service.calls.items()]
+    more = sum(-(-sum(DENIED + len(route) for route in one) // RIGHT) for one in denied)
+    if rights <= MOST_RIGHTS < rights + more:
+        problems.tell(
+            service.file,
+            1,
+            f"{service.name} calls {routes} routes, and is denied {sum(map(len, denied))} more that the variables of "
+            f"these would stand for too: together they are {rights + more} rights, and at most {MOST_RIGHTS} fit into "
+            "the policies of its role; give the routes that are denied another beginning, or make two services of it",
+        )
+    if rights > MOST_RIGHTS:
         problems.tell(
             service.file,
             1,
@@ -190,6 +205,34 @@ def _check_numbers(service: Service, problems: Problems) -> None:
             f"most {MOST_RIGHTS} fit into the policies of its role, where each of the latter counts twice: make two "
             "services of it",
         )
+
+
+def _served(name: str, services: Mapping[str, Known]) -> Sequence[str]:
+    if name == STATUS:
+        return reach.STATUS_SERVICE.routes
+    return services[name].service.routes if name in services else ()
+
+
+def _denied(called: Sequence[str], served: Sequence[str]) -> list[str]:
+    """The routes of a service that who may call `called` could call as well, and is denied: see `arrows.may_not_call`.
+
+    It has to be as the template is made, without what a template is made with, which takes a second to import.
+    """
+    wide = [(pattern, pattern.partition("*")[0]) for pattern in map(_pattern, called) if "*" in pattern]
+    if not wide:
+        return []
+    patterns = [_pattern(route) for route in called]
+    return [
+        route
+        for route in served
+        if any(route.startswith(start) and fnmatchcase(_pattern(route), pattern) for pattern, start in wide)
+        and not any(fnmatchcase(pattern, _pattern(route)) for pattern in patterns)
+    ]
+
+
+def _pattern(route: str) -> str:
+    """The route as IAM has it: `GET /stock/*`."""
+    return VARIABLE.sub("*", route)
 
 
 def _check_reach(network: str | None, use: Use, services: Mapping[str, Known], problems: Problems) -> None:
@@ -304,7 +347,3 @@ def _way(graph: Mapping[str, Mapping[str, Use]], start: str, end: str) -> list[U
 
 def _at(place: Place) -> str:
     return f"{path_shown(place.file)}:{place.line}"
-
-
-def _an(shape: str) -> str:
-    return f"an {shape}" if shape == HTTP else f"a {shape}"

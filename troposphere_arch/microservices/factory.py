@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -24,7 +24,11 @@ from typing import TYPE_CHECKING, Any
 from .. import atomic, building, memory, places
 from ..building import Result
 from ..errors import UserError
+from . import files
 from .declaration import PLATFORM, System
+from .files import PLATFORM_FILE as PLATFORM_FILE
+from .files import SERVICE_FILE
+from .files import TEMPLATES as TEMPLATES
 
 if TYPE_CHECKING:
     from ..catalogue import Draft
@@ -32,15 +36,12 @@ if TYPE_CHECKING:
     from ..releases.index import Entry, Index
     from ..releases.sources import Sources
 
-TEMPLATES = "templates"
-"""Where the templates are, below the folder of the services."""
-DECLARATION, PLATFORM_FILE = "service.yaml", "platform.yaml"
+DECLARATION = SERVICE_FILE
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Begins a step by its name and the number of its parts; what it gives is called for each part that is done."""
 
 _READ = (".py", ".yaml", ".yml")
-_SAYS_VERSION = re.compile(rb"(?m)^version:[^\n#]*?(?P<end>[ \t]*(#[^\n]*)?)$")
 
 
 def _unseen(step: str, parts: int) -> AbstractContextManager[Callable[[], None]]:
@@ -78,7 +79,7 @@ def place(path: Path) -> Place:
         )
     raise UserError(
         f"{path} is no folder of services: there is no {PLATFORM_FILE} in it, nor above it; "
-        f"`{places.command()} new-service NAME --shape http --in {path}` makes one"
+        f"`{places.command()} new-service NAME --shape http --in {shlex.quote(str(path))}` makes one"
     )
 
 
@@ -93,6 +94,11 @@ def shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except (ValueError, OSError):
         return str(path)
+
+
+def typed(path: Path) -> str:
+    """A path as a word of a command that a user may copy."""
+    return shlex.quote(shown(path))
 
 
 def build(
@@ -150,7 +156,7 @@ def built(folder: Path, *, progress: Progress = _unseen) -> System:
     result = build(folder, write=True, progress=progress)
     if result.findings:
         more = f", and {len(result.findings) - 1} more" if len(result.findings) > 1 else ""
-        command = f"{places.command()} build {shown(folder)}"
+        command = f"{places.command()} build {typed(folder)}"
         raise UserError(f"lint finds {result.findings[0]}{more}: `{command}` tells all; mend that first")
     return read(folder)
 
@@ -177,7 +183,7 @@ def declared(system: System) -> dict[str, Declared]:
     """Where the version of each template is written, by the name of the template."""
     from ..releases.contract import Declared
 
-    command = f"{places.command()} build {shown(system.folder)} --bump"
+    command = f"{places.command()} build {typed(system.folder)} --bump"
     return {system.stack(name): Declared(shown(_file(system, name)), command) for name in names(system)}
 
 
@@ -189,7 +195,7 @@ def sources(folder: Path) -> tuple[System, Sources]:
 
     system = read(folder)
     by_stack = {system.stack(name): name for name in names(system)}
-    command = f"{places.command()} build {shown(folder)}"
+    command = f"{places.command()} build {typed(folder)}"
     return system, Sources(
         root=folder,
         templates=folder / TEMPLATES,
@@ -322,21 +328,26 @@ def _whole(folder: Path) -> str | None:
     digest = hashlib.sha256(tools.encode())
     for path in sorted(_files(folder)):
         try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror}") from None
-        digest.update(b"\0%s\0%d\0" % (os.fsencode(os.path.relpath(path, folder)), len(data)))
+            data = (folder / path).read_bytes()
+        except OSError:
+            digest.update(b"\0%s\0unread\0" % os.fsencode(path))  # who needs it will say so
+            continue
+        digest.update(b"\0%s\0%d\0" % (os.fsencode(path), len(data)))
         digest.update(data)
     return digest.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[str]:
-    for root, folders, found in os.walk(folder):
-        skipped = TEMPLATES if Path(root) == folder else ""
-        folders[:] = [one for one in folders if not one.startswith(".") and one not in ("__pycache__", skipped)]
-        for one in found:
-            if one.endswith(_READ) and (path := os.path.join(root, one)) and os.path.isfile(path):  # noqa: PTH113, PTH118
-                yield path
+    """What may be a part of a service or of a declaration, from the folder."""
+    for here, entries in files.walk(folder):
+        yield from (str(here / one.name) for one in entries if one.name.endswith(_READ) and _is_file(one))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads round
+        return False
 
 
 def _recall(folder: Path) -> dict[str, Any]:
@@ -364,12 +375,12 @@ def _remember(folder: Path, key: str | None, made: Mapping[str, str], marks: Map
 def _bumped(system: System, too_low: Sequence[Any], templates: Path, progress: Progress) -> Result:
     """Write the smallest version that is allowed into each declaration, then build."""
     by_stack = {system.stack(name): name for name in names(system)}
-    files = {verdict.draft.scenario: _file(system, by_stack[verdict.draft.scenario]) for verdict in too_low}
+    declarations = {verdict.draft.scenario: _file(system, by_stack[verdict.draft.scenario]) for verdict in too_low}
     result = building.bumped(
         too_low,
-        files,
+        declarations,
         _with_version,
-        lambda stack, data: atomic.write(files[stack], data),
+        lambda stack, data: atomic.write(declarations[stack], data),
         lambda: build(system.folder, write=True, templates=templates, progress=progress),
     )
     return replace(result, cached=False)
@@ -377,9 +388,43 @@ def _bumped(system: System, too_low: Sequence[Any], templates: Path, progress: P
 
 def _with_version(file: Path, text: bytes, version: str) -> bytes:
     """The text of a declaration with another version: it stands where it stood, or else at the end."""
-    changed, times = _SAYS_VERSION.subn(rb"version: " + version.encode() + rb"\g<end>", text)
-    if times > 1:
-        raise UserError(f"{file} says its version {times} times: write {version} into it")
-    if times == 1:
-        return changed
-    return text + (b"" if text.endswith(b"\n") else b"\n") + f"version: {version}\n".encode()
+    import yaml
+
+    before = text.decode("utf-8-sig")
+    try:
+        declared = yaml.compose(before, Loader=yaml.SafeLoader)
+        after = _put_version(before, declared, version)
+        wanted = {**_values(declared), "version": version}
+        as_wanted = _values(yaml.compose(after, Loader=yaml.SafeLoader)) == wanted
+    except yaml.YAMLError:
+        as_wanted = False
+    if not as_wanted:
+        raise UserError(
+            f"{file}: write version: {version} into it, which is written in too unusual a way to be changed"
+        )
+    return (b"\xef\xbb\xbf" if text.startswith(b"\xef\xbb\xbf") else b"") + after.encode()
+
+
+def _put_version(text: str, declared: Any, version: str) -> str:
+    for key, value in declared.value:
+        if key.value == "version":
+            return text[: value.start_mark.index] + version + text[value.end_mark.index :]
+    if declared.flow_style:
+        begin = text.index("{", declared.start_mark.index) + 1
+        return f"{text[:begin]}version: {version}, {text[begin:]}"
+    line = "\r\n" if "\r\n" in text else "\n"
+    before, after = text[: declared.end_mark.index], text[declared.end_mark.index :]
+    indent = " " * declared.value[0][0].start_mark.column
+    return f"{before}{'' if before.endswith(line) else line}{indent}version: {version}{line}{after}"
+
+
+def _values(declared: Any) -> dict[str, Any]:
+    """What is declared, by its keys: texts, lists and mappings of them."""
+
+    def plain(node: Any) -> Any:
+        if node.id == "mapping":
+            return {key.value: plain(value) for key, value in node.value}
+        return [plain(one) for one in node.value] if node.id == "sequence" else node.value
+
+    found: dict[str, Any] = plain(declared)
+    return found

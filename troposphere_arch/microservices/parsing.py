@@ -156,6 +156,21 @@ def route_key(route: str) -> str:
     return VARIABLE.sub("{}", route)
 
 
+def is_system_name(text: str) -> bool:
+    """Whether a system may be called so, but for what Parameter Store does not take."""
+    return len(text) >= 2 and SYSTEM_NAME.fullmatch(text) is not None
+
+
+def is_owner(text: str) -> bool:
+    """Whether this is an e-mail address or a team. The length first: OWNER looks for dots again and again."""
+    return TAG.fullmatch(text) is not None and OWNER.fullmatch(text) is not None
+
+
+def an(shape: str) -> str:
+    """`an http`, `a queue`."""
+    return f"an {shape}" if shape == HTTP else f"a {shape}"
+
+
 def platform(data: bytes, file: Path, problems: Problems) -> Declaration:
     """What a `platform.yaml` says."""
     reading = _Reading(file, problems)
@@ -218,7 +233,7 @@ class _Reading:
         for key, known in keys.items():
             if key not in nodes and (known.required == SHAPES or self.shape in known.required):
                 self.key = key
-                of = what if known.required == SHAPES else f"{_an(self.shape)} service"
+                of = what if known.required == SHAPES else f"{an(self.shape)} service"
                 self.tell(1, f"{key} is missing: {of} has one; {_EXAMPLES[key]}")
         return self.made
 
@@ -226,7 +241,7 @@ class _Reading:
         self.key = key
         if self.shape and self.shape not in known.shapes:
             only = f"only {' and '.join(known.shapes)} services have it"
-            self.tell(self.made.lines[key], f"{key} does not belong to {_an(self.shape)} service: {only}; {known.hint}")
+            self.tell(self.made.lines[key], f"{key} does not belong to {an(self.shape)} service: {only}; {known.hint}")
             return
         try:
             self.made.values[key] = known.read(self, node)
@@ -236,7 +251,7 @@ class _Reading:
     def unknown(self, key: str, keys: Mapping[str, _Key], what: str) -> None:
         allowed = [name for name, one in keys.items() if not self.shape or self.shape in one.shapes]
         near = self.problems.guess(key, allowed)
-        of = f"{_an(self.shape)} service" if self.shape else what
+        of = f"{an(self.shape)} service" if self.shape else what
         self.key = ""
         self.tell(
             self.made.lines[key],
@@ -391,7 +406,7 @@ class _Reading:
     def name(self, node: Any) -> str:
         wanted = "2 to 20 small letters, digits and -, a letter first, no - at the end"
         text = self.scalar(node, wanted)
-        if not SYSTEM_NAME.fullmatch(text) or len(text) < 2:
+        if not is_system_name(text):
             raise _Wrong(node, f"name is {shown(text)}: it is {wanted}, such as shop")
         if text.startswith(NOT_IN_PARAMETER_STORE):
             raise _Wrong(node, f"name is {text}: nothing in Parameter Store may begin with aws or ssm; take another")
@@ -399,7 +414,7 @@ class _Reading:
 
     def owner(self, node: Any) -> str:
         text = self.scalar(node, "an e-mail address or the name of a team").strip()
-        if not OWNER.fullmatch(text) or not TAG.fullmatch(text):
+        if not is_owner(text):
             raise _Wrong(
                 node,
                 f"owner is {shown(text)}: it is an e-mail address or the name of a team, of letters, digits, spaces "
@@ -581,10 +596,6 @@ def _kind(node: Any) -> str:
     if isinstance(node, yaml.SequenceNode):
         return "a list"
     return f"the text {shown(node.value)}" if node.value else "empty"
-
-
-def _an(shape: str) -> str:
-    return f"an {shape}" if shape == HTTP else f"a {shape}"
 
 
 def _such_as(example: str) -> str:

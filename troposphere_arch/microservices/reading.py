@@ -4,13 +4,12 @@
     services/**/service.yaml ├──▶ declarations ──checked──▶ System
     services/**/handler.py ──┘
 
-A service has the name of its folder, which may be at any depth. What is made is not read: `templates/` is passed by,
-as are hidden folders and virtual environments.
+A service has the name of its folder, which may be at any depth; some folders are passed by.
 """
 
 from __future__ import annotations
 
-import os
+import ast
 import stat
 import symtable
 import warnings
@@ -20,16 +19,16 @@ from pathlib import Path
 
 from ..discovery import title
 from ..errors import UserError
-from . import checking, parsing
+from . import checking, files, parsing
 from .checking import Known
 from .declaration import HTTP, NAME, NETWORKS, NO_NETWORK, PLATFORM, RESERVED, Platform, Service, System
+from .files import HANDLER_FILE, PLATFORM_FILE, SERVICE_FILE
 from .parsing import Declaration, Problems, path_shown, shown
 
-PLATFORM_FILE, SERVICE_FILE, HANDLER_FILE = "platform.yaml", "service.yaml", "handler.py"
 MISSPELT = {"service.yml": SERVICE_FILE, "platform.yml": PLATFORM_FILE}
-PASSED_BY = ("templates", "node_modules", "__pycache__")
-# What a template calls its own would be called the same as what it finds of a service of that name.
-OF_THE_TEMPLATE = ("alarm-topic", "events", "kms-key", "permissions-boundary")
+# What a template calls its own would be called the same as what it finds of a service of that name: AlarmTopicArn,
+# EventsArn, FAILURES_QUEUE; and AWS_ENDPOINT_URL is where boto3 sends everything.
+OF_THE_TEMPLATE = ("alarm-topic", "aws-endpoint", "events", "failures", "kms-key", "permissions-boundary")
 
 
 def read(folder: Path) -> System:
@@ -63,7 +62,7 @@ def _find(folder: Path, problems: Problems) -> _Found:
     if not is_folder:
         raise UserError(f"{path_shown(folder)} is no folder: name the one with {PLATFORM_FILE} in it")
     found = _Found()
-    for path in _walk(folder, Path(), problems):
+    for path in _declarations(folder, problems):
         if path.name in MISSPELT:
             problems.tell(folder / path, 1, f"is called {path.name}, which is not read: call it {MISSPELT[path.name]}")
         elif path.name == PLATFORM_FILE:
@@ -73,37 +72,26 @@ def _find(folder: Path, problems: Problems) -> _Found:
     return found
 
 
-def _walk(top: Path, below: Path, problems: Problems) -> Iterator[Path]:
-    """The declarations in a folder and below it, from `top`, by name. Links to folders are not followed."""
-    todo = [below]
-    while todo:
-        here = todo.pop()
-        try:
-            entries = sorted(os.scandir(top / here), key=lambda entry: entry.name)
-        except OSError as error:
-            problems.tell(
-                top / here, 1, f"cannot be looked into: {error.strerror}; let yourself read it, or move it away"
-            )
-            continue
-        names = {entry.name for entry in entries}
-        if "pyvenv.cfg" in names:
-            continue
-        inner = []
+def _declarations(top: Path, problems: Problems) -> Iterator[Path]:
+    """The declarations in a folder and below it, from `top`, by name."""
+
+    def unread(folder: Path, error: OSError) -> None:
+        why = f"cannot be looked into: {error.strerror}; let yourself read it, or move it away"
+        problems.tell(top / folder, 1, why)
+
+    for here, entries in files.walk(top, unread):
         for entry in entries:
             path = here / entry.name
             if entry.name in (SERVICE_FILE, PLATFORM_FILE, *MISSPELT):
                 yield path
-            elif entry.name.startswith(".") or entry.name in PASSED_BY:
+            elif files.is_passed_by(entry.name):
                 continue
-            elif entry.is_dir(follow_symlinks=False):
-                inner.append(path)
             elif entry.is_symlink() and _is_there(top / path / SERVICE_FILE):
                 problems.tell(
                     top / path,
                     1,
                     "is a link to a folder with a service, and such links are not followed: put the folder itself here",
                 )
-        todo += reversed(inner)
 
 
 def _platform(folder: Path, found: _Found, problems: Problems) -> Platform:
@@ -183,7 +171,7 @@ def _is_name(name: str, file: Path, problems: Problems) -> bool:
             "letter first, no - at the end; rename the folder",
         )
         return False
-    if name in RESERVED or name in OF_THE_TEMPLATE or name.startswith(f"{PLATFORM}-"):
+    if is_taken(name):
         problems.tell(
             file,
             1,
@@ -191,6 +179,11 @@ def _is_name(name: str, file: Path, problems: Problems) -> bool:
         )
         return False
     return True
+
+
+def is_taken(name: str) -> bool:
+    """Whether no service may have this name, since something else has it."""
+    return name in RESERVED or name in OF_THE_TEMPLATE or name.startswith(f"{PLATFORM}-")
 
 
 def _known(name: str, folder: Path, made: Declaration) -> Known:
@@ -229,7 +222,7 @@ def _check_handler(name: str, folder: Path, problems: Problems) -> None:
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         problems.tell(file, 1, f"is no Python: {error or type(error).__name__}; correct it")
         return
-    if not _defines(table, "handler") and "import *" not in text:
+    if not _defines(table, "handler") and not _imports_all(text):
         problems.tell(
             file,
             1,
@@ -244,6 +237,14 @@ def _defines(module: symtable.SymbolTable, name: str) -> bool:
     except KeyError:
         return False
     return symbol.is_assigned() or symbol.is_imported()
+
+
+def _imports_all(text: str) -> bool:
+    """Whether it imports all that another module has, which may be a handler."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = ast.parse(text)
+    return any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(module))
 
 
 def _is_there(file: Path) -> bool:
