@@ -159,12 +159,13 @@ def test_what_the_work_calls_and_sends_belongs_to_the_message(world: World) -> N
         seen.append(context.current())
         publishing.send("payments", 1)
 
+    started = time.monotonic()
     Service(work)(queued(said), lambda_context=Context([5_000]))
+    assert started <= seen[0].deadline - 5 <= time.monotonic()
     [sent] = world.sent()
     assert (sent["request"], sent["trace"], sent["service"]) == (said["request"], said["trace"], "orders")
     assert sent["id"] != said["id"]
     assert (seen[0].message, seen[0].accepts) == (said["id"], False)
-    assert 3 < seen[0].deadline - time.monotonic() <= 5
     assert context.current().message == ""
 
 
@@ -479,6 +480,50 @@ def test_a_result_that_no_event_can_hold_fails_before_anything_is_written(world:
     said = envelope()
     assert Service(lambda m: messages.Finished("x" * 100_001, count(m)))(queued(said)) == [0]
     assert counted(world, said["id"]) == 0
+
+
+@shows("REQ-M8", how="patched")
+@pytest.mark.parametrize("result", ["half a \ud800", {"\udc00": 1}, [["\ud83d"]]], ids=["text", "name", "inside"])
+def test_a_result_that_nobody_could_read_fails_and_the_request_is_told_as_failed(world: World, result: Any) -> None:
+    said = envelope()
+    service = Service(lambda m: messages.Finished(result, count(m)))
+    assert service(queued(said, receives=3)) == [0]
+    assert counted(world, said["id"]) == 0
+    told = {one["state"]: one for one in world.told(2)}
+    assert (told.keys(), told["failed"]["detail"]) == ({"working", "failed"}, {"error": "UnicodeEncodeError"})
+    service.work = lambda m: messages.Finished("whole \U0001f600", count(m))
+    assert service(queued(said)) == []
+    assert [one["detail"] for one in world.told(2) if one["state"] == "done"] == ["whole \U0001f600"]
+
+
+@shows("REQ-M8", how="patched")
+@pytest.mark.parametrize(
+    "response", [{"Error": "text"}, {"Error": {"Code": object()}}, "text"], ids=["error", "code", "text"]
+)
+def test_an_error_with_an_odd_response_fails_no_other_message(world: World, response: Any) -> None:
+    class Odd(Exception):
+        pass
+
+    def work(message: messages.Message) -> Any:
+        if message.body == "odd":
+            error = Odd()
+            error.response = response  # type: ignore[attr-defined]
+            raise error
+        return count(message)
+
+    other = envelope()
+    assert Service(work)(queued(envelope("odd")), queued(other)) == [0]
+    assert counted(world, other["id"]) == 1
+
+
+# --- the mark
+
+
+@shows("REQ-M7", how="static")
+@pytest.mark.parametrize("change", ["SET #lease = :until", "SET #state = :done"])
+def test_a_value_of_a_mark_that_was_forgotten_is_no_text(change: str) -> None:
+    with pytest.raises(KeyError, match="now"):
+        messages._mark("message-1", change, "#lease < :now", until=1)
 
 
 # --- faults of the table

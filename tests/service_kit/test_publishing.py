@@ -6,6 +6,7 @@ import json
 import re
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def test_what_belongs_to_an_earlier_request_still_has_ids_of_the_work_that_sends
     for origin in ("message-7", "message-8", "message-7"):
         with work("now", origin=origin):
             publishing.send("payments", "before")
-            with context.of_request("earlier"):
+            with context.begin(replace(context.current(), request="earlier")):
                 assert publishing.send("payments", "inside") == "earlier"
             assert publishing.send("payments", "after") == "now"
     found = world.sent()
@@ -170,3 +171,14 @@ def test_what_cannot_be_handed_over_is_said(world: World, monkeypatch: pytest.Mo
     monkeypatch.setenv("PAYMENTS_QUEUE", world.queue + "-gone")
     with pytest.raises(ClientError):
         publishing.send("payments", 1)
+
+
+@shows("REQ-M7", how="patched")
+@pytest.mark.parametrize("body", ["half a \ud800", {"\udc00": 1}, float("nan")], ids=["text", "name", "nan"])
+def test_what_nobody_could_read_is_not_handed_over(world: World, body: Any) -> None:
+    with work(accepts=True):
+        for hand in (publishing.send, publishing.publish):
+            name = "payments" if hand is publishing.send else "order-placed"
+            with pytest.raises(ValueError, match=r"surrogates|JSON compliant"):
+                hand(name, body)
+    assert (world.sent(), world.sent(world.subscriber), world.told()) == ([], [], [])

@@ -14,9 +14,9 @@ import time
 import traceback
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -69,13 +69,6 @@ def begin(work: Work) -> Iterator[None]:
         _current.reset(token)
 
 
-@contextmanager
-def of_request(request: str) -> Iterator[None]:
-    """Inside, what is sent belongs to this earlier request. Its ids are still made from what is under way."""
-    with begin(replace(current(), request=request)):
-        yield
-
-
 def remaining() -> float:
     """Seconds until the function is stopped."""
     return current().deadline - time.monotonic()
@@ -125,6 +118,12 @@ def to_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, default=plain, separators=(",", ":"))
 
 
+def whole_json(value: Any) -> str:
+    """As `to_json`, for whom `from_json` is what reads it: of half a character too, `ValueError` is raised."""
+    from_json((text := to_json(value)).encode())
+    return text
+
+
 def from_json(data: bytes) -> Any:
     """What JSON in UTF-8 says. Raises `ValueError` for all else, also NaN, half a character, and too deep a nest."""
     try:
@@ -145,8 +144,9 @@ def log(level: str, message: str, error: BaseException | None = None, **told: An
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         line["error"] = type(error).__name__
         line["at"] = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
-        if isinstance(answer := getattr(error, "response", None), dict):
-            line["code"] = answer.get("Error", {}).get("Code")
+        # Others than botocore's may have a response, too, and anything in it.
+        with suppress(Exception):
+            line["code"] = like(".+", getattr(error, "response")["Error"]["Code"])  # noqa: B009
     print(json.dumps(line))
 
 

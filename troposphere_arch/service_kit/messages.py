@@ -53,6 +53,8 @@ RESERVE = 5.0
 LARGEST = 100_000
 # Bytes of a message.
 SQS_HOLDS = 1_048_576
+# What a mark says; in a change of it each stands for itself.
+STATES = {state: state for state in (progress.WORKING, progress.DONE, progress.FAILED)}
 
 Writes = Sequence[Mapping[str, Any]]
 
@@ -198,18 +200,18 @@ def _result(work: Work, record: _Record, now: float) -> str | None:
 
 
 def _mark(id: str, change: str, only: str, **values: Any) -> dict[str, Any]:
-    """A change of the message's mark where `only` holds: `:token` is the `token` that is given, `:done` just "done".
+    """A change of the message's mark where `only` holds: `:token` is the `token` that is given, `:done` is "done".
 
     Each mark has a partition of its own: one takes 1,000 writes a second, which is not enough for all.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
     """
-    said = f"{change} {only}"
+    said, given = f"{change} {only}", STATES | values
     return {
         "Key": _key(id),
         "UpdateExpression": change,
         "ConditionExpression": only,
         "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", said)},
-        "ExpressionAttributeValues": {f":{name}": values.get(name, name) for name in re.findall(r":(\w+)", said)},
+        "ExpressionAttributeValues": {f":{name}": given[name] for name in re.findall(r":(\w+)", said)},
     }
 
 
@@ -251,7 +253,7 @@ def _written(id: str, token: str, answer: Writes | Finished | None) -> str | Non
     items, result, writes = table.items(), None, answer
     change = "SET #state = :done"
     if isinstance(answer, Finished):
-        result, writes = context.to_json(answer.result), answer.writes
+        result, writes = context.whole_json(answer.result), answer.writes
         if len(result) > LARGEST:
             raise ValueError("the result is too large")
         change += ", #result = :result"

@@ -2,7 +2,8 @@
 
 Its id is made from what is under way, from whom it is for, and from how many went there before. So a handler that is
 run again sends the same ids, and who gets them does the work once; it has to send the same things in the same order.
-Each function gives the id of the request, and raises botocore's errors, and `LookupError` for what is not declared.
+Each function gives the id of the request, and raises botocore's errors, `LookupError` for what is not declared, and
+`TypeError` or `ValueError` for what JSON cannot say, nor half a character: whoever gets that could read nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def publish(event: str, body: Any) -> str:
     """
     topic, about = _place("EVENTS_TOPIC"), _about(":events", event)
     attributes = {"event": {"DataType": "String", "StringValue": event}}
-    message = context.to_json(about | {"body": body})
+    message = context.whole_json(about | {"body": body})
     context.aws("sns").publish(TopicArn=topic, Message=message, MessageAttributes=attributes)
     return _handed_over(about)
 
@@ -33,7 +34,7 @@ def send(service: str, body: Any, group: str | None = None) -> str:
     https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
     """
     about = _about(service)
-    group, text = group or about["request"], context.to_json(about | {"body": body})
+    group, text = group or about["request"], context.whole_json(about | {"body": body})
     if stream := os.environ.get(_variable(service, "_STREAM")):
         context.aws("kinesis").put_record(StreamName=stream, PartitionKey=group, Data=text.encode())
     else:
