@@ -6,10 +6,12 @@ API Gateway ──event──▶ handler ──Request──▶ the function of 
 from __future__ import annotations
 
 import base64
+import json
 import math
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -17,6 +19,9 @@ from urllib.parse import unquote
 from . import context, errors
 
 LIMIT = 1024 * 1024
+# Bytes of an answer's body, as Lambda hands it over: it takes 6 MB in all.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LARGEST = 6_000_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; its body is anything that JSON can say, None for none."""
+    """An answer; its status is from 200 to 599, its body anything that JSON can say, None for none.
+
+    Names and values of headers are printable ASCII: a line end in one would begin another header.
+    """
 
     status: int
     body: Any = None
@@ -52,6 +60,9 @@ class Problem(Exception):
     def __init__(self, status: int, error: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(error)
         self.status, self.error, self.message, self.headers = status, error, message, headers or {}
+
+
+FAILURE = Problem(500, "InternalError", "The service failed; its log has the id of this request.")
 
 
 class BadRequest(Problem):
@@ -109,7 +120,7 @@ def handler(
             accepts=True,
         )
         with context.begin(work):
-            failed = None
+            failed: BaseException | None = None
             try:
                 if route not in routes:
                     route = "unknown"
@@ -120,14 +131,13 @@ def handler(
                 method = route.partition(" ")[0]
                 said = routes[route](Request(method, route, path, query, headers, body, work.request, caller))
                 answer = _answer(said if isinstance(said, Reply) else Reply(204 if said is None else 200, said))
-            except Exception as error:
-                problem = _problem(error)
-                failed = None if problem is error else error
-                told = {"error": problem.error, "message": problem.message, "request": work.request}
-                answer = _answer(Reply(problem.status, told, problem.headers))
+            except (Exception, SystemExit) as error:
+                answer, failed = _refusal(error)
             status, spent = answer["statusCode"], round((time.monotonic() - started) * 1000)
             level = "ERROR" if status == 500 else "WARNING" if status > 500 else "INFO"
-            context.log(level, "answered", failed, route=route, status=status, durationMs=spent)
+            # Whoever asks gets the answer also when it cannot be logged.
+            with suppress(Exception):
+                context.log(level, "answered", failed, route=route, status=status, durationMs=spent)
         return answer
 
     return handle
@@ -155,7 +165,22 @@ def _body(event: Any, limit: int) -> Any:
         raise BadRequest("The body is no JSON in UTF-8.") from None
 
 
-def _problem(error: Exception) -> Problem:
+def _refusal(error: BaseException) -> tuple[dict[str, Any], BaseException | None]:
+    """The answer, and what the log is to say of the error: nothing where the answer says it all."""
+    try:
+        problem = _problem(error)
+        return _told(problem), None if problem is error else error
+    except Exception:
+        # A problem that cannot be said.
+        return _told(FAILURE), error
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    told = {"error": problem.error, "message": problem.message, "request": context.current().request}
+    return _answer(Reply(problem.status, told, problem.headers))
+
+
+def _problem(error: BaseException) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, errors.Unavailable):
@@ -167,11 +192,17 @@ def _problem(error: Exception) -> Problem:
 
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
         return Unavailable("AWS, which this needs, did not answer; try again.")
-    return Problem(500, "InternalError", "The service failed; its log has the id of this request.")
+    return FAILURE
 
 
 def _answer(reply: Reply) -> dict[str, Any]:
     kind = {} if reply.body is None else {"Content-Type": "application/json"}
     about = {"Cache-Control": "no-store", "X-Request-Id": context.current().request, **kind, **reply.headers}
     body = "" if reply.body is None else context.to_json(reply.body)
+    if not isinstance(reply.status, int) or not 200 <= reply.status < 600:
+        raise ValueError("the status is none")
+    if not all(context.like("[!-9;-~]+", k) and v == context.like("[ -~]*", v) for k, v in about.items()):
+        raise ValueError("a header is none")
+    if len(json.dumps(body)) > LARGEST:
+        raise ValueError("the answer is too large")
     return {"statusCode": reply.status, "headers": about, "body": body, "isBase64Encoded": False}
