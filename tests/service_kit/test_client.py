@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import urllib3
 from botocore.credentials import RefreshableCredentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,12 +82,31 @@ def killed() -> None:
     raise Killed
 
 
-def slow(seconds: float) -> Plan:
-    def plan(call: Call) -> None:
-        time.sleep(seconds)
-        call.say(200, {})
+@pytest.fixture
+def late() -> Iterator[Plan]:
+    """Answers much later than anybody should wait, if the test has not ended by then."""
+    over = threading.Event()
 
-    return plan
+    def plan(call: Call) -> None:
+        over.wait(60)
+        call.cut()
+
+    yield plan
+    over.set()
+
+
+class Silent:
+    """A pool of connections to who never answers: waits for as long as it may, of a time that is given."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.waited: list[float] = []
+
+    def urlopen(self, verb: str, url: str, *, timeout: urllib3.Timeout, **_: Any) -> None:
+        assert timeout.connect_timeout == context.CONNECT
+        self.waited.append(float(timeout.total or 0))
+        self.clock.now += self.waited[-1]
+        raise urllib3.exceptions.ReadTimeoutError(urllib3.connectionpool.HTTPConnectionPool("stock"), url, "")
 
 
 # --- what is sent
@@ -262,6 +283,9 @@ def test_wrong_uses_are_said(caller: Caller) -> None:
             caller(key=key)
     with pytest.raises(ValueError, match="JSON compliant"):
         caller("POST /stock", body=float("nan"))
+    for timeout in (math.inf, math.nan, -math.inf, 0, -1, None, "5"):
+        with pytest.raises(ValueError, match="timeout is not a number of seconds above 0"):
+            caller(timeout=timeout)
     assert caller.stock.calls == []
 
 
@@ -323,6 +347,16 @@ def test_a_refusal_is_said_at_once(caller: Caller, status: int) -> None:
     assert (error.service, error.route, error.status, error.body["error"]) == ("stock", ROUTE, status, "NotFound")
     assert isinstance(error, client.CallError)
     assert "anna" not in str(error)
+    assert len(caller.stock.calls) == 1
+
+
+@shows("REQ-M6", how="real")
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+def test_who_says_to_ask_elsewhere_is_not_followed_and_gives_no_answer(caller: Caller, status: int) -> None:
+    away = says(status, b"<html>", Location=f"{caller.stock.url}/other", Content_Type="application/json")
+    with pytest.raises(client.Rejected) as raised:
+        caller(ROUTE, away, says(200, {}))
+    assert raised.value.status == status
     assert len(caller.stock.calls) == 1
 
 
@@ -399,31 +433,46 @@ def test_the_service_says_when_to_come_again(caller: Caller, said: str, slept: l
 
 
 @shows("REQ-M6", how="real")
-def test_a_slow_service_is_given_up_in_time(hasty: client.Client, stock: Callee) -> None:
-    stock.plan = [slow(1)]
-    for verb in ("GET", "POST"):
-        started = time.monotonic()
-        with pytest.raises(client.Unavailable) as raised:
-            hasty.call("stock", f"{verb} /stock", timeout=0.2)
-        assert time.monotonic() - started < 0.9
-        assert raised.value.status is None
-    verbs = [call.verb for call in stock.calls]
-    assert verbs.count("POST") == 1
-    assert verbs.count("GET") > 1, "half of the time, so that another try can be made"
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+def test_a_slow_service_is_given_up(hasty: client.Client, stock: Callee, late: Plan, verb: str) -> None:
+    stock.plan = [late]
+    started = time.monotonic()
+    with pytest.raises(client.Unavailable) as raised:
+        hasty.call("stock", f"{verb} /stock", timeout=0.2)
+    assert time.monotonic() - started < 20
+    assert raised.value.status is None
+    assert {call.verb for call in stock.calls} <= {verb}
 
 
 @shows("REQ-M6", how="real")
-def test_an_answer_that_drips_is_given_up_in_time(hasty: client.Client, stock: Callee) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
-    stock.plan = [lambda call: call.raw(head, *[b" "] * 40, pause=0.03)]
+def test_an_answer_that_drips_is_given_up(hasty: client.Client, stock: Callee) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"
+    stock.plan = [lambda call: call.raw(head, *[b" "] * 2000, pause=0.03)]
     started = time.monotonic()
     with pytest.raises(client.Unavailable):
         hasty.call("stock", "POST /stock", timeout=0.2)
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 20
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize(
+    ("verb", "key", "waited"),
+    [("GET", None, [4.0, 2.0, 2.0]), ("POST", "key-1", [4.0, 2.0, 2.0]), ("POST", None, [8.0])],
+    ids=["GET", "with-key", "POST"],
+)
+def test_half_of_the_time_is_left_for_another_try_if_there_can_be_one(
+    stock: Callee, verb: str, key: str | None, waited: list[float]
+) -> None:
+    clock = Clock()
+    silent = Silent(clock)
+    one = client.Client(clock=clock, sleep=clock.sleep, chance=lambda: 0.0, pool=silent)
+    with pytest.raises(client.Unavailable):
+        one.call("stock", f"{verb} /stock", timeout=8, key=key)
+    assert silent.waited == waited
 
 
 @shows("REQ-M6", how="real")
-@pytest.mark.parametrize(("left", "calls"), [(0.4, 0), (0.5, 0), (-3.0, 0), (5.0, 1)])
+@pytest.mark.parametrize(("left", "calls"), [(0.4, 0), (0.5, 0), (-3.0, 0), (60.0, 1)])
 def test_there_must_be_time_to_answer_after_the_call(stock: Callee, left: float, calls: int) -> None:
     one = client.Client(sleep=lambda _: None)
     with context.begin(context.Work("request-1", "origin", deadline=time.monotonic() + left)):
@@ -436,12 +485,35 @@ def test_there_must_be_time_to_answer_after_the_call(stock: Callee, left: float,
 
 
 @shows("REQ-M6", how="real")
-def test_the_time_of_the_function_ends_the_call(hasty: client.Client, stock: Callee) -> None:
-    stock.plan = [slow(1)]
-    deadline = time.monotonic() + 0.7
-    with context.begin(context.Work("request-1", "origin", deadline=deadline)), pytest.raises(client.Unavailable):
-        hasty.call("stock", ROUTE, sku="pen", timeout=20)
-    assert time.monotonic() < deadline
+def test_the_time_of_the_function_ends_the_call(hasty: client.Client, stock: Callee, late: Plan) -> None:
+    stock.plan = [late]
+    started = time.monotonic()
+    work = context.Work("request-1", "origin", deadline=started + 0.7)
+    with context.begin(work), pytest.raises(client.Unavailable):
+        hasty.call("stock", ROUTE, sku="pen", timeout=50)
+    assert time.monotonic() - started < 20
+
+
+@shows("REQ-M6", how="simulated")
+def test_the_time_to_answer_in_is_kept(stock: Callee) -> None:
+    clock = Clock()
+    silent = Silent(clock)
+    one = client.Client(clock=clock, sleep=clock.sleep, chance=lambda: 0.0, pool=silent)
+    work = context.Work("request-1", "origin", deadline=time.monotonic() + 100)
+    with context.begin(work), pytest.raises(client.Unavailable):
+        one.call("stock", ROUTE, sku="pen", timeout=200)
+    assert 0 < sum(silent.waited) <= 100 - context.ANSWER
+
+
+@shows("REQ-M6", how="simulated")
+@pytest.mark.parametrize("timeout", [1e300, 10**400, 901], ids=["float", "int", "longer"])
+def test_nobody_waits_longer_than_a_function_runs(stock: Callee, timeout: float) -> None:
+    clock = Clock()
+    silent = Silent(clock)
+    one = client.Client(clock=clock, sleep=clock.sleep, chance=lambda: 0.0, pool=silent)
+    with pytest.raises(client.Unavailable):
+        one.call("stock", "POST /stock", timeout=timeout)
+    assert silent.waited == [900.0]
 
 
 @shows("REQ-M6", how="real")
@@ -520,26 +592,26 @@ def test_many_callers_at_once_ask_who_was_down_once(caller: Caller) -> None:
 
     def hold(call: Call) -> None:
         asked.set()
-        go_on.wait(5)
+        go_on.wait(30)
         call.say(200, {})
 
     caller.stock.plan = [hold, says(200, {})]
     outcome = in_thread(caller)
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(outcome)
-        assert asked.wait(5)
+        assert asked.wait(30)
         others = [pool.submit(outcome) for _ in range(7)]
-        assert [one.result(5) for one in others] == ["Unavailable"] * 7
+        assert [one.result(30) for one in others] == ["Unavailable"] * 7
         assert len(caller.stock.calls) == 1
         go_on.set()
-        assert first.result(5) == 200
-        assert [one.result(5) for one in [pool.submit(outcome) for _ in range(7)]] == [200] * 7
+        assert first.result(30) == 200
+        assert [one.result(30) for one in [pool.submit(outcome) for _ in range(7)]] == [200] * 7
 
 
 def in_thread(caller: Caller) -> Callable[[], Any]:
     def outcome() -> Any:
         try:
-            return caller.client.call("stock", ROUTE, sku="pen").status
+            return caller.client.call("stock", ROUTE, sku="pen", timeout=120).status
         except client.CallError as error:
             return type(error).__name__
 

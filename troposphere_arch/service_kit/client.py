@@ -7,6 +7,7 @@ Only what may help is tried again, and only where the work cannot be done twice 
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -31,8 +32,8 @@ from .errors import Unavailable as Unavailable
 TRIES = 3
 # Seconds of the longest pause after the first try, and after any.
 BASE, CAP = 0.1, 1.0
-# Seconds in which no try succeeds.
-SHORTEST = 0.05
+# Seconds in which no try succeeds, and that a function may run.
+SHORTEST, LONGEST = 0.05, 900.0
 # In a row, until nobody is asked for so many seconds, and then by one caller.
 FAILURES, OPEN = 5, 5.0
 # One try: what is answered, as it is, and all of it.
@@ -42,7 +43,7 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True)
 class Answer:
-    """A good one. `body` is what its JSON says, its text if it is none; names of headers are in small letters."""
+    """A good one, 2xx. `body` is what its JSON says, its text if it is none; names of headers are in small letters."""
 
     status: int
     body: Any
@@ -106,9 +107,11 @@ class Client:
         verb, data = route.partition(" ")[0], None if body is None else context.to_json(body).encode()
         if key is not None and not context.like("[!-~]{1,255}", key):
             raise ValueError("key is not 1 to 255 visible ASCII characters")
+        if not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
+            raise ValueError("timeout is not a number of seconds above 0")
         url = _url(service, route, {name.removesuffix("_"): str(value) for name, value in values.items()}, query or {})
         safe = key is not None or verb in ("GET", "HEAD", "PUT", "DELETE")
-        end = self.clock() + min(timeout, context.remaining() - context.ANSWER)
+        end = self.clock() + min(timeout, LONGEST, context.remaining() - context.ANSWER)
         with _LOCK:
             circuit = self.circuits.setdefault(service, Circuit())
         status, said, wait = None, None, 0.0
@@ -132,7 +135,7 @@ class Client:
             circuit.note(status is not None and status < 500 and status != 429, self.clock())
             if status is not None:
                 said = _said(service, route, status, headers, content)
-                if status < 400:
+                if 200 <= status < 300:
                     return Answer(status, said, headers)
                 if status < 500 and status != 429:
                     raise Rejected(service, route, status, said)
@@ -199,7 +202,7 @@ def _said(service: str, route: str, status: int, headers: Mapping[str, str], con
     try:
         return context.from_json(content) if content else None
     except ValueError:
-        if status < 400 and "json" in headers.get("content-type", ""):
+        if status < 300 and "json" in headers.get("content-type", ""):
             raise CallError(service, route, status) from None
         return content.decode(errors="replace")
 

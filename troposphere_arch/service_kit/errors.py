@@ -22,4 +22,7 @@ class Unavailable(CallError):
 
 
 class Rejected(CallError):
-    """It refuses the request, 4xx but not 429: catch it where a `.status` of 404, say, is an answer, too."""
+    """It refuses the request, 4xx but not 429, or says to ask elsewhere, 3xx, which is not done.
+
+    Catch it where a `.status` of 404, say, is an answer, too.
+    """
