@@ -17,6 +17,7 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,7 @@ Handler = Callable[[Any, Any], Any]
 REGION = "us-east-1"
 SECONDS = 30.0
 """How long `until` waits: a first message may come after several cold starts."""
+_ALONE = threading.RLock()  # the environment and the modules are the process's
 _PART = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 
 
@@ -70,8 +72,8 @@ class Answer:
 def load(folder: str | Path, environment: Mapping[str, str] | None = None) -> Handler:
     """The handler of the service in `folder`: the very file that is deployed, alone with its own modules.
 
-    While it runs, the environment has these variables, and nothing of the user's AWS configuration. It runs in one
-    thread at a time. Raises `UserError` as `bundle.bundle` does.
+    While it runs, the environment has these variables, and nothing of the user's AWS configuration; so of all threads
+    that call a handler one waits for the other. Raises `UserError` as `bundle.bundle` does.
     """
     folder = Path(folder).resolve()
     names = list(bundle.modules(folder))
@@ -104,11 +106,11 @@ def load(folder: str | Path, environment: Mapping[str, str] | None = None) -> Ha
                 boto3.DEFAULT_SESSION = session  # type: ignore[attr-defined]  # it is a module
 
     index: dict[str, Any] = {"__name__": "index", "__file__": "index.py"}
-    with alone():
+    with _ALONE, alone():
         exec(compile(bundle.bundle(folder), "index.py", "exec"), index)  # noqa: S102  # the user's own code
 
     def handler(event: Any, context: Any) -> Any:
-        with alone():
+        with _ALONE, alone():
             return index["handler"](event, context)
 
     return handler
@@ -356,15 +358,19 @@ def deployed(folder: str | Path, parameters: Mapping[str, str] | None = None) ->
     )
     emulator = _emulator()
     target = deploy.target_of(emulator.client)
-    done = deploying.up(target, wanted)
+
+    def standing() -> dict[str, deploying.Standing]:
+        return {one.stack: one for one in deploying.standing(target, system.platform.name)}
+
+    before = standing()
     try:
+        done = deploying.up(target, wanted)
         if bad := [one for one in done if one.is_bad]:
             raise UserError(f"{bad[0].stack} is not up: {bad[0].why}")
         outputs = next(one.outputs for one in done if one.service == name)
         yield Deployed(name, outputs, emulator, system.stack(name), system, target)
     finally:
-        new = {one.service for one in done if one.what in (deploying.CREATED, deploying.FAILED)}
-        going = [one for one in deploying.standing(target, system.platform.name) if one.service in new]
+        going = [one for stack, one in standing().items() if stack not in before]
         deploying.down(target, going, purge=True)
 
 
