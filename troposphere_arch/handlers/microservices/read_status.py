@@ -5,9 +5,9 @@
     {"request": "...", "state": "working", "overdue": false,
      "steps": [{"service": "orders", "state": "accepted", "at": "2026-01-01T00:00:00.000Z"}, ...], "result": ...}
 
-The state of the whole is done once a service said so, and with what it came to as `result`; else failed, working or
-accepted, whichever of these is the first that some service is in. A request that is neither done nor failed, and of
-which nothing was heard for a quarter of an hour, is overdue.
+The state of the whole is failed while the last that some service told of it is that it failed: a message that is put
+back and done mends that. Else it is done once a service said so, with what it came to as `result`; else working or
+accepted. What is neither done nor failed, and of which nothing was heard for a quarter of an hour, is overdue.
 
 The function's role needs dynamodb:Query on the table, and no other right.
 """
@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 Json = dict[str, Any]
 TABLE = os.environ["REQUESTS_TABLE"]
-STATES = ("accepted", "working", "failed", "done")  # each beats those before it
+STATES = ("accepted", "working", "failed", "done")  # in the order in which a service comes to them
 ENDED = ("failed", "done")
 OVERDUE_SECONDS = 15 * 60
 DETAILS_BYTES = 1024 * 1024  # of all steps together; a result is always told
@@ -87,7 +87,9 @@ def told(request: str, context: Any) -> list[Json]:
 def whole(items: list[Json], now: float) -> Json:
     """What the steps come to."""
     items = sorted(items, key=lambda one: (one["at"]["S"], STATES.index(one["state"]["S"]), one["service"]["S"]))
-    state = max((item["state"]["S"] for item in items), key=STATES.index)
+    states = {item["state"]["S"] for item in items}
+    last_of = {item["service"]["S"]: item["state"]["S"] for item in items}
+    state = "failed" if "failed" in last_of.values() else max(states - {"failed"} or states, key=STATES.index)
     results = [item["detail"]["S"] for item in items if item["state"]["S"] == "done" and "detail" in item]
     left = DETAILS_BYTES
     steps = []
