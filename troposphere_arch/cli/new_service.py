@@ -68,12 +68,12 @@ def run(args: argparse.Namespace) -> int:
 def _next(new: New) -> list[str]:
     from ..microservices import factory
 
-    folder, command = factory.shown(new.folder), places.command()
+    folder, services, command = factory.typed(new.folder), factory.typed(new.services), places.command()
     lines = [
         f"pytest {folder}",
         f"{command} up {folder}",
-        f"$EDITOR {folder}/handler.py {folder}/service.yaml && {command} build {factory.shown(new.services)}",
+        f"$EDITOR {folder}/handler.py {folder}/service.yaml && {command} build {services}",
     ]
     if new.shape == HTTP:
-        lines.append(f"{command} new-service OTHER --shape queue --in {factory.shown(new.services)}")
+        lines.append(f"{command} new-service OTHER --shape queue --in {services}")
     return lines

@@ -16,6 +16,10 @@ def test_what_it_refuses() -> None:
     for body in bodies:
         answer = testing.answer(handler(testing.request("PUT /items/{id}", id="a", body=body), testing.Context()))
         assert (answer.status, answer.body["error"]) == (400, "BadRequest")
+    for id in (" ", "a/b", "a" * 65, "a\n", "\u00e9"):
+        for route in ("PUT /items/{id}", "GET /items/{id}"):
+            event = testing.request(route, id=id, body={"text": "a"})
+            assert testing.answer(handler(event, testing.Context())).status == 400
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,14 @@ from typing import Any
 
 from troposphere_arch.service_kit import messages
 
+LONGEST = 100
+
 
 def work(message: messages.Message) -> messages.Finished:
     """A message `{"kind": ...}`. What is raised here comes again, and in the end goes to the queue of failures."""
     kind = message.body.get("kind") if isinstance(message.body, dict) else None
-    if not isinstance(kind, str) or not kind:
-        raise ValueError("the message does not say its kind")
+    if not isinstance(kind, str) or not 0 < len(kind) <= LONGEST:
+        raise ValueError(f"the message does not say its kind in 1 to {LONGEST} characters")
     return messages.Finished({"kind": kind}, [one_more(kind)])
 
 
