@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -60,14 +61,15 @@ def batch(*bodies: Any) -> Json:
 
 
 def question(request: Any, **changes: Any) -> Json:
-    """The event of API Gateway for GET /requests/{id}."""
+    """The event of API Gateway for GET /requests/{id}; an id that is a text is there as it was sent."""
+    sent = quote(request, safe="", errors="surrogatepass") if isinstance(request, str) else request
     return {
         "resource": "/requests/{id}",
-        "path": f"/requests/{request}",
+        "path": f"/requests/{sent}",
         "httpMethod": "GET",
         "headers": {"X-Request-Id": CALL},
         "queryStringParameters": None,
-        "pathParameters": {"id": request},
+        "pathParameters": {"id": sent},
         "requestContext": {"requestId": "33333333-2222-3333-4444-555555555555"},
         "body": None,
     } | changes

@@ -14,6 +14,8 @@ from tests.handlers.conftest import Context, Faulty, fault
 from tests.handlers.microservices.conftest import CALL, TABLE, Deployed, World, ago, question, told
 from troposphere_arch import local
 
+LARGEST_ANSWER = 6_291_556  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+
 
 @shows("REQ-M8", how="stock")
 def test_a_request_is_followed_from_its_first_step_to_its_result(world: World, request_id: str) -> None:
@@ -126,6 +128,7 @@ def test_the_quarter_of_an_hour_ends_on_the_second(world: World, now: float, ove
 def test_steps_of_one_request_are_in_no_other_s_answer(world: World) -> None:
     base = uuid.uuid4().hex
     requests = [base, f"{base}0", base[:-1], base.upper(), f"{base}#", f"{base}%", f"{base} ", f"#{base}"]
+    requests += [f"bucket/{base}/é.txt", f"{base}%41", f"{base}+"]  # as the id of what is no request is
     for request in requests:
         assert world.record(told(request, "orders", "done", detail=request)) == []
     for request in requests:
@@ -224,6 +227,22 @@ def test_long_details_are_left_out_but_not_the_result(world: World, request_id: 
     assert reply.body["result"] == [long]
     assert len(reply.body["steps"]) == 37
     assert sum("detail" in step for step in reply.body["steps"]) == 32
+
+
+@shows("REQ-M8", how="stock")
+def test_no_detail_makes_an_answer_that_lambda_does_not_take(world: World, request_id: str) -> None:
+    """Whatever it is written in: in the answer a letter that is not ASCII has seven bytes, and a quote four."""
+    long = ['"' * 30_000, "é" * 60_000, "\U0001f600" * 30_000, "\u0001" * 20_000]
+    for number in range(24):
+        told_at = f"2026-01-01T10:00:{number:02}Z"
+        event = told(request_id, f"service-{number:02}", "working", told_at, detail=long[number % 4])
+        assert world.record(event) == []
+    assert world.record(told(request_id, "last", "done", detail=long[1])) == []
+    answer = world.read_status.handler(question(request_id), Context())
+    assert len(json.dumps(answer)) < 2_000_000 < LARGEST_ANSWER
+    body = json.loads(answer["body"])
+    assert (len(body["steps"]), body["result"]) == (25, long[1])
+    assert body["steps"][0]["detail"] == long[0]
 
 
 def test_all_pages_are_read(world: World, request_id: str) -> None:

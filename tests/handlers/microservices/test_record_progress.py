@@ -132,6 +132,16 @@ def test_what_is_no_word_of_a_service_fails_by_itself(world: World, request_id: 
     assert world.items("hostile-1") == []
 
 
+@shows("REQ-M8", how="stock")
+def test_half_a_character_in_a_detail_takes_nothing_else_with_it(world: World, request_id: str) -> None:
+    """JSON can say it, what is kept can't: the request is done all the same, with a sign that something was there."""
+    detail = {"note": "a\ud800b\U0001f600", "\udfff": ["\udead", 1]}
+    assert world.record(told(request_id, "orders", "done", detail=detail)) == []
+    status = world.status(request_id)
+    kept_as = {"note": "a\ufffdb\U0001f600", "\ufffd": ["\ufffd", 1]}
+    assert (status["state"], status["result"]) == ("done", kept_as)
+
+
 def test_a_detail_that_is_too_long_is_left_out_and_that_is_told(world: World, request_id: str) -> None:
     """What a service's kit takes as a result never is."""
     most = 128 * 1024

@@ -18,6 +18,7 @@ import re
 import time
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
@@ -28,7 +29,7 @@ TABLE = os.environ["REQUESTS_TABLE"]
 STATES = ("accepted", "working", "failed", "done")  # in the order in which a service comes to them
 ENDED = ("failed", "done")
 OVERDUE_SECONDS = 15 * 60
-DETAILS_BYTES = 1024 * 1024  # of all steps together; a result is always told
+DETAILS_BYTES = 1024 * 1024  # of all steps together, as they are sent; a result is always told
 RESERVE_MS = 5000  # one more page may take this long, with its retry: ask for none when there is less time left
 REQUEST = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -44,6 +45,8 @@ def handler(event: Json, context: Any) -> Json:
     status, body, failed = 404, {"error": "NotFound", "message": "Nobody has told of a request with this id."}, {}
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Request-Id": own}
     request = (event.get("pathParameters") or {}).get("id")
+    if isinstance(request, str):
+        request = unquote(request)  # a REST API hands it over as it was sent
     try:
         if isinstance(request, str) and REQUEST.fullmatch(request) and (steps := told(request, context)):
             status, body = 200, {"request": request, **whole(steps, time.time())}
@@ -95,10 +98,19 @@ def whole(items: list[Json], now: float) -> Json:
     steps = []
     for item in items:
         step: Json = {name: item[name]["S"] for name in ("service", "state", "at")}
-        left -= len(item["detail"]["S"]) if "detail" in item else 0
-        if "detail" in item and left >= 0:
-            step["detail"] = json.loads(item["detail"]["S"])
+        if "detail" in item:
+            detail = json.loads(item["detail"]["S"])
+            left -= sent_bytes(detail)
+            step |= {"detail": detail} if left >= 0 else {}
         steps.append(step)
     last = datetime.fromisoformat(steps[-1]["at"]).astimezone(UTC).timestamp()
     answer: Json = {"state": state, "overdue": state not in ENDED and now - last > OVERDUE_SECONDS, "steps": steps}
     return answer | ({"result": json.loads(results[-1])} if results else {})
+
+
+def sent_bytes(detail: Any) -> int:
+    """What it takes of the answer, which is JSON in Lambda's JSON: six megabytes of it at the most.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    return len(json.dumps(json.dumps(detail)))

@@ -30,6 +30,7 @@ KEPT_SECONDS = 30 * 24 * 3600
 DETAIL_BYTES = 128 * 1024  # more than the kit takes as a result
 RESERVE_MS = 8000  # one more write may take this long, with its retry: begin none when there is less time left
 REQUEST = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
+HALF = re.compile("[\ud800-\udfff]")  # of a character, which neither DynamoDB nor UTF-8 has
 SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 table: Any = boto3.client("dynamodb", config=CONFIG)
@@ -81,7 +82,7 @@ def step_of(event: Any) -> Step:
         raise PermissionError("one service speaks of another")
     detail = None
     if told.get("detail") is not None:
-        detail = json.dumps(told["detail"], ensure_ascii=False, separators=(",", ":"))
+        detail = HALF.sub("\ufffd", json.dumps(told["detail"], ensure_ascii=False, separators=(",", ":")))
     if detail is not None and len(detail.encode()) > DETAIL_BYTES:
         detail = json.dumps({"omitted": f"more than {DETAIL_BYTES} bytes"})
     return Step(request, service, state, time_of(told["at"]), detail)
