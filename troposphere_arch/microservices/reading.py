@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..discovery import title
 from ..errors import UserError
-from . import checking, files, parsing
+from . import checking, files, parsing, uses
 from .checking import Known
 from .declaration import HTTP, NAME, NETWORKS, NO_NETWORK, PLATFORM, RESERVED, Platform, Service, System
 from .files import HANDLER_FILE, PLATFORM_FILE, SERVICE_FILE
@@ -41,6 +41,7 @@ def read(folder: Path) -> System:
     platform = _platform(folder, found, problems)
     services = _services(folder, found, problems)
     checking.check(platform.network or None, services, problems)
+    uses.check(services, problems)
     problems.stop(folder)
     return System(platform, {name: services[name].service for name in sorted(services)}, folder)
 
