@@ -70,11 +70,11 @@ def place(path: Path) -> Place:
     if (path / PLATFORM_FILE).is_file():
         return Place(path)
     above = next((one for one in path.resolve().parents if (one / PLATFORM_FILE).is_file()), None)
-    if above is not None and (path / DECLARATION).is_file():
+    if above is not None and (path / SERVICE_FILE).is_file():
         return Place(above, path.resolve().name)
     if above is not None:
         raise UserError(
-            f"{path} has no {DECLARATION}, so it is no service of {shown(above)}: name the folder of a service, or "
+            f"{path} has no {SERVICE_FILE}, so it is no service of {shown(above)}: name the folder of a service, or "
             f"{shown(above)} for all"
         )
     raise UserError(
@@ -85,7 +85,7 @@ def place(path: Path) -> Place:
 
 def is_place(text: str) -> bool:
     """Whether a user means a folder by this word: it has a slash, or there is a folder of services of that name."""
-    return "/" in text or os.sep in text or any((Path(text) / name).is_file() for name in (PLATFORM_FILE, DECLARATION))
+    return "/" in text or os.sep in text or any((Path(text) / name).is_file() for name in (PLATFORM_FILE, SERVICE_FILE))
 
 
 def shown(path: Path) -> str:
