@@ -177,7 +177,7 @@ def test_what_is_to_be_typed_next_is_quoted(here: Here) -> None:
 def test_the_first_code_refuses_what_is_no_key(here: Here) -> None:
     """An id of any length would be an error of the table's, and an alarm: whoever copies it copies this."""
     with scaffolding.written(first("notes")) as paths:
-        handler = testing.load(paths[1].parent, {"ITEMS_TABLE": "none"})
+        handler = testing.load(paths[1].parent)  # without a table: it is not asked
     for route in ("PUT /items/{id}", "GET /items/{id}"):
         for id in ("a" * 3000, "a/b", "\x00"):
             event = testing.request(route, id=id, body={"text": "a"})

@@ -23,7 +23,8 @@ def put_item(request: http.Request) -> dict[str, Any]:
 
 def get_item(request: http.Request) -> dict[str, Any]:
     """GET /items/{id}."""
-    found = table.items().get_item(Key=key(id_of(request))).get("Item")
+    id = id_of(request)
+    found = table.items().get_item(Key=key(id)).get("Item")
     if found is None:
         raise http.NotFound("There is no such item.")
     return {"id": found["id"], "text": found["text"]}
