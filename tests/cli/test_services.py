@@ -143,9 +143,13 @@ def test_only_what_changed_is_made_and_linted(shop: Here) -> None:
     assert {path.partition("/")[0] for path in build()} == {"shop-mail", "shop-orders", "index.json"}
 
 
+# A variable that the function is not given, and may do without.
+ONLY_LINT_FINDS_IT = 'import os\n\nMODE = os.environ.get("MODE", "")\n\n\ndef place('
+
+
 def test_nothing_is_written_when_lint_finds_something(shop: Here) -> None:
     before = files_of(shop.services / "templates")
-    change(shop.services / "orders/handler.py", 'publishing.send("mail", {"sku": request.path["sku"]})', "request.id")
+    change(shop.services / "orders/handler.py", "def place(", ONLY_LINT_FINDS_IT)
     change(shop.services / "mail/handler.py", "told", "sent")
     for done in (shop("build", "services"), shop("build", "services", "--check")):
         assert done.code == 1
@@ -313,7 +317,7 @@ def test_what_new_service_refuses(untouched: Here, arguments: list[str], words: 
 
 
 def test_a_service_that_cannot_be_built_leaves_nothing(shop: Here) -> None:
-    change(shop.services / "orders/handler.py", 'publishing.send("mail", {"sku": request.path["sku"]})', "request.id")
+    change(shop.services / "orders/handler.py", "def place(", ONLY_LINT_FINDS_IT)
     before = files_of(shop.root)
     refused(shop("new-service", "later", "--shape", "queue"), "nothing was written", "shop-orders")
     assert files_of(shop.root) == before

@@ -266,6 +266,10 @@ IMPORTS: dict[str, tuple[str, str]] = {
         "from mine import client, WHO as who\n\n\ndef f(all):\n    route = 'GET /x'\n    client.call(who, route)\n"
         "    return [client.call(who, route) for who in all]\n",
     ),
+    "in a method of a class that has the name too": (
+        "handler.py:5",
+        f"from mine import client\nclass A:\n    client = 1\n    def f(self):\n        client.{CALL}",
+    ),
     "in a module of its own": ("other.py:2", "import other\n"),
 }
 MINE = {
@@ -320,7 +324,8 @@ RIGHT: dict[str, str] = {
     "a module that is handed on": without("stock", "payments", "big-data", "invoices", "order-placed", "table")
     + "print(client, publishing, table)\nclient.call('gone', 'GET /x')\npublishing.publish('gone', 1)\n",
     "a module that is looked into": without("stock") + "getattr(client, 'call')('stock')\n",
-    "parts of a module that are hidden": without("payments") + "publishing._place('x')\n",
+    "parts of a module that are hidden": without("payments")
+    + "publishing._place('x')\npublishing.publish('gone', 1)\n",
     "another thing of that name": without()
     + "def f(client, publishing): client.call('gone'), publishing.send('gone')\n",
     "another thing of that name, for a while": without() + "[client.call('gone', 'x') for client in 'ab']\n",
@@ -330,6 +335,15 @@ RIGHT: dict[str, str] = {
     + "def f(all): return [client for client in all], client.call('stock', 'GET /stock/{sku}', sku=1)\n",
     "a name of a class": without("stock")
     + "class A:\n    client = 1\n    def f(self): client.call('stock', 'GET /stock/{sku}', sku=1)\n",
+    "a name in a class": without("stock") + "class A:\n    client = client.call('stock', 'GET /stock/{sku}', sku=1)\n",
+    "a name of outside": without("stock")
+    + "def f(client):\n    def g():\n        global client\n        client.call('stock', 'GET /stock/{sku}', sku=1)\n",
+    "what a comprehension goes through": without("stock")
+    + "def f(): return [client for client in client.call('stock', 'GET /stock/{sku}', sku=1).body]\n",
+    "a handler of a module that is handed on": without().replace(HANDLES, "print(http)\nhandler = http.handler({})\n"),
+    "a module of the kit through another": without("payments") + "publishing.context.aws('sqs')\n",
+    "an address of one's own": without()
+    + "import os\nos.environ['GONE_URL'] = 'http://127.0.0.1'\nclient.call('gone', 'GET /x')\n",
     "a module that is changed": without() + "client.call = print\nclient.call('gone', 'GET /x')\n",
     "a function that is changed by another": without() + "import mine\nmine.client.call = print\nclient.call('gone')\n",
     "a global that is set elsewhere": without("stock")
@@ -343,7 +357,8 @@ RIGHT: dict[str, str] = {
     "os.environ['INVOICES_BUCKET'], os.environ['EVENTS_TOPIC'], os.environ['BUS'], os.environ['SERVICE']\n",
     "variables by their ends": without("stock", "big-data")
     + "import os\ndef f(n): return os.environ[n + '_URL'], os.environ[f'{n}_stream'.upper()]\n",
-    "variables by names": without("stock", "payments") + "import os\ndef f(n): return os.environ[n], os.getenv(n, 1)\n",
+    "variables by names": without("stock", "payments") + "import os\ndef f(n): return os.environ[n]\n",
+    "variables by names, with a default": without("stock") + "import os\ndef f(n): return os.getenv(n, 1)\n",
     "all variables": without("stock", "table") + "import os\nsettings = dict(os.environ)\nos.environ['X']\n",
     "variables with a default": without()
     + "import os\nos.environ.get('X', 'y'), os.getenv('X', default=1), os.environ.get('X') or 'y'\n",
@@ -386,6 +401,11 @@ def test_each_use_counts(told: Told, name: str) -> None:
     assert line.startswith("service.yaml:") and name in line
 
 
+def test_a_call_may_have_a_query_in_its_route(told: Told) -> None:
+    said = f"{ROUTES}calls: {{stock: [GET /stock]}}\n"
+    assert told(said, f"{KIT}{HANDLES}client.call('stock', 'GET /stock?full=1')\n") == []
+
+
 def test_what_is_used_in_other_modules_counts(told: Told) -> None:
     uses = "def all_of_it():\n" + "".join(f"    {line}\n" for line in "".join(USES.values()).splitlines())
     assert told(ROUTES + ALL, KIT + HANDLES + "import mine\n", {"mine": KIT + uses}) == []
@@ -400,10 +420,15 @@ def test_the_handler_may_be_imported(told: Told) -> None:
     assert line.startswith('api.py:2: answers "PUT /orders", which is none of the routes of orders')
 
 
+READS = "import os\nos.environ['EVENTS_TOPIC']\n"
+
+
 def test_of_a_declaration_that_is_wrong_only_what_is_right_in_it_counts(told: Told) -> None:
     [line] = told(f"{ROUTES}publishs: [order-placed]\n", KIT + HANDLES + USES["order-placed"])
     assert line.startswith('service.yaml:5: "publishs" is no key')
-    first, second = told(f"{ROUTES}publishes: order-placed\n", KIT + HANDLES + USES["order-placed"] + USES["table"])
+    first, second = told(
+        f"{ROUTES}publishes: order-placed\n", KIT + HANDLES + USES["order-placed"] + USES["table"] + READS
+    )
     assert first.startswith("handler.py:4: uses table.items(), and services/orders/service.yaml has no table")
     assert second.startswith("service.yaml:5: publishes is ")
 
