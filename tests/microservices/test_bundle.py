@@ -176,7 +176,7 @@ def test_a_module_that_would_not_be_found(tmp_path: Path, name: str) -> None:
 
 def test_a_package_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "helper").mkdir()
-    with pytest.raises(UserError, match="imports helper.a: of a service only modules beside its handler are shipped"):
+    with pytest.raises(UserError, match=r"imports helper\.a: of a service only modules beside its handler are shipped"):
         bundle(write(tmp_path, handler="import helper.a\nhandler = helper"))
 
 

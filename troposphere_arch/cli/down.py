@@ -92,9 +92,10 @@ def _place(args: argparse.Namespace) -> Place | None:
 def _folder(path: Path) -> Place:
     """The folder of services, or the service, that a path means; that of a service may be gone, or empty."""
     from ..microservices import factory
-    from ..microservices.factory import DECLARATION, PLATFORM_FILE, Place
+    from ..microservices.factory import Place
+    from ..microservices.files import PLATFORM_FILE, SERVICE_FILE
 
-    if not path.is_file() and not any((path / name).is_file() for name in (PLATFORM_FILE, DECLARATION)):
+    if not path.is_file() and not any((path / name).is_file() for name in (PLATFORM_FILE, SERVICE_FILE)):
         above = next((one for one in path.resolve().parents if (one / PLATFORM_FILE).is_file()), None)
         if above is not None:
             return Place(above, path.name)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from ..releases.index import Entry, Index
     from ..releases.sources import Sources
 
-DECLARATION = SERVICE_FILE
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Begins a step by its name and the number of its parts; what it gives is called for each part that is done."""

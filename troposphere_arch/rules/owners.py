@@ -11,6 +11,8 @@ from ._template import Path, Resource, View, items, text, values
 
 TAG = "owner"
 # An e-mail address, or a team: the same as in a service's declaration.
+# A tag has no longer value.
+LONGEST = 256
 OWNER = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|[A-Za-z0-9][A-Za-z0-9 ._/-]{1,63}")
 WHERE: Path = ("Metadata", "Service")
 
@@ -35,7 +37,7 @@ class Owners(HouseRule):
         name, owner = (service.get(key) for key in ("Name", "Owner"))
         if not isinstance(name, str) or not name.strip():
             yield WHERE, f"the service has the name {name!r}; write its Name in Metadata.Service"
-        if not isinstance(owner, str) or not OWNER.fullmatch(owner):
+        if not isinstance(owner, str) or len(owner) > LONGEST or not OWNER.fullmatch(owner):
             yield WHERE, f"the service {name} has the owner {owner!r}; write an e-mail address or a team as its Owner"
             return
         for function in view.of_type("AWS::Lambda::Function"):
