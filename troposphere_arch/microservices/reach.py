@@ -98,7 +98,7 @@ CALLEES: Mapping[str, Callee] = {
         "`https://<host>.<private domain>`; without one API Gateway's own, with the endpoint in it",
         "the network's private zone, all names of which lead to the endpoint; AWS's without one",
         "ACM, of the region, for `*.<private domain>`; API Gateway's own without one",
-        "the same; and the API takes only who comes by the endpoint, from this account",
+        "the same; and the API takes only roles of this account, by an endpoint",
         "nothing",
     ),
     QUEUE: Callee(
