@@ -215,7 +215,11 @@ def test_plain_values_are_written_as_they_are(world: World) -> None:
 
 
 @shows("REQ-M7", how="patched")
-@pytest.mark.parametrize("answer", [True, {"pk": "x"}, [1], "text", messages.Finished(object())], ids=repr)
+@pytest.mark.parametrize(
+    "answer",
+    [True, {"pk": "x"}, [1], "text", messages.Finished(object())],
+    ids=["true", "item", "numbers", "text", "no-json"],
+)
 def test_what_the_work_may_not_return_fails(world: World, answer: Any) -> None:
     said = envelope()
     assert Service(lambda _: answer)(queued(said)) == [0]
