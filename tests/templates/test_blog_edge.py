@@ -714,7 +714,7 @@ def test_wrong_arrows_say_what_is_wrong() -> None:
     function = awslambda.function(t, "ReadPosts", code="blog/read_posts.py")
     with pytest.raises(ValueError, match="Open asks for no key"):
         arrows.route(open_api, "GET /x", function, by="anybody")
-    with pytest.raises(ValueError, match="write users or anybody"):
+    with pytest.raises(ValueError, match="write users, anybody or services"):
         arrows.route(api, "GET /x", function, by="authors")
     for draw in (
         lambda: arrows.serves(site, site),

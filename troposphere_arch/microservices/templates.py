@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 _PLACE = ("folder", "lines", "file")
 
 
-def names(system: System) -> list[str]:
-    """The platform, and the services in the order in which they can be deployed."""
-    return [PLATFORM, *(service.name for service in system.order())]
-
-
 def draft(system: System, name: str) -> Draft:
     """The files of the platform, or of the service `name`, as its declaration and its code make them.
 
