@@ -2,7 +2,10 @@
 
     services/platform.yaml, services/*/service.yaml ──reading──▶ System ──platform, service──▶ templates ──▶ stacks
 
-`declaration` says what a service may be, `reading` reads a folder of them and tells all that is wrong with it at once,
-`reach` knows who can call whom over which network, `platform` and `service` are the pages of the templates, `bundle`
-puts the code of a service and the parts of `service_kit` that it imports into one file.
+`declaration` says what a service may be. `reading` reads a folder of them and tells all that is wrong with it at once:
+`parsing` of one file, `checking` of services against each other, `reach` of who can call whom over which network, and
+`uses` (with `scopes`) of what code says against its declaration. `platform` and `service` are the pages of the
+templates, and `bundle` puts the code of a service and the parts of `service_kit` that it imports into one file.
+`factory` builds what has changed, `deploying` brings it up and takes it down, `pictures` draws it, `scaffolding` makes
+a new service, and `testing` is for the tests of services.
 """
