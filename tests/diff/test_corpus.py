@@ -55,7 +55,7 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def fetched() -> None:
     """Every package; what can't be had fails the tests, with one line."""
     try:
