@@ -69,8 +69,9 @@ def _next(new: New) -> list[str]:
     from ..microservices import factory
 
     folder, services, command = factory.typed(new.folder), factory.typed(new.services), places.command()
+    python = "python" if places.checkout() is None else ".venv/bin/python"
     lines = [
-        f"pytest {folder}",
+        f"{python} -m pytest {folder}    # once: {python} -m pip install pytest",
         f"{command} up {folder}",
         f"$EDITOR {folder}/handler.py {folder}/service.yaml && {command} build {services}",
     ]

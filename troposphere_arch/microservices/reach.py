@@ -30,9 +30,7 @@ from .declaration import (
 # Prices in USD, us-east-1, from AWS's price list of October and November 2025; a month has 730 hours.
 HOURS = 730
 ENDPOINT_HOUR = 0.01  # of an interface endpoint in a zone; https://aws.amazon.com/privatelink/pricing/
-ENDPOINT_GB = 0.01  # the first petabyte
 NAT_HOUR = 0.045  # https://aws.amazon.com/vpc/pricing/
-NAT_GB = 0.045
 ADDRESS_HOUR = 0.005  # of a public IPv4 address
 SHARD_HOUR = 0.015  # https://aws.amazon.com/kinesis/data-streams/pricing/
 
