@@ -10,6 +10,10 @@ from __future__ import annotations
 ADDRESS, ARN = "address", "arn"
 # And what one with events of its own does: the ARN of its topic.
 EVENTS = "events"
+# What a front tells its versions: the listener that a version adds a rule to, and the load balancer's security group.
+LISTENER, BALANCER_GROUP = "listener", "balancer-group"
+# What a version tells its front: its target group.
+TARGETS = "targets"
 
 # What the platform tells, by the last part of the name; `none` for what it does not have.
 ALARM_TOPIC = "alarm-topic"
@@ -21,9 +25,12 @@ DOMAIN = "domain"
 GROUP = "security-group"
 KEY = "key"
 NAT = "nat"
+# Always none: what a parameter names that is to find nothing any more.
+NOTHING = "none"
 PRIVATE_CERTIFICATE = "private-certificate"
 PRIVATE_DOMAIN = "private-domain"
 SUBNETS = "subnets"
+VPC = "vpc"
 ZONE = "zone"
 
 

@@ -8,10 +8,15 @@ from troposphere import Ref, encode_to_dict
 
 from .. import grants, parameters
 from ..blocks.awslambda import Function
+from ..blocks.ecs import Task
 from ..blocks.iam import grant
+from ..blocks.servers import Servers
 from ..conditions import all_of, given, optional
 from ..parameters import parameter
 from ..template import Node, ScenarioTemplate
+
+Program = Function | Task | Servers
+"""Code that runs under a role of its own and is told by variables what it may use."""
 
 
 def expect_end(node: Node, kind: type[Node], arrow: str) -> None:
@@ -20,22 +25,22 @@ def expect_end(node: Node, kind: type[Node], arrow: str) -> None:
         raise TypeError(f"{arrow}: {node.title} is a {type(node).__name__}, where a {kind.__name__} belongs")
 
 
-def tell(function: Function, variable: str, value: Any, when: str | None) -> None:
-    """Give a function the address of what it may use, under the condition that this is there.
+def tell(program: Program, variable: str, value: Any, when: str | None) -> None:
+    """Give a program the address of what it may use, under the condition that this is there.
 
-    Where the function itself is there only then, nothing is left to decide. Raises ValueError for a variable that the
-    function is given already and that says something else.
+    Where the program itself is there only then, nothing is left to decide. Raises ValueError for a variable that it is
+    given already and that says something else.
     """
-    variables = function.resource.Environment.Variables
-    told = optional(beside(function, when), value)
+    variables = program.variables
+    told = optional(beside(program, when), value)
     if variable in variables and encode_to_dict(variables[variable]) != encode_to_dict(told):
-        raise ValueError(f"{function.title} would be given {variable} twice, for two different things: rename one")
+        raise ValueError(f"{program.title} would be given {variable} twice, for two different things: rename one")
     variables[variable] = told
 
 
-def beside(function: Function, when: str | None) -> str | None:
-    """The condition `when`, as something of the function's own needs it: none if the function is under the same one."""
-    return None if when == function.when else when
+def beside(program: Program, when: str | None) -> str | None:
+    """The condition `when`, as something of the program's own needs it: none if the program is under the same one."""
+    return None if when == program.when else when
 
 
 def stays_outside(function: Function, other: str) -> None:

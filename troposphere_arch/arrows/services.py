@@ -30,7 +30,7 @@ from ..blocks.sqs import Queue, WorkQueue
 from ..blocks.ssm import Neighbour
 from ..parameters import parameter
 from ..template import Node
-from .ends import expect_end, tell, uses_key
+from .ends import Program, expect_end, tell, uses_key
 from .events import BATCH, STREAM_SECONDS
 from .people import calls_with_token
 
@@ -57,7 +57,7 @@ def calls(source: Node, what: RestApi | str, service: Neighbour | None = None) -
     if isinstance(what, RestApi) or service is None:
         calls_with_token(source, what)  # type: ignore[arg-type]  # it says itself what is not an API
         return
-    function = _function(source, what)
+    function = _program(source, what)
     expect_end(service, Neighbour, what)
     verb, pattern, name = _route(what)
     service.told(discovery.ARN)
@@ -70,14 +70,14 @@ def calls(source: Node, what: RestApi | str, service: Neighbour | None = None) -
     function.t.record(function, "calls", service, what)
 
 
-def may_not_call(function: Function, routes: Sequence[str], service: Neighbour) -> None:
+def may_not_call(function: Program, routes: Sequence[str], service: Neighbour) -> None:
     """The function may not call these routes of a service that it calls others of.
 
     To IAM a variable of a path is `*`, which stands for several parts of a path too: who may `GET /stock/{sku}` could
     `GET /stock/{sku}/history`. So where the service answers that as well, it is denied.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
     """
-    _function(function, "may not call")
+    _program(function, "may not call")
     expect_end(service, Neighbour, "may not call")
     patterns = [f"{verb}{pattern}" for verb, pattern, _ in map(_route, routes)]
     service.told(discovery.ARN)
@@ -91,12 +91,12 @@ def covers(route: str, other: str) -> bool:
     return verb == verb_of_other and fnmatchcase(pattern_of_other, pattern)
 
 
-def sends_to(function: Function, service: Neighbour, kind: str) -> None:
+def sends_to(function: Program, service: Neighbour, kind: str) -> None:
     """The function sends messages to the queue, or puts records into the stream, of the service: `kind` says which.
 
     It is told where as `PAYMENTS_QUEUE` (an address) or `STATISTICS_STREAM` (a name).
     """
-    _function(function, "sends")
+    _program(function, "sends")
     expect_end(service, Neighbour, "sends")
     t, arn = function.t, service.told(discovery.ARN)
     by_kind = {
@@ -112,12 +112,12 @@ def sends_to(function: Function, service: Neighbour, kind: str) -> None:
     t.record(function, verb, service, through.upper() if kind == QUEUE else "Kinesis")
 
 
-def puts_into(function: Function, service: Neighbour, prefix: str) -> None:
+def puts_into(function: Program, service: Neighbour, prefix: str) -> None:
     """The function puts objects below the prefix of the service's bucket; it reads and lists none.
 
     It is told where as `INVOICES_BUCKET` and `INVOICES_PREFIX`.
     """
-    _function(function, "puts into")
+    _program(function, "puts into")
     expect_end(service, Neighbour, "puts into")
     service.told(discovery.ARN)
     grant(function.role, f"PutInto{service.title}", grants.put_objects(service.finds[discovery.ARN].name, prefix))
@@ -127,9 +127,9 @@ def puts_into(function: Function, service: Neighbour, prefix: str) -> None:
     function.t.record(function, "puts objects into", service, f"below {prefix}")
 
 
-def announces(function: Function, topic: Topic, events: Sequence[str]) -> None:
+def announces(function: Program, topic: Topic, events: Sequence[str]) -> None:
     """The function publishes these events on its own topic, whose ARN it is told as `EVENTS_TOPIC`."""
-    _function(function, "announces")
+    _program(function, "announces")
     expect_end(topic, Topic, "announces")
     grant(function.role, f"PublishTo{topic.title}", grants.publish_to(topic.resource))
     uses_key(function.t, function.role, f"UseKeyFor{topic.title}", "sns", write=True, when=None)
@@ -237,9 +237,9 @@ def takes(function: Function, bucket: Bucket, prefix: str) -> None:
     function.t.record(function, "takes from", bucket, f"below {prefix}")
 
 
-def owns(function: Function, table: Table) -> None:
+def owns(function: Program, table: Table) -> None:
     """The table is the function's own: it reads, queries and writes its items, and knows it as `ITEMS_TABLE`."""
-    _function(function, "owns")
+    _program(function, "owns")
     expect_end(table, Table, "owns")
     grant(function.role, f"Own{table.title}", grants.own_items(table.arn))
     uses_key(function.t, function.role, f"UseKeyOf{table.title}", "dynamodb", write=False, when=None)
@@ -248,9 +248,9 @@ def owns(function: Function, table: Table) -> None:
     function.t.record(function, "owns", table)
 
 
-def tells(function: Function, bus: Neighbour | Bus, source: str) -> None:
+def tells(function: Program, bus: Neighbour | Bus, source: str) -> None:
     """The function tells the bus how its requests go on, as this source and no other; it knows the bus as `BUS`."""
-    _function(function, "tells")
+    _program(function, "tells")
     if isinstance(bus, Bus):
         name, arn = Ref(bus.resource), GetAtt(bus.resource, "Arn")
     else:
@@ -268,7 +268,7 @@ def lives_in(function: Function, network: Neighbour) -> None:
     function.t.record(function, "is in", network)
 
 
-def knows_itself(function: Function, **variables: Any) -> None:
+def knows_itself(function: Program, **variables: Any) -> None:
     """The function is told plain values: its service's name, and how often a message is tried."""
     for name, value in variables.items():
         tell(function, name, value, None)
@@ -281,6 +281,12 @@ def _route(route: str) -> tuple[str, str, str]:
     verb, _, path = route.partition(" ")
     pattern = "/".join("*" if part.startswith("{") else part for part in path.split("/"))
     return verb, pattern, f"{verb.title()}{''.join(re.findall('[A-Za-z0-9]+', path.title()))}"
+
+
+def _program(node: Node, verb: str) -> Program:
+    if not isinstance(node, Program):
+        raise TypeError(f"{verb}: {node.title} is a {type(node).__name__}, where something that runs code belongs")
+    return node
 
 
 def _function(node: Node, verb: str) -> Function:

@@ -50,6 +50,12 @@ class Function(Node):
     places: list[Place] = field(default_factory=list, repr=False)
     streams: list[Table | Stream] = field(default_factory=list, repr=False)
 
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The environment variables that it is told; arrows add to them."""
+        told: dict[str, Any] = self.resource.Environment.Variables
+        return told
+
 
 class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
     """`LoggingConfig` of a function. troposphere's class of that name was overwritten by another: no LogFormat."""

@@ -11,8 +11,18 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-HTTP, QUEUE, STREAM, TOPIC, BUCKET = "http", "queue", "stream", "topic", "bucket"
-SHAPES = (HTTP, QUEUE, STREAM, TOPIC, BUCKET)
+HTTP, CACHED, CONTAINER, INSTANCES, FRONT = "http", "http-cached", "container", "instances", "front"
+QUEUE, STREAM, TOPIC, BUCKET = "queue", "stream", "topic", "bucket"
+SHAPES = (HTTP, CACHED, CONTAINER, INSTANCES, FRONT, QUEUE, STREAM, TOPIC, BUCKET)
+ANSWERING = (HTTP, CACHED, CONTAINER, INSTANCES, FRONT)
+"""The shapes that answer routes; to who calls them they are all the same."""
+SERVERS = (CONTAINER, INSTANCES)
+"""Those whose code runs on servers, behind a load balancer."""
+IN_NETWORK = (CACHED, CONTAINER, INSTANCES, FRONT)
+"""Those that are in the platform's network whatever they declare."""
+# How an alias comes to a new version of a function: by a parameter of the stack, or by CodeDeploy, as its name says.
+WEIGHT, CANARY, LINEAR = "weight", "canary", "linear"
+SHIFTS = (WEIGHT, CANARY, LINEAR)
 # How the platform's network lets code that is inside of it reach what is outside.
 NO_NETWORK, ENDPOINTS, NAT = "none", "endpoints", "nat"
 NETWORKS = (NO_NETWORK, ENDPOINTS, NAT)
@@ -47,12 +57,17 @@ class Place:
 class Service:
     """One service.
 
-    `routes` are what an `http` service answers. `calls` are the routes of other services that it calls, by their name;
+    `routes` are what a service that answers has. `calls` are the routes of other services that it calls, by their name;
     `sends` the queues and streams, `puts` the buckets of other services that it gives something to. `publishes` are the
     events of its own topic, `subscribes` those of others' topics that a `topic` service is told of, by the publisher.
     `inside`: its function is in the platform's network. `private`: its API is reached from inside only.
     `table`: it has a table of its own (what runs asynchronously always has). `fifo` is for a queue, `prefix` for a
     bucket. `timeout` is in seconds, `concurrency` the messages or executions at once, None for what fits.
+
+    `behind` is the front that requests come by, one of several versions side by side; "" for an address of its own.
+    `shift` is how the alias of a function comes to a new version, "" for no alias. What runs on servers listens at
+    `port` and answers `GET <health>` with 200 while it serves. `image` is where a container's image comes from, without
+    tag, "" for a repository of its own stack.
     """
 
     name: str
@@ -60,7 +75,7 @@ class Service:
     owner: str
     description: str
     version: str = "1.0.0"
-    host: str = ""  # the DNS label of an http service; its name unless it says otherwise
+    host: str = ""  # the DNS label of one that answers; its name unless it says otherwise
     routes: tuple[str, ...] = ()
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sends: tuple[str, ...] = ()
@@ -74,6 +89,11 @@ class Service:
     prefix: str = "in/"
     timeout: int | None = None
     concurrency: int | None = None
+    behind: str = ""
+    shift: str = ""
+    port: int | None = None
+    health: str = ""
+    image: str = ""
     folder: Path = Path()
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
@@ -85,7 +105,17 @@ class Service:
     @property
     def uses(self) -> tuple[str, ...]:
         """The services that must be up before it, in the order of their names: whose address it is told."""
-        return tuple(sorted({*self.calls, *self.sends, *self.puts, *self.subscribes} - {STATUS}))
+        return tuple(sorted({*self.calls, *self.sends, *self.puts, *self.subscribes, self.behind} - {STATUS, ""}))
+
+    @property
+    def in_network(self) -> bool:
+        """Whether its code, or its load balancer, is in the platform's network."""
+        return self.inside or self.shape in IN_NETWORK
+
+    @property
+    def has_table(self) -> bool:
+        """Whether it has a table of its own: what runs asynchronously and what is cached always has."""
+        return self.table or self.shape == CACHED or self.shape not in ANSWERING
 
     def place(self, key: str) -> Place:
         """Where its declaration says `key`, such as `calls` or `calls.stock`; line 1 for what it does not say."""

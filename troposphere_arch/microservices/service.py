@@ -13,22 +13,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from troposphere import GetAtt, Ref, Tags
 
 from .. import arrows, discovery, outputs, parameters
+from ..arrows.ends import Program
 from ..arrows.events import BATCH, RETRIES
-from ..blocks import awslambda, cloudwatch, dynamodb, kinesis, s3, service_api, sns, sqs, ssm
+from ..blocks import awslambda, cloudwatch, dynamodb, kinesis, s3, sns, sqs, ssm
 from ..blocks.awslambda import Function
 from ..parameters import Spec
-from ..parameters.services import found, words
-from ..template import Node, ScenarioTemplate, actor, scenario_template
-from . import bundle
-from .declaration import BUCKET, HTTP, PLATFORM, QUEUE, STATUS_ROUTES, STREAM, TOPIC, Service, System
+from ..parameters.services import words
+from ..template import Node, ScenarioTemplate, scenario_template
+from . import bundle, caching, containers, fronts, instances, shifting
+from .declaration import (
+    ANSWERING,
+    BUCKET,
+    CACHED,
+    CONTAINER,
+    FRONT,
+    HTTP,
+    INSTANCES,
+    QUEUE,
+    STATUS_ROUTES,
+    STREAM,
+    TOPIC,
+    Service,
+    System,
+)
+from .finding import neighbour, platform_of, tells
 
 # In seconds: API Gateway waits for 29, and a batch of ten may take its time.
-TIMEOUTS = {HTTP: 15, QUEUE: 60, STREAM: 60, TOPIC: 60, BUCKET: 60}
+TIMEOUTS = {HTTP: 15, CACHED: 15, QUEUE: 60, STREAM: 60, TOPIC: 60, BUCKET: 60}
 # How often the code itself tries a message. Of a stream it gives up before Lambda does, which would give up all of the
 # batch that is left; see `arrows.consumes`.
 ATTEMPTS = {QUEUE: sqs.ATTEMPTS, TOPIC: sqs.ATTEMPTS, STREAM: 3, BUCKET: RETRIES + 1}
@@ -44,23 +59,6 @@ PRESETS: dict[str, dict[str, str]] = {
         "ThrottleRate": "250",
     },
 }
-_PLATFORM = {
-    discovery.API_ENDPOINT: "VPC endpoint of API Gateway",
-    discovery.BUS: "Name of the event bus",
-    discovery.BUS_ARN: "ARN of the event bus",
-    discovery.CERTIFICATE: "Certificate of the services' names",
-    discovery.DOMAIN: "Domain of the services' names",
-    discovery.GROUP: "Security group of functions",
-    discovery.PRIVATE_CERTIFICATE: "Certificate of private names",
-    discovery.PRIVATE_DOMAIN: "Domain of private names",
-    discovery.SUBNETS: "Private subnets",
-    discovery.ZONE: "Hosted zone of the domain",
-}
-_NEIGHBOUR = {
-    discovery.ADDRESS: "Where {} is",
-    discovery.ARN: "ARN of {}",
-    discovery.EVENTS: "Topic of {}",
-}
 
 
 def build(system: System, service: Service) -> ScenarioTemplate:
@@ -70,35 +68,38 @@ def build(system: System, service: Service) -> ScenarioTemplate:
     )
     t.set_metadata({"Service": {"Name": service.name, "Owner": service.owner, "Shape": service.shape}})
 
-    platform = _platform(t, system)
-    function = _function(t, service)
-    nodes = SHAPES[service.shape](t, system, service, platform, function)
-    if service.table or service.shape != HTTP:
+    platform = platform_of(t, system)
+    if service.shape == FRONT:
+        cloudwatch.watch(t, *fronts.front(t, system, service, platform))
+        return t
+    program, nodes = SHAPES[service.shape](t, system, service, platform)
+    arrows.knows_itself(program, SERVICE=service.name)
+    if service.has_table:
         items = dynamodb.table(t, "Items", partition="pk", sort="sk", expires="expires")
-        arrows.owns(function, items)
+        arrows.owns(program, items)
         nodes.append(items)
 
     for name, routes in service.calls.items():
         for route in routes:
-            arrows.calls(function, route, _neighbour(t, system, name))
+            arrows.calls(program, route, neighbour(t, system, name))
         if not_meant := _not_meant(system, name, routes):
-            arrows.may_not_call(function, not_meant, _neighbour(t, system, name))
+            arrows.may_not_call(program, not_meant, neighbour(t, system, name))
     for name in service.sends:
         kind = "QUEUE" if system.services[name].shape == QUEUE else "STREAM"
-        arrows.sends_to(function, _neighbour(t, system, name), kind)
+        arrows.sends_to(program, neighbour(t, system, name), kind)
     for name in service.puts:
-        arrows.puts_into(function, _neighbour(t, system, name), system.services[name].prefix)
+        arrows.puts_into(program, neighbour(t, system, name), system.services[name].prefix)
     if service.publishes:
         events = sns.topic(t, "Events")
-        arrows.announces(function, events, service.publishes)
+        arrows.announces(program, events, service.publishes)
         ssm.tells(t, "EventsArn", service.name, discovery.EVENTS, Ref(events.resource), "The topic of its events.")
         outputs.output(t, "EventsTopicArn", Ref(events.resource), "Subscribe to this topic for the service's events.")
         nodes.append(events)
-    if service.shape != HTTP or service.sends or service.puts or service.publishes:
-        arrows.tells(function, platform, service.name)
-    if service.inside:
-        arrows.lives_in(function, platform)
-    cloudwatch.watch(t, function, *nodes)
+    if service.shape not in ANSWERING or service.sends or service.puts or service.publishes:
+        arrows.tells(program, platform, service.name)
+    if service.inside and isinstance(program, Function) and not program.places:
+        arrows.lives_in(program, platform)
+    cloudwatch.watch(t, program, *nodes)
     return t
 
 
@@ -111,7 +112,7 @@ def _words(system: System, service: Service) -> Mapping[str, Spec]:
     return words(system.platform.name, **own)
 
 
-def _function(t: ScenarioTemplate, service: Service) -> Function:
+def function_of(t: ScenarioTemplate, service: Service) -> Function:
     """The service's function: its code, its name, and whose it is."""
     function = awslambda.function(
         t,
@@ -123,86 +124,77 @@ def _function(t: ScenarioTemplate, service: Service) -> Function:
         Timeout=_timeout(service),
         Tags=Tags(owner=service.owner, service=service.name),
     )
-    arrows.knows_itself(function, SERVICE=service.name)
     if service.shape in ATTEMPTS:
         arrows.knows_itself(function, ATTEMPTS=str(ATTEMPTS[service.shape]))
     return function
 
 
-def _http(
-    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour, function: Function
-) -> list[Node]:
-    callers = actor(t, "Callers")
-    if service.private:
-        api = service_api.private_service_api(t, "PrivateApi", platform.told(discovery.API_ENDPOINT))
-        address = service_api.private_name(
-            api,
-            service.host or service.name,
-            domain=platform.finds[discovery.PRIVATE_DOMAIN],
-            certificate=platform.finds[discovery.PRIVATE_CERTIFICATE],
-            endpoint=platform.finds[discovery.API_ENDPOINT],
-        )
-    else:
-        api = service_api.service_api(t, "Api")
-        address = service_api.own_name(
-            api,
-            service.host or service.name,
-            domain=platform.finds[discovery.DOMAIN],
-            certificate=platform.finds[discovery.CERTIFICATE],
-            zone=platform.finds[discovery.ZONE],
-        )
-    for route in service.routes:
-        arrows.route(api, route, function, by=arrows.SERVICES)
-        t.record(callers, "calls", api, route)
-    outputs.output(t, "ApiUrl", address, "The address of the service; HTTPS only, and requests are signed.")
-    _tells(t, service, address, service_api.stage_arn(api))
-    return [api]
-
-
 def _queue(
-    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour, function: Function
-) -> list[Node]:
+    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour
+) -> tuple[Program, list[Node]]:
+    function = function_of(t, service)
     failures = sqs.dead_letters(t, "Failures", fifo=service.fifo, replaced="Retain")
     queue = _work(t, service, failures)
     arrows.consumes(function, queue, batch=_batch(service))
-    _tells(t, service, Ref(queue.resource), queue.arn)
-    return [queue, failures]
+    tells(t, service, Ref(queue.resource), queue.arn)
+    return function, [queue, failures]
 
 
 def _topic(
-    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour, function: Function
-) -> list[Node]:
+    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour
+) -> tuple[Program, list[Node]]:
+    function = function_of(t, service)
     failures = sqs.dead_letters(t, "Failures")
     queue = _work(t, service, failures)
     for name, events in service.subscribes.items():
-        arrows.subscribes(queue, _neighbour(t, system, name), events)
+        arrows.subscribes(queue, neighbour(t, system, name), events)
     arrows.consumes(function, queue, batch=_batch(service))
-    return [queue, failures]
+    return function, [queue, failures]
 
 
 def _stream(
-    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour, function: Function
-) -> list[Node]:
+    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour
+) -> tuple[Program, list[Node]]:
+    function = function_of(t, service)
     failures = sqs.dead_letters(t, "Failures")
     stream = kinesis.stream(t, "Stream")
     arrows.consumes(function, stream, failures=failures, batch=_batch(service))
-    _tells(t, service, Ref(stream.resource), GetAtt(stream.resource, "Arn"))
-    return [stream, failures]
+    tells(t, service, Ref(stream.resource), GetAtt(stream.resource, "Arn"))
+    return function, [stream, failures]
 
 
 def _bucket(
-    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour, function: Function
-) -> list[Node]:
+    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour
+) -> tuple[Program, list[Node]]:
+    function = function_of(t, service)
     failures = sqs.dead_letters(t, "Failures")
     bucket = s3.inbox(t, "Bucket")
     arrows.triggers(bucket, function, prefix=service.prefix, failures=failures)
     arrows.takes(function, bucket, service.prefix)
-    _tells(t, service, Ref(bucket.resource), GetAtt(bucket.resource, "Arn"))
-    return [failures]
+    tells(t, service, Ref(bucket.resource), GetAtt(bucket.resource, "Arn"))
+    return function, [failures]
 
 
-SHAPES: dict[str, Callable[[ScenarioTemplate, System, Service, ssm.Neighbour, Function], list[Node]]] = {
+def _http(t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour) -> tuple[Program, list[Node]]:
+    function = function_of(t, service)
+    shifting.shift(t, service, function)
+    return function, fronts.answer(t, system, service, platform, function)
+
+
+def _cached(
+    t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour
+) -> tuple[Program, list[Node]]:
+    function = function_of(t, service)
+    cache = caching.cache(t, service, platform, function)
+    shifting.shift(t, service, function)
+    return function, [cache, *fronts.answer(t, system, service, platform, function)]
+
+
+SHAPES: dict[str, Callable[[ScenarioTemplate, System, Service, ssm.Neighbour], tuple[Program, list[Node]]]] = {
     HTTP: _http,
+    CACHED: _cached,
+    CONTAINER: containers.container,
+    INSTANCES: instances.instances,
     QUEUE: _queue,
     STREAM: _stream,
     TOPIC: _topic,
@@ -232,37 +224,3 @@ def _timeout(service: Service) -> int:
 def _batch(service: Service) -> int:
     """How many messages a function gets at once: each has some seconds, and none is sent back because time ran out."""
     return max(1, min(BATCH, _timeout(service) // SECONDS_EACH))
-
-
-def _tells(t: ScenarioTemplate, service: Service, address: Any, arn: Any) -> None:
-    ssm.tells(t, "Address", service.name, discovery.ADDRESS, address, "Where the service is.")
-    ssm.tells(t, "Arn", service.name, discovery.ARN, arn, "What the rights to use the service are about.")
-
-
-def _platform(t: ScenarioTemplate, system: System) -> ssm.Neighbour:
-    """The platform, and what a service may find of it."""
-    finds = {
-        what: found(
-            f"Platform{discovery.title(what)}",
-            discovery.parameter_name(system.platform.name, PLATFORM, what),
-            label,
-            f"{label}: where Parameter Store has it, by the platform.",
-            group="System",
-        )
-        for what, label in _PLATFORM.items()
-    }
-    return ssm.Neighbour(t, "Platform", name=PLATFORM, finds=finds)
-
-
-def _neighbour(t: ScenarioTemplate, system: System, name: str) -> ssm.Neighbour:
-    """Another service, and what it tells."""
-    finds = {
-        what: found(
-            discovery.title(name) + discovery.title(what),
-            discovery.parameter_name(system.platform.name, name, what),
-            label.format(name),
-            f"{label.format(name)}: where Parameter Store has it, by the service itself.",
-        )
-        for what, label in _NEIGHBOUR.items()
-    }
-    return ssm.Neighbour(t, discovery.title(name), name=name, finds=finds)
