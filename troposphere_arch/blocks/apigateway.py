@@ -427,7 +427,7 @@ def route(
             Type="AWS_PROXY",
             Uri=Sub(
                 "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
-                f"${{{function.title}.Arn}}/invocations"
+                f"{function.invoked}/invocations"
             ),
             **key,
         ),
@@ -459,7 +459,7 @@ def let_invoke(api: RestApi, function: Function) -> None:
         awslambda.Permission(
             title,
             Action="lambda:InvokeFunction",
-            FunctionName=Ref(function.resource),
+            FunctionName=function.admits,
             Principal="apigateway.amazonaws.com",
             SourceArn=Sub(source % (api.title, api.stage.title)),
         )

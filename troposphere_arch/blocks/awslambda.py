@@ -39,7 +39,8 @@ class Function(Node):
 
     `tables` are the tables that it uses, `outside` names what else it uses that no network of ours has an endpoint for,
     `places` holds the network that it is in, if any, with the layers and the condition of that; `streams` are the
-    streams that it reads, and the tables whose changes it is told of.
+    streams that it reads, and the tables whose changes it is told of. `aliases` holds the alias that requests come to,
+    if there is one.
     """
 
     resource: awslambda.Function
@@ -49,12 +50,26 @@ class Function(Node):
     outside: list[str] = field(default_factory=list, repr=False)
     places: list[Place] = field(default_factory=list, repr=False)
     streams: list[Table | Stream] = field(default_factory=list, repr=False)
+    aliases: list[awslambda.Alias] = field(default_factory=list, repr=False)
 
     @property
     def variables(self) -> dict[str, Any]:
         """The environment variables that it is told; arrows add to them."""
         told: dict[str, Any] = self.resource.Environment.Variables
         return told
+
+    @property
+    def invoked(self) -> str:
+        """What requests come to, as the text of a `Sub` has its ARN: the alias where there is one, else the function.
+
+        So an alias is there before what refers to it.
+        """
+        return f"${{{self.aliases[0].title}}}" if self.aliases else f"${{{self.title}.Arn}}"
+
+    @property
+    def admits(self) -> Any:
+        """What a permission to invoke it is for: the alias where there is one, else the function."""
+        return Ref(self.aliases[0] if self.aliases else self.resource)
 
 
 class _JsonLogs(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
