@@ -1,8 +1,7 @@
-"""How much there is of what, at which price, and what of it is reserved.
+"""How much there is of what, at which price, and what of it is reserved; `store` keeps it.
 
-What is left is one number, and a reservation takes from it on the condition that there is enough: two who want the
-last one can't both get it. The reservation is written in the same transaction, under the key of who asks, so that
-asking again takes nothing more. One that was given back stays, marked, so that a late repeat doesn't take again.
+A reservation is written under the key of who asks, so that asking again takes nothing more. One that was given back
+stays, marked, so that a late repeat doesn't take again.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from troposphere_arch.service_kit import http, table
+import store
+
+from troposphere_arch.service_kit import http
 
 SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 MOST_UNITS, MOST_CENTS = 1_000_000, 100_000_000
-TRIES = 5  # when somebody else writes the same goods at the same moment
-GOODS = "goods"
 
 
 def read(request: http.Request) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def write(request: http.Request) -> dict[str, Any]:
     """PUT /stock/{sku}: the `units` that may be reserved from now on, and what one costs in `cents`."""
     sku = text("sku", request.path, SKU)
     told = {"units": number(request, "units", 0, MOST_UNITS), "cents": number(request, "cents", 1, MOST_CENTS)}
-    table.items().put_item(Item={**key(sku, GOODS), **told})
+    store.write(sku, **told)
     return {"sku": sku, **told}
 
 
@@ -37,75 +36,34 @@ def reserve(request: http.Request) -> http.Reply:
     """POST /stock/{sku}/reservations: takes `units`, once for each Idempotency-Key."""
     sku, units = text("sku", request.path, SKU), number(request, "units", 1, MOST_UNITS)
     id = text("idempotency-key", request.headers, KEY)
-    for _ in range(TRIES):
-        made = item(sku, f"reservation#{id}")
-        if made is None:
-            made = {"units": units, "cents": goods(sku)["cents"], "given_back": False}
-            put = {"Item": {**key(sku, f"reservation#{id}"), **made}, "ConditionExpression": "attribute_not_exists(pk)"}
-            failed = transact({"Put": put}, {"Update": more(sku, -units)})
-            if failed == ["None", "ConditionalCheckFailed"]:
-                raise http.Conflict(f"There are no {units} of {sku} left.")
-            if failed:  # the same key at the same moment, or other keys: look again
-                continue
-        if made["given_back"] or made["units"] != units:
-            raise http.Conflict("This Idempotency-Key was used for another reservation.")
-        return http.Reply(201, {"id": id, "sku": sku, "units": units, "cents": made["cents"]})
-    raise http.Unavailable("Too many want these goods at once: try again.")
+    try:
+        made = store.reserve(sku, id, units)
+    except LookupError:
+        raise http.NotFound(f"There is no {sku}.") from None
+    except store.Busy:
+        raise http.Unavailable("Too many want these goods at once: try again.") from None
+    if made is None:
+        raise http.Conflict(f"There are no {units} of {sku} left.")
+    if made["given_back"] or made["units"] != units:
+        raise http.Conflict("This Idempotency-Key was used for another reservation.")
+    return http.Reply(201, {"id": id, "sku": sku, "units": units, "cents": made["cents"]})
 
 
 def give_back(request: http.Request) -> None:
     """DELETE /stock/{sku}/reservations/{id}: what is not reserved need not be given back."""
     sku, id = text("sku", request.path, SKU), text("id", request.path, KEY)
-    mark = {
-        "Key": key(sku, f"reservation#{id}"),
-        "UpdateExpression": "SET given_back = :yes",
-        "ConditionExpression": "given_back = :no",
-        "ExpressionAttributeValues": {":yes": True, ":no": False},
-    }
-    for _ in range(TRIES):
-        made = item(sku, f"reservation#{id}")
-        if made is None or made["given_back"]:
-            return
-        if not transact({"Update": mark}, {"Update": more(sku, made["units"])}):
-            return
-    raise http.Unavailable("Too many want these goods at once: try again.")
-
-
-def key(sku: str, what: str) -> dict[str, str]:
-    return {"pk": f"sku#{sku}", "sk": what}
-
-
-def item(sku: str, what: str) -> dict[str, Any] | None:
-    return table.items().get_item(Key=key(sku, what), ConsistentRead=True).get("Item")
+    try:
+        store.give_back(sku, id)
+    except store.Busy:
+        raise http.Unavailable("Too many want these goods at once: try again.") from None
 
 
 def goods(sku: str) -> dict[str, Any]:
     """What is left, and what one costs."""
-    found = item(sku, GOODS)
+    found = store.goods(sku)
     if found is None:
         raise http.NotFound(f"There is no {sku}.")
-    return {"units": found["units"], "cents": found["cents"]}
-
-
-def more(sku: str, units: int) -> dict[str, Any]:
-    """The update that adds to what is left, or takes from it if there is enough."""
-    return {
-        "Key": key(sku, GOODS),
-        "UpdateExpression": "SET units = units + :units",
-        "ConditionExpression": "units >= :least",
-        "ExpressionAttributeValues": {":units": units, ":least": max(0, -units)},
-    }
-
-
-def transact(*writes: dict[str, dict[str, Any]]) -> list[str]:
-    """Does all of these or nothing; if nothing, says for each what was in its way."""
-    items, client = table.items(), table.items().meta.client
-    named = [{verb: {"TableName": items.name, **write}} for each in writes for verb, write in each.items()]
-    try:
-        client.transact_write_items(TransactItems=named)
-    except client.exceptions.TransactionCanceledException as error:
-        return [reason["Code"] for reason in error.response["CancellationReasons"]]
-    return []
+    return found
 
 
 def text(name: str, said: Any, form: re.Pattern[str]) -> str:
