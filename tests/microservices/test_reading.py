@@ -135,11 +135,12 @@ def test_a_byte_order_mark_and_carriage_returns_are_no_matter(shop: Shop) -> Non
 
 # What is said of a single file: the last argument is what is told of it, with the line before it.
 WRONG_SERVICES: dict[str, tuple[str, str, str]] = {
-    "no shape": ("prices", OWNED, "1: shape is missing: a service has one; write one of http, queue"),
+    "no shape": ("prices", OWNED, "1: shape is missing: a service has one; write one of http, http-cached, "),
     "shape unknown": (
         "prices",
         f"shape: htttp\n{OWNED}",
-        '1: shape is "htttp" (did you mean http?): it is one of http, queue, stream, topic, bucket',
+        '1: shape is "htttp" (did you mean http?): it is one of http, http-cached, container, instances, front, queue, '
+        "stream, topic, bucket",
     ),
     "shape is a list": ("prices", f"{OWNED}shape: [http]\n", "3: shape is a list, and it wants one of http"),
     "no owner": ("statistics", "shape: stream\ndescription: Counts.\n", "1: owner is missing: a service has one"),
@@ -228,7 +229,8 @@ WRONG_SERVICES: dict[str, tuple[str, str, str]] = {
     "key of another shape": (
         "statistics",
         declared("statistics", "routes: [GET /x]\n"),
-        "5: routes does not belong to a stream service: only http services have it; take it out",
+        "5: routes does not belong to a stream service: only http, http-cached, container, instances and front services "
+        "have it; take it out",
     ),
     "host of a queue": ("payments", declared("payments", "host: pay\n"), "7: host does not belong to a queue service"),
     "subscribes of a queue": (
@@ -239,12 +241,14 @@ WRONG_SERVICES: dict[str, tuple[str, str, str]] = {
     "table of a stream": (
         "statistics",
         declared("statistics", "table: true\n"),
-        "5: table does not belong to a stream service: only http services have it; the others always have one",
+        "5: table does not belong to a stream service: only http and container services have it; the others "
+        "always have one",
     ),
     "private stream": (
         "statistics",
         declared("statistics", "private: true\n"),
-        "5: private does not belong to a stream service: only http services have it; write inside: true",
+        "5: private does not belong to a stream service: only http, http-cached, container, instances and front "
+        "services have it; write inside: true",
     ),
     "fifo stream": ("statistics", declared("statistics", "fifo: true\n"), "5: fifo does not belong to a stream"),
     "prefix of a stream": (

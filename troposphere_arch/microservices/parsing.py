@@ -21,15 +21,23 @@ import yaml
 
 from ..errors import UserError
 from .declaration import (
+    ANSWERING,
     BUCKET,
+    CACHED,
+    CONTAINER,
     EVENT,
+    FRONT,
     HTTP,
+    IN_NETWORK,
+    INSTANCES,
     NAME,
     NETWORKS,
     OWNER,
     QUEUE,
     ROUTE,
+    SERVERS,
     SHAPES,
+    SHIFTS,
     STATUS,
     SYSTEM_NAME,
     TOPIC,
@@ -44,18 +52,23 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-descript
 MOST_ROUTES = 100
 """Each makes three resources or more, and a stack has at most 500.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+LONGEST_IMAGE = 255
 LONGEST_ITEM = 100
 """Characters of a route, a name, an event: the rights of a role name them, and have a limit together."""
 MOST_EVENTS = 100
 """A filter policy names at most 150. https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
 """
-TIMEOUTS = {HTTP: 28}
+TIMEOUTS = {HTTP: 28, CACHED: 28}
 """In seconds, by the shape; Lambda's own limit for the others. API Gateway waits for 29.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 LONGEST_TIMEOUT = 900
 LEAST_CONCURRENCY = {QUEUE: 2, TOPIC: 2}
 """By the shape; 1 for the others. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
 MOST_CONCURRENCY = 1000
+PORTS = (1024, 65535)
+"""What a process that is not root may listen at."""
+STAGE = "v1"
+"""With what the paths begin that API Gateway asks servers for, as `blocks.service_api` names its stages."""
 
 HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # A prefix is part of IAM's patterns and of EventBridge's: none of their signs may be in it.
@@ -66,6 +79,12 @@ TAG = re.compile(r"[\w .:/=+@-]{1,256}")
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
 NOT_IN_PARAMETER_STORE = ("aws", "ssm")
 VARIABLE = re.compile(r"\{[^}]*\}")
+HEALTH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*){1,10}")
+# A repository's URI: a registry, which has a dot in its name, and a name, of parts.
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+REGISTRY = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?")
+REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
+TAGGED = re.compile(r":[^/:@]*$")
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML = "tag:yaml.org,2002:"
@@ -168,7 +187,12 @@ def is_owner(text: str) -> bool:
 
 def an(shape: str) -> str:
     """`an http`, `a queue`."""
-    return f"an {shape}" if shape == HTTP else f"a {shape}"
+    return f"an {shape}" if shape in (HTTP, CACHED, INSTANCES) else f"a {shape}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]])
 
 
 def platform(data: bytes, file: Path, problems: Problems) -> Declaration:
@@ -185,12 +209,16 @@ def service(data: bytes, file: Path, problems: Problems) -> Declaration:
 
 @dataclass(frozen=True)
 class _Key:
-    """A key of a declaration: how its value is read, which shapes have it, and which of them must."""
+    """A key of a declaration: how its value is read, which shapes have it, and which of them must.
+
+    `hint` is told where it does not belong, `hints` in its place to some shapes.
+    """
 
     read: Callable[[_Reading, Any], Any]
     shapes: tuple[str, ...] = SHAPES
     required: tuple[str, ...] = ()
     hint: str = "take it out"
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Wrong(Exception):
@@ -240,8 +268,9 @@ class _Reading:
     def value(self, key: str, known: _Key, node: Any) -> None:
         self.key = key
         if self.shape and self.shape not in known.shapes:
-            only = f"only {' and '.join(known.shapes)} services have it"
-            self.tell(self.made.lines[key], f"{key} does not belong to {an(self.shape)} service: {only}; {known.hint}")
+            only = f"only {listed(known.shapes)} services have it"
+            hint = known.hints.get(self.shape, known.hint)
+            self.tell(self.made.lines[key], f"{key} does not belong to {an(self.shape)} service: {only}; {hint}")
             return
         try:
             self.made.values[key] = known.read(self, node)
@@ -465,6 +494,48 @@ class _Reading:
             raise _Wrong(node, f"host is {STATUS}: that is where the platform says how requests go on; take another")
         return text
 
+    def behind(self, node: Any) -> str:
+        return self.scalar(node, "the name of a front")
+
+    def shift(self, node: Any) -> str:
+        allowed = f"one of {', '.join(SHIFTS)}"
+        text = self.scalar(node, allowed)
+        if text not in SHIFTS:
+            raise _Wrong(node, f"shift is {shown(text)}{self.problems.guess(text, SHIFTS)}: it is {allowed}")
+        return text
+
+    def port(self, node: Any) -> int:
+        return self.number(node, *PORTS, "a port")
+
+    def health(self, node: Any) -> str:
+        wanted = "a path without / at its end, of letters, digits and . _ -"
+        text = self.scalar(node, wanted)
+        if not HEALTH.fullmatch(text) or len(text) > LONGEST_ITEM:
+            raise _Wrong(node, f"health is {shown(text)}: it is {wanted}, such as /health")
+        if text.split("/")[1] == STAGE:
+            raise _Wrong(
+                node, f"health is {text}: paths that begin with /{STAGE} are those of routes; take another, /health"
+            )
+        return text
+
+    def image(self, node: Any) -> str:
+        wanted = "the URI of a repository, a registry and a name, such as public.ecr.aws/acme/stock"
+        text = self.scalar(node, wanted)
+        bare, at, _ = text.partition("@")
+        for what, sign, name in (("digest", at, bare), ("tag", TAGGED.search(text), TAGGED.sub("", text))):
+            if sign:
+                raise _Wrong(
+                    node,
+                    f"image is {shown(text)}, with a {what}: which image runs is said by the parameter ImageTag of the "
+                    f"stack; write {shown(name)}",
+                )
+        registry, slash, name = text.partition("/")
+        if not slash or not REGISTRY.fullmatch(registry):
+            raise _Wrong(node, f"image is {shown(text)}, which names no registry: it is {wanted}")
+        if not REPOSITORY.fullmatch(name) or len(text) > LONGEST_IMAGE:
+            raise _Wrong(node, f"image is {shown(text)}: it is {wanted}, in small letters")
+        return text
+
     def prefix(self, node: Any) -> str:
         wanted = "names that end with /, of letters, digits and . _ -"
         text = self.scalar(node, wanted)
@@ -614,27 +685,56 @@ _EXAMPLES = {
     "description": "write in a sentence what it does",
     "routes": 'write what it answers, such as routes: ["GET /orders/{id}"]',
     "subscribes": "write what it is told, and by whom, such as subscribes: {orders: [order-placed]}",
+    "port": "write the port that its process listens at, such as port: 8080",
+    "health": "write the path that it answers with 200 while it serves, such as health: /health",
     "name": "write what all of its stacks begin with, such as name: shop",
 }
+_WITH_CODE = tuple(shape for shape in SHAPES if shape != FRONT)
+_FUNCTIONS = tuple(shape for shape in _WITH_CODE if shape not in SERVERS)
+_NO_CODE = {FRONT: "the code, and what belongs to it, is that of the services behind it; take it out"}
 _SERVICE_KEYS = {
     "shape": _Key(_Reading.shape_of, required=SHAPES),
     "owner": _Key(_Reading.owner, required=SHAPES),
     "description": _Key(_Reading.description, required=SHAPES),
     "version": _Key(_Reading.version),
-    "host": _Key(_Reading.host, (HTTP,), hint="nobody calls it by a name; take it out"),
-    "routes": _Key(_Reading.routes, (HTTP,), (HTTP,)),
-    "table": _Key(_Reading.flag, (HTTP,), hint="the others always have one; take it out"),
-    "calls": _Key(_Reading.calls),
-    "sends": _Key(_Reading.names),
-    "puts": _Key(_Reading.names),
-    "publishes": _Key(_Reading.events),
+    "host": _Key(_Reading.host, ANSWERING, hint="nobody calls it by a name; take it out"),
+    "routes": _Key(_Reading.routes, ANSWERING, ANSWERING),
+    "table": _Key(
+        _Reading.flag,
+        (HTTP, CONTAINER),
+        hint="the others always have one; take it out",
+        hints=_NO_CODE | {INSTANCES: "it has a database; take it out", CACHED: "it always has one; take it out"},
+    ),
+    "calls": _Key(_Reading.calls, _WITH_CODE, hints=_NO_CODE),
+    "sends": _Key(_Reading.names, _WITH_CODE, hints=_NO_CODE),
+    "puts": _Key(_Reading.names, _WITH_CODE, hints=_NO_CODE),
+    "publishes": _Key(_Reading.events, _WITH_CODE, hints=_NO_CODE),
     "subscribes": _Key(_Reading.subscribes, (TOPIC,), (TOPIC,)),
     "fifo": _Key(_Reading.flag, (QUEUE,)),
     "prefix": _Key(_Reading.prefix, (BUCKET,)),
-    "inside": _Key(_Reading.flag),
-    "private": _Key(_Reading.flag, (HTTP,), hint="write inside: true to put its function into the network"),
-    "timeout": _Key(_Reading.timeout),
-    "concurrency": _Key(_Reading.concurrency),
+    "inside": _Key(
+        _Reading.flag,
+        tuple(shape for shape in SHAPES if shape not in IN_NETWORK),
+        hint="it is inside of the network whatever it says; take it out",
+    ),
+    "private": _Key(_Reading.flag, ANSWERING, hint="write inside: true to put its function into the network"),
+    "timeout": _Key(
+        _Reading.timeout,
+        _FUNCTIONS,
+        hint="a request has the 29 seconds of API Gateway; take it out",
+        hints=_NO_CODE,
+    ),
+    "concurrency": _Key(
+        _Reading.concurrency,
+        _FUNCTIONS,
+        hint="how many servers there are is said by parameters of the stack; take it out",
+        hints=_NO_CODE,
+    ),
+    "behind": _Key(_Reading.behind, tuple(shape for shape in ANSWERING if shape != FRONT)),
+    "shift": _Key(_Reading.shift, (HTTP, CACHED), hint="its code is no function that is called; take it out"),
+    "port": _Key(_Reading.port, SERVERS, SERVERS, hint="it has no process that listens; take it out"),
+    "health": _Key(_Reading.health, SERVERS, SERVERS, hint="it has no process that listens; take it out"),
+    "image": _Key(_Reading.image, (CONTAINER,)),
 }
 _PLATFORM_KEYS = {
     "name": _Key(_Reading.name, required=SHAPES),

@@ -21,7 +21,7 @@ from ..discovery import title
 from ..errors import UserError
 from . import checking, files, parsing, uses
 from .checking import Known
-from .declaration import HTTP, NAME, NETWORKS, NO_NETWORK, PLATFORM, RESERVED, Platform, Service, System
+from .declaration import ANSWERING, FRONT, NAME, NETWORKS, NO_NETWORK, PLATFORM, RESERVED, Platform, Service, System
 from .files import HANDLER_FILE, PLATFORM_FILE, SERVICE_FILE
 from .parsing import Declaration, Problems, path_shown, shown
 
@@ -155,7 +155,7 @@ def _services(folder: Path, found: _Found, problems: Problems) -> dict[str, Know
                 file, 1, f"{name} and {first} differ by a - only, and have one name in a template: rename one"
             )
         services[name] = known
-        if data is not None:
+        if data is not None and known.service.shape != FRONT:
             _check_handler(name, file.parent, problems)
     if len(services) > checking.MOST_SERVICES:
         text = f"has {len(services)} services below it, and at most {checking.MOST_SERVICES} fit into Parameter Store"
@@ -189,9 +189,10 @@ def is_taken(name: str) -> bool:
 
 def _known(name: str, folder: Path, made: Declaration) -> Known:
     values = {"shape": "", "owner": "", "description": "", **made.values}
-    if values["shape"] == HTTP:
+    if values["shape"] in ANSWERING and "behind" not in {*values, *made.broken}:
         values.setdefault("host", name)
-    broken = made.broken if made.whole else {"shape", "routes", "publishes", "private", "inside", "host"}
+    unknown = {"shape", "routes", "publishes", "private", "inside", "host", "behind", "port", "image"}
+    broken = made.broken if made.whole else unknown
     return Known(Service(name, **values, folder=folder, lines=made.lines), frozenset(broken))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import memory
 from ..errors import UserError
 from . import bundle
-from .declaration import PLATFORM, Service, System
+from .declaration import FRONT, PLATFORM, Service, System
 
 if TYPE_CHECKING:
     from ..catalogue import Draft
@@ -62,7 +62,8 @@ def inputs(system: System, name: str) -> str | None:
         service = system.services[name]
         used = [system.services[other] for other in service.uses]
         known = [[other.name, other.shape, other.prefix, other.routes] for other in used]
-        what += [_said(service), bundle.modules(service.folder), known]
+        code = {} if service.shape == FRONT else bundle.modules(service.folder)
+        what += [_said(service), code, known]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
