@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-pub
 
 from __future__ import annotations
 
+import hashlib
+
 # What a service tells: where it is, for its function's code, and its ARN, for the rights of whoever uses it.
 ADDRESS, ARN = "address", "arn"
 # And what one with events of its own does: the ARN of its topic.
@@ -47,3 +49,11 @@ def title(name: str) -> str:
 def variable(name: str, what: str) -> str:
     """`order-lines`, `URL` -> `ORDER_LINES_URL`: the environment variable that tells a function where a service is."""
     return f"{name.replace('-', '_').upper()}_{what}"
+
+
+def priority(name: str) -> int:
+    """The place of a version's rule among those of its front's listener, 1 to 50000: always the same, by no list.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % 50_000 + 1

@@ -229,8 +229,8 @@ WRONG_SERVICES: dict[str, tuple[str, str, str]] = {
     "key of another shape": (
         "statistics",
         declared("statistics", "routes: [GET /x]\n"),
-        "5: routes does not belong to a stream service: only http, http-cached, container, instances and front services "
-        "have it; take it out",
+        "5: routes does not belong to a stream service: only http, http-cached, container, instances and front "
+        "services have it; take it out",
     ),
     "host of a queue": ("payments", declared("payments", "host: pay\n"), "7: host does not belong to a queue service"),
     "subscribes of a queue": (
