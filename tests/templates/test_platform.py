@@ -534,10 +534,12 @@ TOLD = {
     "/shop/platform/domain",
     "/shop/platform/key",
     "/shop/platform/nat",
+    "/shop/platform/none",
     "/shop/platform/private-certificate",
     "/shop/platform/private-domain",
     "/shop/platform/security-group",
     "/shop/platform/subnets",
+    "/shop/platform/vpc",
     "/shop/platform/zone",
     "/shop/status/address",
     "/shop/status/arn",
@@ -556,13 +558,15 @@ def test_what_is_told_is_the_whole_list_and_never_empty() -> None:
         assert told(**chosen).keys() == TOLD
         assert all(told(**chosen).values())
     nothing = {name.rpartition("/")[2] for name, value in told().items() if value == "none"}
-    of_network = {discovery.API_ENDPOINT, discovery.GROUP, discovery.NAT, discovery.SUBNETS}
+    of_network = {discovery.API_ENDPOINT, discovery.GROUP, discovery.NAT, discovery.SUBNETS, discovery.VPC}
     of_names = {"certificate", "domain", "key", "private-certificate", "private-domain", "zone"}
-    assert nothing == of_network | of_names
+    always = {discovery.NOTHING}
+    assert nothing == of_network | of_names | always
     for network, missing in (("endpoints", {discovery.NAT}), ("nat", set())):
         left = {name.rpartition("/")[2] for name, value in told(Network=network).items() if value == "none"}
-        assert left == of_names | missing
-    assert not [name for name, value in told(Network="nat", **EVERYTHING).items() if value == "none"]
+        assert left == of_names | missing | always
+    everything = told(Network="nat", **EVERYTHING)
+    assert [name for name, value in everything.items() if value == "none"] == ["/shop/platform/none"]
     assert {name.replace("/shop/", "/other/") for name in TOLD} == told(SystemName="other").keys()
 
 
@@ -582,10 +586,12 @@ def test_what_is_told_is_what_it_is_called() -> None:
         "platform/domain": "shop.example.com",
         "platform/key": KEY,
         "platform/nat": gateways,
+        "platform/none": "none",
         "platform/private-certificate": CERTIFICATE,
         "platform/private-domain": "inside.example.com",
         "platform/security-group": {"Fn::GetAtt": ["VpcFunctions", "GroupId"]},
         "platform/subnets": subnets,
+        "platform/vpc": {"Ref": "Vpc"},
         "platform/zone": "Z0123",
         "status/address": "https://status.shop.example.com",
         "status/arn": {"Fn::Sub": stage},

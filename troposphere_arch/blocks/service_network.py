@@ -38,10 +38,12 @@ SERVICES = (
 class ServiceNetwork(Node):
     """The network, there unless `Network` is none.
 
-    What a service needs to be in it, as Parameter Store has it: `subnets`, and the group of `functions`, which lets
-    nothing in. `api_endpoint` is the way to private APIs, `nat` names the NAT gateways; each is `none` where it is not.
+    What a service needs to be in it, as Parameter Store has it: `vpc`, `subnets`, and the group of `functions`, which
+    lets nothing in. `api_endpoint` is the way to private APIs, `nat` names the NAT gateways; each is `none` where it is
+    not.
     """
 
+    vpc: Any = field(repr=False)
     subnets: Any = field(repr=False)
     functions: Any = field(repr=False)
     api_endpoint: Any = field(repr=False)
@@ -109,6 +111,7 @@ def service_network(t: ScenarioTemplate, title: str) -> ServiceNetwork:
     return ServiceNetwork(
         t,
         title,
+        choose(there, Ref(vpc), NONE),
         choose(there, Join(",", [Ref(subnet) for subnet in subnets]), NONE),
         choose(there, GetAtt(functions, "GroupId"), NONE),
         choose(there, Ref(api_endpoint), NONE),

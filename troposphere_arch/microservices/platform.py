@@ -14,7 +14,7 @@ from troposphere import GetAtt, Ref
 from .. import arrows, discovery, outputs, parameters
 from ..blocks import awslambda, cloudwatch, dynamodb, events, service_api, sns, sqs, ssm
 from ..blocks.service_network import service_network
-from ..parameters import both_or_neither, differ, needs, parameter
+from ..parameters import NONE, both_or_neither, differ, needs, parameter
 from ..template import ScenarioTemplate, actor, scenario_template
 from .declaration import PLATFORM, STATUS, STATUS_ROUTES, Platform
 
@@ -102,7 +102,9 @@ def build(platform: Platform) -> ScenarioTemplate:
         discovery.BUS_ARN: (GetAtt(bus.resource, "Arn"), "The bus, by its ARN."),
         discovery.GROUP: (network.functions, "The security group of functions inside, or none."),
         discovery.NAT: (network.nat, "The NAT gateways, or none."),
+        discovery.NOTHING: (NONE, "Always none: what finds nothing any more is given this name."),
         discovery.SUBNETS: (network.subnets, "The subnets of functions inside, or none."),
+        discovery.VPC: (network.vpc, "The VPC of these subnets, or none."),
         **{what: (Ref(parameter(t, spec)), f"{spec.label}, or none.") for what, spec in names.items()},
     }
     for what, (value, description) in sorted(values.items()):
