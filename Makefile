@@ -10,7 +10,7 @@ SOURCES := setup.cfg pyproject.toml
 build: $(VENV)/.local  ## make the templates, lint them, write templates/ (the default)
 	$(BIN)/python build.py
 
-test: $(VENV)/.test  ## run every test
+test: $(VENV)/.test  ## run the tests; of the long ones that seldom change a sample, by the commit
 	$(BIN)/python -m tests.system
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
@@ -35,7 +35,9 @@ down: $(VENV)/.local  ## delete what is in the emulator, and end it
 bench: $(VENV)/.local  ## measure: builds against cfn-lint and the AWS CDK (needs node), up to the first answer, edge caching (needs nginx)
 	$(BIN)/python -m benchmarks
 
-proof: $(VENV)/.test  ## the long proofs: 220 publishers killed with -9, eight at once 20 times; a release of 5 GB (ten minutes)
+proof: $(VENV)/.test  ## every test, and the long proofs: 220 publishers killed with -9, a release of 5 GB (half an hour)
+	$(BIN)/python -m tests.system
+	WHOLE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 	$(BIN)/python -m tests.publishing.proof
 	$(BIN)/python -m tests.handlers.software_updates.large
 

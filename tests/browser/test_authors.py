@@ -18,10 +18,11 @@ from tests.browser.conftest import Visit, Visitor, choose
 from tests.browser.fake import SITE, URL, Blog
 from tests.browser.test_script import EVERYTHING
 from tests.evidence import shows
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.local import Emulator
 
-pytestmark = [needs("chromium"), needs("node")]
+pytestmark = [needs("chromium"), needs("node"), sampled(3)]
 
 
 PASSWORD = "Correct-horse-1"

@@ -25,7 +25,10 @@ import pytest
 from tests.cli.commands import ROOT, Done, Shell, refused
 from tests.evidence import shows
 from tests.journeys.stack import Stack
+from tests.sampling import sampled
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(2, each=True)
 
 PRODUCTION = ROOT / "templates/todo/1.0.0/parameters/production.json"
 

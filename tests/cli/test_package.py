@@ -20,7 +20,10 @@ import pytest
 
 from tests.cli.commands import ROOT, Shell, refused
 from tests.evidence import shows
+from tests.sampling import sampled
 from troposphere_arch import layers
+
+pytestmark = sampled(2, each=True)
 
 # botocore and what it needs, as Lambda's runtime has them; but for six, which the layer must bring.
 RUNTIME_HAS = ("botocore", "boto3", "dateutil", "jmespath", "s3transfer", "urllib3")

@@ -12,7 +12,10 @@ from tests.cli.commands import Done, Shell, refused
 from tests.evidence import shows
 from tests.journeys import updates
 from tests.journeys.stack import Stack
+from tests.sampling import sampled
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(3)
 
 
 @pytest.fixture

@@ -22,12 +22,13 @@ import yaml
 from tests.diff.packages import NotFetched, fetch, packages, templates
 from tests.diff.survey import KINDS, outcome
 from tests.evidence import shows
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.diff import diff
 from troposphere_arch.diff.checking import check
 from troposphere_arch.diff.parsing import parse
 
-pytestmark = [pytest.mark.xdist_group("packages"), needs("npm")]
+pytestmark = [pytest.mark.xdist_group("packages"), needs("npm"), sampled(2)]
 
 # What was measured. Each refusal was looked up in its file, and is true of it.
 EVERY = {"read": 812, "macro": 81, "names nothing": 38, "other": 83}

@@ -6,9 +6,10 @@ import pytest
 
 from tests.edge.origin import HOST, Answer, Asked, Origin, Viewer, echo
 from tests.evidence import shows
+from tests.sampling import sampled
 from tests.system import needs
 
-pytestmark = needs("nginx")
+pytestmark = [needs("nginx"), sampled(3)]
 
 ADDRESSES = ("/", "/posts/hello", "/api/posts", "/api/posts/hello", "/assets/app.0123.css", "/media/a/320.webp")
 EVIL = "evil.example"

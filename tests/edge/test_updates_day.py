@@ -16,7 +16,10 @@ from benchmarks.edge.updates.measuring import OFF, ONE, SHIELDED, TEN, Figures, 
 from benchmarks.edge.updates.replay import END, FILES, KINDS, NOT_THERE, Replay, Result, kind
 from benchmarks.edge.updates.trace import CHECK, DOWN, FILE, MANIFEST, MISSING, PART, PUBLISH, UP, Habits, Step, trace
 from tests.evidence import shows
+from tests.sampling import sampled
 from tests.system import needs
+
+pytestmark = sampled(3)
 
 ROOT = Path(__file__).resolve().parents[2]
 KIB = 1024

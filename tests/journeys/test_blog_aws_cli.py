@@ -12,11 +12,12 @@ from tests.evidence import shows
 from tests.journeys.blog import everything_of, items, make, reader, site_files, with_everything
 from tests.journeys.stack import BUCKET, Stack, aws, preset, template_url
 from tests.journeys.test_todo_aws_cli import next_second
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.journeys.blog import Author, first_password
 from troposphere_arch.local import Emulator
 
-pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node")]
+pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node"), sampled(2)]
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "templates/blog/1.0.0/blog.template.json"
 RETAINED = {"App", "Authors", "Media", "Posts", "Site", "Subscribers", "Uploads", "Users"}

@@ -14,11 +14,12 @@ import pytest
 from tests.evidence import shows
 from tests.journeys.blog import AUTHORS_ONLY, FOR_ANYBODY, author, items, make, reader, site_files
 from tests.journeys.stack import Stack, every
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.journeys.blog import Author, Reader, until
 from troposphere_arch.local import Emulator, Response
 
-pytestmark = [pytest.mark.xdist_group("blog"), needs("node")]
+pytestmark = [pytest.mark.xdist_group("blog"), needs("node"), sampled(2, each=True)]
 HASHED = re.compile(r"assets/.+\.[0-9a-f]{8,}\.\w+")
 
 

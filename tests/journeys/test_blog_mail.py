@@ -28,10 +28,11 @@ from tests.journeys.blog import (
     refused,
 )
 from tests.journeys.stack import Stack, aws
+from tests.sampling import sampled
 from troposphere_arch.journeys.blog import links, mails, until
 from troposphere_arch.local import Emulator
 
-pytestmark = pytest.mark.xdist_group("blog")
+pytestmark = [pytest.mark.xdist_group("blog"), sampled(3)]
 MARK = "        token = marked(mail)\n"
 SEND = "        send(mail, token)\n"
 NOTE = '    change(mail, "SET #mail = :next REMOVE #owed, #owedSince", ours,'

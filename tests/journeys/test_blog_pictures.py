@@ -17,10 +17,11 @@ from tests.evidence import shows
 from tests.handlers.blog_async import pictures
 from tests.journeys.blog import alarmed_by, author, code_changed, logged, messages, reader, refused, without_right
 from tests.journeys.stack import Stack
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.journeys.blog import Author, until
 
-pytestmark = [pytest.mark.xdist_group("blog"), needs("node")]
+pytestmark = [pytest.mark.xdist_group("blog"), needs("node"), sampled(3)]
 JPEG, PNG, WEBP = pictures.JPEG, pictures.PNG, pictures.WEBP
 SECRETS = (b"SecretCamera", b"SecretArtist", b"SecretXmp", b"Exif", b"GPS", b"http://ns.adobe.com")
 

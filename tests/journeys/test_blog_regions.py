@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from tests.evidence import shows
 from tests.journeys.blog import author, make, reader, refused
 from tests.journeys.stack import Stack, template_url
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.journeys.blog import Author
 from troposphere_arch.local import Emulator
 
-pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node")]
+pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node"), sampled(3)]
 FIRST, SECOND, THIRD = "eu-west-1", "ap-northeast-1", "sa-east-1"
 
 

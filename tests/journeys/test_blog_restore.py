@@ -11,12 +11,13 @@ from tests.evidence import shows
 from tests.handlers.blog_async import pictures
 from tests.journeys.blog import Subscriber, author, make, put_site, reader, with_everything
 from tests.journeys.stack import BUCKET, Stack, contents, template_url
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.journeys.blog import until
 from troposphere_arch.lint import lint
 from troposphere_arch.local import Emulator
 
-pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node")]
+pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node"), sampled(3)]
 RETAINED = "blog/1.0.0/blog.retained.json"
 KEPT = ("App", "Authors", "EdgeLogFiles", "Media", "Posts", "Site", "Subscribers", "Uploads", "Users")
 

@@ -13,11 +13,12 @@ from tests.evidence import shows
 from tests.handlers.blog_async import pictures
 from tests.journeys.blog import Subscriber, author, make, messages, reader, refused, verify_sender
 from tests.journeys.stack import Stack, every, put_layers, template_bytes, template_url
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.journeys.blog import Author
 from troposphere_arch.local import Emulator
 
-pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node")]
+pytestmark = [pytest.mark.xdist_group("blog-changes"), needs("node"), sampled(3)]
 ACCOUNT = "000000000000"
 PRECIOUS = ("App", "Edge", "Media", "Posts", "Site", "Subscribers", "Uploads", "Users")
 

@@ -10,9 +10,12 @@ import pytest
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
 from tests.journeys.stack import BUCKET, Stack, everything_named, template_url
+from tests.sampling import sampled
 from troposphere_arch import catalogue
 from troposphere_arch.lint import lint
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(3)
 
 RETAINED = "todo/1.0.0/todo.retained.json"
 

@@ -15,9 +15,12 @@ from botocore.exceptions import ClientError
 from tests.evidence import shows
 from tests.journeys.conftest import signed_in
 from tests.journeys.stack import Stack, every, put_layers, template_bytes, template_url
+from tests.sampling import sampled
 from troposphere_arch import layers
 from troposphere_arch.journeys.todo import Phone
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(2)
 
 ACCOUNT = "000000000000"
 # Each question is a new one, which no cache has heard.

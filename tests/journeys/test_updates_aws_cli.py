@@ -16,12 +16,13 @@ from tests.evidence import shows
 from tests.journeys.stack import BUCKET, Stack, aws, every, everything_named, preset, template_url
 from tests.journeys.test_todo_aws_cli import next_second
 from tests.journeys.updates import ask, servers, status
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.deploy import check_purge, purge, retained, target_of
 from troposphere_arch.local import Emulator
 from troposphere_arch.scenarios import page
 
-pytestmark = [pytest.mark.xdist_group("updates-parameters"), needs("nginx")]
+pytestmark = [pytest.mark.xdist_group("updates-parameters"), needs("nginx"), sampled(2)]
 ROOT = Path(__file__).parents[2]
 VERSION = page("software-updates").VERSION
 TEMPLATE = ROOT / f"templates/software-updates/{VERSION}/software-updates.template.json"

@@ -16,10 +16,11 @@ from tests.journeys import updates
 from tests.journeys.stack import Stack, every, template_bytes, template_url
 from tests.journeys.test_updates_edge import changes
 from tests.journeys.updates import HOST, ORIGIN, ask, polling, publish, servers
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.local import Emulator, fleet
 
-pytestmark = [pytest.mark.xdist_group("updates-parameters"), needs("nginx")]
+pytestmark = [pytest.mark.xdist_group("updates-parameters"), needs("nginx"), sampled(3)]
 ACCOUNT = "000000000000"
 PRECIOUS = ("Balancer", "BalancerTargets", "Files", "FilesReader", "FilesWriter", "Fleet", "Network", "Releases")
 DATA = bytes(range(256)) * 100

@@ -12,6 +12,7 @@ from tests.evidence import shows
 from tests.journeys import updates
 from tests.journeys.stack import BUCKET, Stack, aws, contents, template_url
 from tests.journeys.updates import ask, publish, servers
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.deploy import Resource, purge, target_of
 from troposphere_arch.journeys.blog import until
@@ -19,7 +20,7 @@ from troposphere_arch.lint import lint
 from troposphere_arch.local import Emulator
 from troposphere_arch.scenarios import page
 
-pytestmark = [pytest.mark.xdist_group("updates-publish"), needs("nginx")]
+pytestmark = [pytest.mark.xdist_group("updates-publish"), needs("nginx"), sampled(3)]
 RETAINED = f"software-updates/{page('software-updates').VERSION}/software-updates.retained.json"
 FILES, BUCKETS = "AWS::EFS::FileSystem", "AWS::S3::Bucket"
 VERSIONS = {"1.3.0": b"old" * 1000, "1.4.0": b"new" * 1000, "2.0.0-rc.1": b"next" * 1000}

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from tests.local.stacks import TRUST_LAMBDA, Resources, Stack, allowed, resource, stack
+from tests.sampling import sampled
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(2)
 
 TABLE_KEY = "id"
 

@@ -19,6 +19,7 @@ from botocore.stub import Stubber
 
 from tests.cli.commands import Done, Shell, refused, share_marks
 from tests.evidence import shows
+from tests.sampling import sampled
 from troposphere_arch import layers
 from troposphere_arch.deploy import (
     Artifact,
@@ -36,6 +37,8 @@ from troposphere_arch.deploy import (
 )
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(2, each=True)
 
 KEY = layers.key("dax")
 NETWORK = "VpcId", "SubnetIds"

@@ -18,9 +18,12 @@ from tests.publishing import reader, trials
 from tests.publishing.catalogues import layer, release
 from tests.publishing.conftest import Publisher
 from tests.publishing.faults import FAULTS, Request, error_answer, proxy
+from tests.sampling import sampled
 from troposphere_arch import publishing
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(3)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,9 @@ from tests.publishing import reader
 from tests.publishing.catalogues import layer, release
 from tests.publishing.conftest import Publisher
 from tests.publishing.faults import proxy
+from tests.sampling import sampled
+
+pytestmark = sampled(2)
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,15 @@ from tests.publishing import reader
 from tests.publishing.catalogues import Layer, layer, release, seal_again, write
 from tests.publishing.conftest import Publisher
 from tests.publishing.faults import Request, error_answer, proxy
+from tests.sampling import sampled
 from troposphere_arch import layers, local
 from troposphere_arch.local import Emulator
 from troposphere_arch.publishing import Place
 from troposphere_arch.publishing.shared import changing
 from troposphere_arch.releases import index
 from troposphere_arch.releases.index import Entry
+
+pytestmark = sampled(2, each=True)
 
 LAYER = layer("dax", 3_000)
 

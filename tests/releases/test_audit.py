@@ -9,7 +9,10 @@ from typing import Any
 from tests.cli.commands import refused
 from tests.evidence import shows
 from tests.releases.conftest import Repository
+from tests.sampling import sampled
 from tests.system import needs
+
+pytestmark = sampled(3)
 
 INDEX = "templates/index.json"
 LONG_AFTER = "2099-01-01"

@@ -14,9 +14,12 @@ import pytest
 from tests.cli.commands import refused
 from tests.evidence import shows
 from tests.releases.conftest import Repository
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.releases import index
 from troposphere_arch.releases.index import Entry
+
+pytestmark = sampled(2)
 
 FOLDER = "templates/todo/1.0.0"
 REF = "before"

@@ -16,7 +16,10 @@ import pytest
 from tests.cli.commands import ROOT, refused
 from tests.evidence import shows
 from tests.releases.conftest import PAGE, Repository
+from tests.sampling import sampled
 from tests.system import needs
+
+pytestmark = sampled(3, each=True)
 
 FOLDER = "templates/todo/1.0.0"
 TEMPLATE = f"{FOLDER}/todo.template.json"

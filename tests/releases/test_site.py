@@ -15,10 +15,13 @@ import pytest
 from tests.cli.commands import refused
 from tests.evidence import shows
 from tests.releases.conftest import Repository
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch import deploy, local
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(3)
 
 NAME = "artifact-bucket"
 PAGE = "troposphere_arch/scenarios/artifact_bucket.py"

@@ -16,10 +16,13 @@ from tests.cli.commands import Done, refused
 from tests.evidence import shows
 from tests.journeys.stack import Stack
 from tests.releases.conftest import PAGE, Repository
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch.deploy import Target, detect, drift, target_of
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
+
+pytestmark = sampled(2)
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 

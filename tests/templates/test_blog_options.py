@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from tests.evidence import shows
+from tests.sampling import sampled
 from tests.templates.test_options import PSEUDO, named
 from troposphere_arch import evaluate, lint, scenarios
 from troposphere_arch.exemptions import EXEMPTIONS
+
+pytestmark = sampled(3)
 
 TEMPLATE: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / f"templates/blog/{scenarios.page('blog').VERSION}/blog.template.json").read_text()

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from tests.evidence import shows
+from tests.sampling import sampled
 from tests.templates.test_options import PSEUDO, named
 from troposphere_arch import evaluate, lint, scenarios
 from troposphere_arch.exemptions import EXEMPTIONS
+
+pytestmark = sampled(3)
 
 VERSION = scenarios.page("software-updates").VERSION
 NAME = "software-updates.template.json"

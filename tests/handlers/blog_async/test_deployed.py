@@ -22,7 +22,10 @@ from tests.handlers.blog_async.conftest import (
     made,
     statement,
 )
+from tests.sampling import sampled
 from troposphere_arch import local
+
+pytestmark = sampled(3)
 
 TABLE_ARN = f"arn:aws:dynamodb:us-east-1:000000000000:table/{TABLE}"
 INDEX_ARN = f"{TABLE_ARN}/index/Owed"

@@ -23,6 +23,9 @@ from tests.handlers.blog_async import pictures
 from tests.handlers.blog_async.conftest import HANDLERS, Context, World, deploy, statement
 from tests.handlers.blog_async.gate import answers, cut_before, first, let_through, lose_answer
 from tests.handlers.blog_async.pictures import JPEG, PNG, TYPES, WEBP, colours_of, corners, exif, saved
+from tests.sampling import sampled
+
+pytestmark = sampled(3)
 
 NOISE = random.Random(7).randbytes(4096)  # noqa: S311 - the same at each run
 FOREVER = "public, max-age=31536000, immutable"

@@ -13,6 +13,9 @@ import pytest
 from tests.evidence import shows
 from tests.handlers.blog_async.conftest import TABLE, Context, World
 from tests.handlers.blog_async.gate import answers, first, let_through
+from tests.sampling import sampled
+
+pytestmark = sampled(3)
 
 LATE = 15 * 60 + 5
 

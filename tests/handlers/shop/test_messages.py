@@ -13,6 +13,9 @@ from botocore.exceptions import ClientError
 from tests.evidence import shows
 from tests.handlers.blog_async import gate
 from tests.handlers.shop.conftest import Context, World, new_key, object_event, queue_record, stream_record
+from tests.sampling import sampled
+
+pytestmark = sampled(2, each=True)
 
 Record = dict[str, Any]
 NONE_FAILED: dict[str, Any] = {"batchItemFailures": []}
