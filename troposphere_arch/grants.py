@@ -19,6 +19,7 @@ import awacs.cognito_idp as cognito_idp
 import awacs.dax as dax
 import awacs.dynamodb as dynamodb
 import awacs.ec2 as ec2
+import awacs.ecr as ecr
 import awacs.elasticfilesystem as elasticfilesystem
 import awacs.events as events
 import awacs.execute_api as execute_api
@@ -470,6 +471,15 @@ def write_log(log_group: Any) -> list[Statement]:
     return [_allow([logs.CreateLogStream, logs.PutLogEvents], [GetAtt(log_group, "Arn")])]
 
 
+def pull_images(repository_arn: Any) -> list[Statement]:
+    """Pull images of this repository. The token to sign in with is for a whole registry, hence the `*`.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
+    """
+    pull = [ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlForLayer]
+    return [_allow([ecr.GetAuthorizationToken], ["*"]), _allow(pull, [repository_arn])]
+
+
 def trace() -> list[Statement]:
     """Send trace segments. X-Ray has no resource-level permission for that, hence the `*`.
 
@@ -732,6 +742,17 @@ def trust_dax() -> PolicyDocument:
 def trust_service(service: str) -> PolicyDocument:
     """This service of AWS may assume the role."""
     return document(Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", service)))
+
+
+def trust_tasks() -> PolicyDocument:
+    """Tasks of ECS in this account and region may assume the role.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    """
+    here = Sub("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*")
+    ours = [StringEquals("aws:SourceAccount", Ref("AWS::AccountId")), ArnLike("aws:SourceArn", here)]
+    principal = Principal("Service", "ecs-tasks.amazonaws.com")
+    return document(Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=principal, Condition=Condition(ours)))
 
 
 def trust_github(provider_arn: Any, subject: Any) -> PolicyDocument:

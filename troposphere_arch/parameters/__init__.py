@@ -14,7 +14,7 @@ from typing import Any
 
 from troposphere import Parameter, Template
 
-from . import blog, platform, services, shared, updates
+from . import blog, containers, platform, services, shared, updates
 from .shared import *  # noqa: F403  # the table is what this package is for: parameters.KMS_KEY
 from .spec import NONE as NONE
 from .spec import Spec as Spec
@@ -30,6 +30,7 @@ GROUPS = (
     "Edge",
     "Enforcement",
     "Servers",
+    "Tasks",
     "Releases",
     "System",
     "Neighbours",
@@ -45,7 +46,7 @@ GROUPS = (
     "Watching",
     "Company rules",
 )
-TABLES = (shared, blog, platform, services, updates)
+TABLES = (shared, blog, containers, platform, services, updates)
 ALL: tuple[Spec, ...] = tuple(
     sorted(
         (value for table in TABLES for value in vars(table).values() if isinstance(value, Spec)),
