@@ -29,6 +29,7 @@ from troposphere_arch.local.patches import (
     names,
     object_versions,
     policy_variables,
+    private_integrations,
     properties,
     pseudo_parameters,
     queue_batches,
@@ -37,6 +38,7 @@ from troposphere_arch.local.patches import (
     sign_up,
     stage_variables,
     stream_failures,
+    target_groups,
     user_pool_protection,
 )
 
@@ -330,6 +332,31 @@ PATCHES = (
         "event-source",
         "IAM knows events:source of a PutEvents",
         messages.install_event_source,
+    ),
+    Patch(
+        "vpc-link",
+        "AWS::ApiGatewayV2::VpcLink can be created; it is in no network",
+        private_integrations.install_vpc_link,
+    ),
+    Patch(
+        "private-integrations",
+        "Methods of REST APIs reach listeners of load balancers by a VPC link, with parameters and stage variables",
+        private_integrations.install_integrations,
+    ),
+    Patch(
+        "target-weights",
+        "Load balancers forward to several target groups by their weights; what is in use is not deleted",
+        target_groups.install_weights,
+    ),
+    Patch(
+        "target-registration",
+        "AWS::ElasticLoadBalancingV2::TargetGroup registers Targets; functions have to permit it",
+        target_groups.install_targets,
+    ),
+    Patch(
+        "target-health",
+        "Load balancers ask healthy targets only, and no address outside this machine",
+        target_groups.install_health,
     ),
 )
 

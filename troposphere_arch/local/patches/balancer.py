@@ -46,7 +46,7 @@ def install_listeners() -> None:
         if balancer is None:
             return await handle(host, path, method, headers, *rest)
         name, port = _name_and_port(host, headers)
-        if not _listener(alb, balancer, port):
+        if not listener(alb, balancer, port):
             return _refusal(503, f"Nothing listens on port {port} of {name}")
         if balancer["Scheme"] == "internal":
             return _refusal(504, f"{name} is internal: it is not reached from outside its network")
@@ -118,9 +118,9 @@ def install_origin() -> None:
         _, port, https = target(origin, viewer_is_https)
         if not https:
             return await fetch(lb, origin, method, uri, query, headers, body, viewer_is_https, *client)
-        listener = _listener(alb, lb, port)
+        found = listener(alb, lb, port)
         # A listener for HTTP has no certificate.
-        if not listener or not _covers(listener, origin["domain_name"], headers.get("host", "")):
+        if not found or not covers(found, origin["domain_name"], headers.get("host", "")):
             raise cloudfront.OriginUnreachable(
                 f"no certificate for {origin['domain_name']} on port {port} of {lb['DNSName']}"
             )
@@ -185,18 +185,19 @@ def _name_and_port(host: str, headers: dict[str, str]) -> tuple[str, int]:
     return name, 443 if headers.get("x-forwarded-proto") == "https" else 80
 
 
-def _listener(alb: Any, balancer: dict[str, Any], port: int) -> dict[str, Any] | None:
+def listener(alb: Any, balancer: dict[str, Any], port: int) -> dict[str, Any] | None:
+    """The listener of a load balancer on that port."""
     return next(
         (
-            listener
-            for listener in alb._listeners.values()
-            if listener["LoadBalancerArn"] == balancer["LoadBalancerArn"] and listener["Port"] == port
+            one
+            for one in alb._listeners.values()
+            if one["LoadBalancerArn"] == balancer["LoadBalancerArn"] and one["Port"] == port
         ),
         None,
     )
 
 
-def _covers(listener: dict[str, Any], *names: str) -> bool:
+def covers(listener: dict[str, Any], *names: str) -> bool:
     """Whether the listener's certificate is for one of `names`. A wildcard stands for one label."""
     acm: Any = importlib.import_module("ministack.services.acm")
     known = [acm._certificates.get(arn) for arn in listener.get("Certificates", [])]

@@ -50,6 +50,11 @@ def install() -> None:
     gateway._invoke_mock_v1 = patched_answer
 
 
+def current() -> dict[str, Any] | None:
+    """The request that a REST API is answering here and now: its API, stage, headers, path parameters and id."""
+    return _request.get()
+
+
 def _fill(mappings: dict[str, str], variables: dict[str, str]) -> dict[str, str]:
     filled = {}
     for header, source in mappings.items():
