@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
 from tests.cli.commands import MARKS, Shell
 from troposphere_arch import local
 
@@ -50,3 +51,17 @@ def patched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Emulator
         yield emulator
     finally:
         emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[databases.Postgres]:
+    """A PostgreSQL; a test that stops it starts it again."""
+    with databases.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[databases.Redis]:
+    """A Redis; a test that stops it starts it again."""
+    with databases.redis() as server:
+        yield server
