@@ -12,7 +12,7 @@ from tests.evidence import shows
 from tests.microservices.conftest import OWNED, PLATFORM, problems, put
 from troposphere_arch.blocks import service_network
 from troposphere_arch.microservices import reach
-from troposphere_arch.microservices.declaration import NETWORKS, SHAPES
+from troposphere_arch.microservices.declaration import ANSWERING, FRONT, IN_NETWORK, NETWORKS, SERVERS, SHAPES
 
 DOCS = Path(__file__).parents[2] / "docs" / "microservices.md"
 OUTSIDE, INSIDE = "outside", "inside"
@@ -38,14 +38,19 @@ TOLD = {
 }
 
 
+LISTENING = "port: 8080\nhealth: /health\n"
+DOCKERFILE = "FROM python\nEXPOSE 8080\n"
+
+
 def caller(shape: str, where: str) -> str:
-    own = {"http": "routes: [GET /x]\n", "topic": "subscribes: {news: [told]}\n"}.get(shape, "")
-    return f"shape: {shape}\n{OWNED}{own}" + ("inside: true\n" if where == INSIDE else "")
+    own = "subscribes: {news: [told]}\n" if shape == "topic" else "routes: [GET /x]\n" if shape in ANSWERING else ""
+    own += LISTENING if shape in SERVERS else ""
+    return f"shape: {shape}\n{OWNED}{own}" + ("inside: true\n" if where == INSIDE and shape not in IN_NETWORK else "")
 
 
 @shows("REQ-M2", "REQ-M5", how="static")
 @pytest.mark.parametrize(("network", "where", "private"), CALLS)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape not in IN_NETWORK])
 def test_a_call_that_cannot_get_there_is_refused_naming_both(
     folder: Path, shape: str, network: str, where: str, private: bool
 ) -> None:
@@ -65,6 +70,75 @@ def test_a_call_that_cannot_get_there_is_refused_naming_both(
     )
     line = text.count("\n") + 2
     assert found == ([] if CALLS[network, where, private] else [TOLD[where].format(line)])
+
+
+IN_IT = {("http-cached", "endpoints"): False, ("http-cached", "nat"): True}
+IN_IT |= {("container", "nat"): True, ("instances", "nat"): True}
+
+
+@shows("REQ-M2", "REQ-M5", "REQ-M10", how="static")
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize(("shape", "network"), IN_IT)
+@pytest.mark.parametrize("callee", ["http-cached", "container", "front"])
+def test_what_is_in_the_network_by_its_shape_calls_from_there(
+    folder: Path, shape: str, network: str, callee: str, private: bool
+) -> None:
+    """And what it calls is reached as an http service is, whatever its own shape; that needs a network itself."""
+    text = caller(shape, INSIDE)
+    shape_of_callee = callee if network == "nat" or callee != "container" else "http"
+    stock = f'shape: {shape_of_callee}\n{OWNED}routes: ["GET /stock/{{sku}}"]\n'
+    stock += (LISTENING if shape_of_callee in SERVERS else "") + ("private: true\n" if private else "")
+    found = problems(
+        put(
+            folder,
+            {
+                "platform.yaml": f"{PLATFORM}network: {network}\n",
+                "orders/service.yaml": text + 'calls:\n  stock: ["GET /stock/{sku}"]\n',
+                "orders/Dockerfile": DOCKERFILE,
+                "stock/service.yaml": stock,
+                "stock/Dockerfile": DOCKERFILE,
+            },
+        )
+    )
+    told = TOLD[INSIDE].format(text.count("\n") + 2).replace(", or take inside out of the declaration of orders", "")
+    assert found == ([] if private or IN_IT[shape, network] else [told])
+
+
+NEEDED = {
+    ("http-cached", "none"): "an http-cached service: its cache is in the network, and the platform has no network; "
+    "write network: endpoints or network: nat",
+    ("container", "none"): "a container service: its tasks are in the network, and fetch their image and write their "
+    "log by NAT, and the platform has no network; write network: nat",
+    ("container", "endpoints"): "a container service: its tasks are in the network, and fetch their image and write "
+    "their log by NAT, and the platform has network: endpoints; write network: nat",
+    ("instances", "none"): "an instances service: its servers and its database are in the network, and fetch packages "
+    "by NAT, and the platform has no network; write network: nat",
+    ("instances", "endpoints"): "an instances service: its servers and its database are in the network, and fetch "
+    "packages by NAT, and the platform has network: endpoints; write network: nat",
+    ("front", "none"): "a front service: its load balancer is in the network, and the platform has no network; write "
+    "network: endpoints or network: nat",
+}
+
+
+@shows("REQ-M2", "REQ-M10", how="static")
+@pytest.mark.parametrize(("shape", "network"), list(product(IN_NETWORK, NETWORKS)))
+def test_a_shape_that_the_network_is_not_enough_for_is_refused(folder: Path, shape: str, network: str) -> None:
+    """Once, though it is private and calls another."""
+    calls = "" if shape == FRONT else 'calls: {status: ["GET /requests/{id}"]}\n'
+    found = problems(
+        put(
+            folder,
+            {
+                "platform.yaml": f"{PLATFORM}network: {network}\n",
+                "stock/service.yaml": f"{caller(shape, INSIDE)}private: true\n"
+                + (calls if network != "endpoints" else ""),
+                "stock/Dockerfile": DOCKERFILE,
+            },
+        )
+    )
+    told = NEEDED.get((shape, network))
+    line = "services/stock/service.yaml:1: stock is {} in platform.yaml, or give stock another shape"
+    assert found == ([line.format(told)] if told else [])
 
 
 @shows("REQ-M7", how="static")
@@ -108,7 +182,12 @@ def test_no_network_is_not_told_again_for_each_call(shop: Callable[..., Path]) -
 def test_the_table_has_a_cell_for_each_caller_and_callee() -> None:
     rows = reach.table()
     cells = {(shape, row.place, row.kind) for row in rows for shape in row.callers}
-    assert cells == set(product(SHAPES, reach.PLACES, reach.KINDS))
+    places = {
+        "outside": set(SHAPES) - set(IN_NETWORK),
+        "inside, endpoints": set(SHAPES) - {"container", "instances", "front"},
+        "inside, nat": set(SHAPES) - {"front"},
+    }
+    assert cells == {(shape, *one) for one in product(places, reach.KINDS) for shape in places[one[0]]}
     empty = {(row.place, row.kind) for row in rows if not row.path}
     assert empty == {("outside", "http, private"), ("inside, endpoints", "http")}
     for row in rows:

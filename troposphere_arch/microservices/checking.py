@@ -12,9 +12,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from .. import discovery
 from . import reach
-from .declaration import BUCKET, HTTP, NO_NETWORK, QUEUE, STATUS, STREAM, TOPIC, Place, Service
-from .parsing import VARIABLE, Problems, an, path_shown, route_key, shown, some
+from .declaration import (
+    ANSWERING,
+    BUCKET,
+    CACHED,
+    CONTAINER,
+    FRONT,
+    HTTP,
+    INSTANCES,
+    NO_NETWORK,
+    QUEUE,
+    STATUS,
+    STREAM,
+    TOPIC,
+    Place,
+    Service,
+    an,
+)
+from .parsing import VARIABLE, Problems, path_shown, route_key, shown, some
 
 MOST_SERVICES = 3000
 """Each has up to three parameters of Parameter Store, which takes 10,000 in an account and region.
@@ -33,18 +50,25 @@ MOST_CYCLES = 20
 """Of one kind that are told; who has undone these is told the others."""
 
 # How a caller's declaration says what it does with a service of that shape.
+_ASKED = "calls: {{{0}: [a route of it]}} asks it"
 _INSTEAD = {
-    HTTP: "calls: {{{0}: [a route of it]}} asks it",
+    HTTP: _ASKED,
+    CACHED: _ASKED,
+    CONTAINER: _ASKED,
+    INSTANCES: _ASKED,
+    FRONT: _ASKED,
     QUEUE: "sends: [{0}] sends to it",
     STREAM: "sends: [{0}] sends to it",
     TOPIC: "it is told events: publish one, and let {0} subscribe to it",
     BUCKET: "puts: [{0}] puts into it",
 }
 _WAYS = {
-    "calls": ("calls", (HTTP,)),
+    "calls": ("calls", ANSWERING),
     "sends": ("sends to", (QUEUE, STREAM)),
     "puts": ("puts into", (BUCKET,)),
     "subscribes": ("subscribes to", ()),
+    "behind": ("is behind", (FRONT,)),
+    "leads": ("leads to", ()),  # said by no key: what a front does with those behind it
 }
 _OUT_OF_IT = "let one of them publish an event in place of that, and a topic service that subscribes to it do the rest"
 
@@ -78,6 +102,7 @@ def check(network: str | None, services: Mapping[str, Known], problems: Problems
     uses = [use for known in services.values() for use in _uses(known.service)]
     for use in uses:
         _check_use(use, services, problems)
+    _check_versions(services, problems)
     for known in services.values():
         _check_network(network, known, problems)
         _check_numbers(known.service, services, problems)
@@ -91,13 +116,15 @@ def _uses(service: Service) -> Iterator[Use]:
     for key in ("calls", "sends", "puts", "subscribes"):
         for name in getattr(service, key):
             yield Use(key, service.name, name, service.place(f"{key}.{name}"))
+    if service.behind:
+        yield Use("behind", service.name, service.behind, service.place("behind"))
 
 
 def _check_hosts(services: Mapping[str, Known], problems: Problems) -> None:
     hosts: dict[str, Service] = {}
     for known in services.values():
         service = known.service
-        if service.shape != HTTP or "host" in known.broken:
+        if service.shape not in ANSWERING or service.behind or {"host", "behind"} & known.broken:
             continue
         first = hosts.setdefault(service.host, service)
         if first is not service:
@@ -118,11 +145,11 @@ def _check_use(use: Use, services: Mapping[str, Known], problems: Problems) -> N
         place = service.place(f"{use.key}.{use.used}.{key}") if key else use.place
         problems.tell(place.file, place.line, text)
 
-    if use.used == use.user:
+    if use.used == use.user and use.key != "behind":
         tell(f"{use.user} {verb} itself: what is its own it does without a call; take {use.user} out of {use.key}")
         return
     if use.used == STATUS:
-        if use.key != "calls":
+        if use.key not in ("calls", "behind"):
             tell(
                 f"{use.user} {verb} {STATUS}, which is the platform's and takes calls only: calls: {{{STATUS}: [...]}}"
             )
@@ -137,6 +164,16 @@ def _check_use(use: Use, services: Mapping[str, Known], problems: Problems) -> N
         tell(f"{use.key} names {shown(use.used)}, and no service is called so{near}: {there}; correct it, or make one")
         return
     callee = known.service
+    if use.key == "behind":
+        if "shape" not in known.broken and callee.shape != FRONT:
+            tell(f"{use.words}, which is {an(callee.shape)} service, and no front: name a front, or take behind out")
+        return
+    if use.key == "subscribes" and callee.shape == FRONT:
+        tell(f"{use.words}, which is a front and publishes nothing: subscribe to a service behind it")
+        return
+    if use.key == "calls" and callee.behind and "behind" not in known.broken:
+        tell(f"{use.words}, which is behind {callee.behind} and has no address of its own: call {callee.behind}")
+        return
     if "shape" not in known.broken and shapes and callee.shape not in shapes:
         instead = _INSTEAD[callee.shape].format(callee.name)
         tell(f"{use.words}, which is {an(callee.shape)} service: {instead}")
@@ -167,13 +204,71 @@ def _check_use(use: Use, services: Mapping[str, Known], problems: Problems) -> N
 def _fits(use: Use, services: Mapping[str, Known]) -> bool:
     """Whether what is used is there, and of the shape for it."""
     shapes = _WAYS[use.key][1]
-    return use.used in services and (not shapes or services[use.used].service.shape in shapes)
+    if use.used not in services or (use.key == "calls" and services[use.used].service.behind):
+        return False
+    return not shapes or services[use.used].service.shape in shapes
+
+
+def _check_versions(services: Mapping[str, Known], problems: Problems) -> None:
+    """The services behind fronts: what each says of itself, and that it can stand in for the others."""
+    rules: dict[tuple[str, int], Service] = {}
+    for known in services.values():
+        service, front = known.service, services.get(known.service.behind)
+        if not service.behind or "behind" in known.broken:
+            continue
+        for key in ("host", "private"):
+            if key in service.lines:
+                problems.tell(
+                    service.file,
+                    service.lines[key],
+                    f"{service.name} has {key} and is behind {service.behind}, whose address is the only one: say it "
+                    f"in the declaration of {service.behind}, or take behind out",
+                )
+        if front is None or front.service.shape != FRONT:
+            continue
+        place = discovery.priority(service.name)
+        other = rules.setdefault((service.behind, place), service)
+        if other is not service:
+            problems.tell(
+                service.file,
+                service.place("behind").line,
+                f"{service.name} and {other.name} would have one place, {place}, among the rules of {service.behind}, "
+                "since that is made from their names: rename one",
+            )
+        if not {"routes"} & (known.broken | front.broken):
+            _check_routes(service, front.service, problems)
+
+
+def _check_routes(service: Service, front: Service, problems: Problems) -> None:
+    """The service has all the routes of its front, by the very names of what is in their paths: it is asked by them."""
+    alike = {route_key(route): route for route in service.routes}
+    for route in front.routes:
+        other = alike.get(route_key(route))
+        if other == route:
+            continue
+        said = f"{front.name} ({_at(front.place(f'routes.{route}'))}) has {route}"
+        if other:
+            place = service.place(f"routes.{other}")
+            problems.tell(
+                place.file, place.line, f"{said}, which is {other} here: call what is in the path the same in both"
+            )
+            continue
+        place = service.place("routes")
+        problems.tell(
+            place.file,
+            place.line,
+            f"{said}, and {service.name}, which is behind it, has not: add it to routes, or take it out of those of "
+            f"{front.name}",
+        )
 
 
 def _check_network(network: str | None, known: Known, problems: Problems) -> None:
     service = known.service
+    if network is not None and "shape" not in known.broken and (lack := reach.lack(network, service)):
+        place = service.place("shape")
+        problems.tell(place.file, place.line, lack)
     for key in ("inside", "private"):
-        if network == NO_NETWORK and getattr(service, key):
+        if network == NO_NETWORK and getattr(service, key) and not reach.lack(network, service):
             place = service.place(key)
             problems.tell(
                 place.file,
@@ -239,11 +334,13 @@ def _check_reach(network: str | None, use: Use, services: Mapping[str, Known], p
     if network is None or use.used == use.user:
         return
     known = Known(reach.STATUS_SERVICE) if use.used == STATUS else services.get(use.used)
-    if known is None or known.broken & {"shape", "private"} or "inside" in services[use.user].broken:
+    if known is None or known.broken & {"shape", "private"} or services[use.user].broken & {"shape", "inside"}:
         return
     caller, callee = services[use.user].service, known.service
     # Who subscribes is no caller: SNS reaches every queue. The others have been told.
-    if callee.shape not in _WAYS[use.key][1] or (network == NO_NETWORK and (caller.inside or callee.private)):
+    if callee.shape not in _WAYS[use.key][1] or use.key == "behind" or callee.behind:
+        return
+    if (network == NO_NETWORK and (caller.inside or callee.private)) or reach.lack(network, caller):
         return
     if refusal := reach.refusal(network, caller, callee):
         problems.tell(use.place.file, use.place.line, refusal)
@@ -271,7 +368,9 @@ def _check_cycles(uses: Sequence[Use], problems: Problems) -> None:
     Who undoes what closes each of the cycles that are told has none left, but for there being very many.
     """
     closing = set()
-    for cycle, last in _cycles([use for use in uses if use.key == "calls"]):
+    # A request that calls a front is one of a service behind it.
+    led = [Use("leads", use.used, use.user, use.place) for use in uses if use.key == "behind"]
+    for cycle, last in _cycles([*(use for use in uses if use.key == "calls"), *led]):
         closing.add((last.user, last.used))
         _tell_cycle(cycle, "a call would wait for itself", problems)
     for cycle, _ in _cycles([use for use in uses if (use.user, use.used) not in closing]):

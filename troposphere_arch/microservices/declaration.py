@@ -42,6 +42,11 @@ VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 OWNER = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|[A-Za-z0-9][A-Za-z0-9 ._/-]{1,63}")
 
 
+def an(shape: str) -> str:
+    """`an http`, `a queue`."""
+    return f"an {shape}" if shape in (HTTP, CACHED, INSTANCES) else f"a {shape}"
+
+
 @dataclass(frozen=True)
 class Place:
     """Where in a file something is said: `services/orders/service.yaml:7`."""

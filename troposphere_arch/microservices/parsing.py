@@ -42,6 +42,7 @@ from .declaration import (
     SYSTEM_NAME,
     TOPIC,
     VERSION,
+    an,
 )
 
 LARGEST = 65_536
@@ -183,11 +184,6 @@ def is_system_name(text: str) -> bool:
 def is_owner(text: str) -> bool:
     """Whether this is an e-mail address or a team. The length first: OWNER looks for dots again and again."""
     return TAG.fullmatch(text) is not None and OWNER.fullmatch(text) is not None
-
-
-def an(shape: str) -> str:
-    """`an http`, `a queue`."""
-    return f"an {shape}" if shape in (HTTP, CACHED, INSTANCES) else f"a {shape}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -2,8 +2,9 @@
 
     caller's place ──path──▶ callee's kind
 
-What the caller's shape is makes no difference: each has one function, and what matters is whether that is inside of
-the platform's network, and what leads out of it. A cell of the table without a path is empty: `refusal` says so.
+What the caller's shape is makes no difference: each has one function, or servers, and what matters is whether these are
+inside of the platform's network, and what leads out of it. Nor does that of a callee which answers: all have the same
+API before them. A cell of the table without a path is empty: `refusal` says so.
 """
 
 from __future__ import annotations
@@ -11,28 +12,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from . import costs
+from .costs import HOURS, NEEDS, REASONS, SHARD_HOUR
 from .declaration import (
+    ANSWERING,
     BUCKET,
     ENDPOINTS,
+    FRONT,
     HTTP,
+    IN_NETWORK,
     NAT,
     NETWORKS,
     NO_NETWORK,
     QUEUE,
+    SERVERS,
     SHAPES,
     STATUS,
     STATUS_ROUTES,
     STREAM,
     TOPIC,
     Service,
+    an,
 )
 
-# Prices in USD, us-east-1, from AWS's price list of October and November 2025; a month has 730 hours.
-HOURS = 730
+# Prices in USD, us-east-1, from AWS's price list of October and November 2025.
 ENDPOINT_HOUR = 0.01  # of an interface endpoint in a zone; https://aws.amazon.com/privatelink/pricing/
 NAT_HOUR = 0.045  # https://aws.amazon.com/vpc/pricing/
 ADDRESS_HOUR = 0.005  # of a public IPv4 address
-SHARD_HOUR = 0.015  # https://aws.amazon.com/kinesis/data-streams/pricing/
 
 # What `blocks.service_network` makes: in how many zones, and which interface endpoints.
 ZONES = 2
@@ -43,12 +49,18 @@ NETWORK_ENDPOINTS: Mapping[str, tuple[str, ...]] = {
 }
 NAT_GATEWAYS = {NO_NETWORK: 0, ENDPOINTS: 0, NAT: ZONES}
 
-# Where a caller's function is.
+# Where a caller's code is.
 OUTSIDE, INSIDE_ENDPOINTS, INSIDE_NAT = "outside", "inside, endpoints", "inside, nat"
 PLACES = (OUTSIDE, INSIDE_ENDPOINTS, INSIDE_NAT)
-# What a callee is: its shape, and of http services whether they are private.
+# What a callee is: its shape, http for all that answer, and of these whether they are private.
 PRIVATE = "http, private"
 KINDS = (HTTP, PRIVATE, QUEUE, STREAM, TOPIC, BUCKET)
+# Which shapes have code there. A front has none.
+CALLERS: Mapping[str, tuple[str, ...]] = {
+    OUTSIDE: tuple(shape for shape in SHAPES if shape not in IN_NETWORK),
+    INSIDE_ENDPOINTS: tuple(shape for shape in SHAPES if shape not in (*SERVERS, FRONT)),
+    INSIDE_NAT: tuple(shape for shape in SHAPES if shape != FRONT),
+}
 
 STATUS_SERVICE = Service(
     STATUS, HTTP, "", "Where a request is, by its id.", host=STATUS, routes=STATUS_ROUTES, table=True
@@ -156,15 +168,17 @@ PATHS: Mapping[tuple[str, str], str] = {
 
 
 def place(network: str, caller: Service) -> str:
-    """Where the caller's function is, when the platform's network is this."""
-    if not caller.inside or network == NO_NETWORK:
+    """Where the caller's code is, when the platform's network is this."""
+    if not caller.in_network or network == NO_NETWORK:
         return OUTSIDE
     return INSIDE_NAT if network == NAT else INSIDE_ENDPOINTS
 
 
 def kind(callee: Service) -> str:
     """What the callee is for whoever wants to reach it."""
-    return PRIVATE if callee.private else callee.shape
+    if callee.private:
+        return PRIVATE
+    return HTTP if callee.shape in ANSWERING else callee.shape
 
 
 def over(network: str, caller: Service, callee: Service) -> str:
@@ -172,6 +186,19 @@ def over(network: str, caller: Service, callee: Service) -> str:
     way = CALLEES[kind(callee)].over + (" FIFO" if callee.fifo else "")
     path = PATHS.get((place(network, caller), kind(callee)), "")
     return way if path in ("", _PUBLIC) else f"{way}, {path.partition(',')[0]}"
+
+
+def lack(network: str, service: Service) -> str:
+    """Why a service cannot be on a platform with this network, and what to do; empty when it can."""
+    needs = NEEDS.get(service.shape)
+    if needs is None or network in needs:
+        return ""
+    has = "has no network" if network == NO_NETWORK else f"has network: {network}"
+    write = " or ".join(f"network: {one}" for one in needs)
+    return (
+        f"{service.name} is {an(service.shape)} service: {REASONS[service.shape]}, and the platform {has}; write "
+        f"{write} in platform.yaml, or give {service.name} another shape"
+    )
 
 
 def refusal(network: str, caller: Service, callee: Service) -> str:
@@ -182,6 +209,8 @@ def refusal(network: str, caller: Service, callee: Service) -> str:
                 f"{service.name} is {key}, and the platform has no network: write network: {ENDPOINTS} or network: "
                 f"{NAT} in platform.yaml, or take {key} out of the declaration of {service.name}"
             )
+    if missing := lack(network, caller):
+        return missing
     if (place(network, caller), kind(callee)) in PATHS:
         return ""
     if callee.private:
@@ -191,10 +220,10 @@ def refusal(network: str, caller: Service, callee: Service) -> str:
             f"{callee.name}"
         )
     private = f"private: true in the declaration of {callee.name}, or " if callee.name != STATUS else ""
+    outside = f", or take inside out of the declaration of {caller.name}" if caller.inside else ""
     return (
         f"{caller.name} is inside of a network without a way to the internet, and nothing leads from there to "
-        f"{callee.name}, which is not private: write {private}network: {NAT} in platform.yaml, or take inside out of "
-        f"the declaration of {caller.name}"
+        f"{callee.name}, which is not private: write {private}network: {NAT} in platform.yaml{outside}"
     )
 
 
@@ -206,11 +235,15 @@ def monthly(network: str) -> float:
 
 def table() -> list[Row]:
     """The whole table, place by place, kind by kind; empty cells too."""
-    return [Row(SHAPES, where, what, PATHS.get((where, what), ""), CALLEES[what]) for where in PLACES for what in KINDS]
+    return [
+        Row(CALLERS[where], where, what, PATHS.get((where, what), ""), CALLEES[what])
+        for where in PLACES
+        for what in KINDS
+    ]
 
 
 def markdown() -> str:
-    """The table as `docs/microservices.md` has it: paths, callees, networks."""
+    """The tables as `docs/microservices.md` has them: paths, callees, networks, shapes."""
     rows = {(row.place, row.kind): row for row in table()}
     paths = [[where, *(rows[where, what].path or "**nothing**: refused" for what in KINDS)] for where in PLACES]
     callees = [
@@ -228,12 +261,14 @@ def markdown() -> str:
     ]
     return "\n\n".join(
         (
-            _table(["a function that is", *(f"reaches {what}" for what in KINDS)], paths),
+            _table(["code that is", *(f"reaches {what}" for what in KINDS)], paths),
             _table(
                 ["callee", "key", "address", "zone", "certificate", "permission of the caller", "fixed a month"],
                 callees,
             ),
             _table(["network", "interface endpoints", "NAT gateways", "fixed a month"], networks),
+            _table(costs.HEADS, costs.rows()),
+            costs.ASSUMED,
         )
     )
 
