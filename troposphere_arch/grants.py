@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 import awacs.aws as aws
+import awacs.awslambda as awslambda
 import awacs.cloudformation as cloudformation
 import awacs.cloudwatch as cloudwatch
 import awacs.cognito_idp as cognito_idp
@@ -54,7 +55,7 @@ from awacs.aws import (
     StringNotEquals,
 )
 from awacs.helpers.trust import get_lambda_assumerole_policy
-from troposphere import GetAtt, Ref, Sub
+from troposphere import GetAtt, Join, Ref, Sub
 
 READ_ITEMS = [dynamodb.GetItem, dynamodb.Query]
 # A transaction is authorised by the actions of its parts, a batch by its own.
@@ -753,6 +754,29 @@ def trust_tasks() -> PolicyDocument:
     ours = [StringEquals("aws:SourceAccount", Ref("AWS::AccountId")), ArnLike("aws:SourceArn", here)]
     principal = Principal("Service", "ecs-tasks.amazonaws.com")
     return document(Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=principal, Condition=Condition(ours)))
+
+
+def trust_codedeploy() -> PolicyDocument:
+    """CodeDeploy may assume the role.
+
+    https://docs.aws.amazon.com/codedeploy/latest/userguide/getting-started-create-service-role.html
+    """
+    return trust_service("codedeploy.amazonaws.com")
+
+
+def shift_alias(function: Any) -> list[Statement]:
+    """Move the aliases of the function from one version to another, and see whether alarms go off meanwhile.
+
+    What AWSCodeDeployRoleForLambdaLimited allows on all functions and topics, and without its hooks and triggers.
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html
+    """
+    own = GetAtt(function, "Arn")
+    alarms = Sub("arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*")
+    return [
+        Statement(Effect=Allow, Action=[awslambda.GetAlias, awslambda.UpdateAlias], Resource=[own]),
+        Statement(Effect=Allow, Action=[awslambda.GetProvisionedConcurrencyConfig], Resource=[Join("", [own, ":*"])]),
+        Statement(Effect=Allow, Action=[cloudwatch.DescribeAlarms], Resource=[alarms]),
+    ]
 
 
 def trust_github(provider_arn: Any, subject: Any) -> PolicyDocument:
