@@ -22,6 +22,7 @@ from .awslambda import Function
 from .cloudfront import Distribution
 from .dax import ReadCache
 from .dynamodb import Table
+from .ecs import Task, Tasks
 from .efs import FileSystem
 from .elasticloadbalancingv2 import Balancer
 from .kinesis import Stream
@@ -304,6 +305,31 @@ def _of_files(files: FileSystem) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _of_tasks(tasks: Tasks) -> list[Watch]:
+    """How many tasks there are, ECS says as the number of those that told their CPU within the minute.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service_utilization.html
+    """
+    title, namespace, minute = tasks.title, "AWS/ECS", 60
+    dimensions = {"ClusterName": Ref(tasks.cluster), "ServiceName": GetAtt(tasks.resource, "Name")}
+    return [
+        Watch(
+            f"{title}Few", namespace, "CPUUtilization", dimensions, "SampleCount", tasks.least,
+            "Fewer tasks than MinTasks run for ten minutes: new ones do not come up. The service's events in ECS say "
+            "why: an image that is not there, a health check that fails, or too little memory.", 10, seconds=minute,
+            comparison="LessThanThreshold", silence="breaching",
+        ),
+        Watch(
+            f"{title}Cpu", namespace, "CPUUtilization", dimensions, "Average", 90,
+            "Tasks are busy all the time although there are as many as may be: raise MaxTasks or TaskSize.", 3,
+        ),
+        Watch(
+            f"{title}Memory", namespace, "MemoryUtilization", dimensions, "Maximum", 90,
+            "A task is nearly out of memory, and will be stopped when it is: raise TaskSize.", 3,
+        ),
+    ]  # fmt: skip
+
+
 def _of_lines(lines: Lines) -> list[Watch]:
     return [Watch(lines.title, lines.namespace, lines.metric, {}, "Sum", 0, lines.means)]
 
@@ -385,9 +411,13 @@ def _watches(node: Node) -> list[Watch]:
             return _of_files(node)
         case Lines():
             return _of_lines(node)
+        case Task():  # what a user feels of it is seen where the tasks are kept, and where requests come in
+            return []
+        case Tasks():
+            return _of_tasks(node)
     kinds = (
         "a distribution, an API, a function, a table, a read cache, a queue, a stream, a topic, a sender of mail, a "
-        "load balancer, a fleet, a file system or lines of a log"
+        "load balancer, a fleet, a file system, tasks or lines of a log"
     )
     raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")
 

@@ -29,6 +29,26 @@ IMAGE_TAG = Spec(
     pattern=r"none|[A-Za-z0-9_][A-Za-z0-9._-]{0,127}",
     constraint="ImageTag is none or a tag: up to 128 letters, digits, _, . and -, of which . and - do not come first.",
 )
+# Without a default of their own: what a service declares is.
+IMAGE_REPOSITORY = Spec(
+    "ImageRepository",
+    "Tasks",
+    "Repository of the image",
+    "Where images are pulled from, without a tag: a public repository, as its name is written for docker pull.",
+    "",
+    pattern=r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)+",
+    constraint="ImageRepository is a registry and a name, such as public.ecr.aws/team/stock, without a tag.",
+)
+IMAGE_REPOSITORY_ARN = Spec(
+    "ImageRepositoryArn",
+    "Tasks",
+    "Repository of the image",
+    "ARN of the ECR repository that images are pulled from, and that ECS gets the right to pull from. Of another "
+    "account, it has to let this one pull.",
+    "",
+    pattern=r"arn:aws[a-z-]*:ecr:[a-z0-9-]+:[0-9]{12}:repository/[a-z0-9._/-]+",
+    constraint="ImageRepositoryArn is the ARN of an ECR repository.",
+)
 TASK_SIZE = Spec(
     "TaskSize",
     "Tasks",
@@ -54,8 +74,8 @@ MAX_TASKS = Spec(
     "MaxTasks",
     "Tasks",
     "Tasks at most",
-    "So many tasks run when much is asked of them: as many times what TaskSize says is the most that they cost a month. "
-    "An update may run twice as many for some minutes.",
+    "So many tasks run when much is asked of them: as many times what TaskSize says is the most that they cost a "
+    "month. An update may run twice as many for some minutes.",
     "4",
     "Number",
     allowed=COUNTS,
