@@ -20,6 +20,7 @@ from troposphere_arch.discovery import title
 from troposphere_arch.errors import UserError
 from troposphere_arch.microservices import service as page
 from troposphere_arch.microservices.declaration import NETWORKS, STATUS, Platform, System
+from troposphere_arch.microservices.declaration import SHAPES as ALL_SHAPES
 from troposphere_arch.microservices.reading import read
 
 Shop = Callable[..., Path]
@@ -933,10 +934,11 @@ KEYS = st.sampled_from(
     [
         *("shape", "owner", "description", "version", "host", "routes", "table", "calls", "sends", "puts", "publishes"),
         *("subscribes", "fifo", "prefix", "inside", "private", "timeout", "concurrency", "name", "network", "<<", "a"),
+        *("behind", "shift", "port", "health", "image"),
     ]
 )
 WORDS = st.sampled_from(
-    [*SHAPES.values(), *NETWORKS, "x", "y", "status", "GET /x", "GET /{a}/x", "POST /x/{b}", "done", "a/", "9", "true"]
+    [*ALL_SHAPES, *NETWORKS, "x", "y", "status", "GET /x", "GET /{a}/x", "POST /x/{b}", "done", "a/", "9", "true"]
 ) | st.text(max_size=8)
 VALUES = st.recursive(
     WORDS | st.integers() | st.booleans() | st.none() | st.floats() | st.dates(),

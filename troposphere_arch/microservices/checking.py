@@ -217,7 +217,7 @@ def _check_versions(services: Mapping[str, Known], problems: Problems) -> None:
         if not service.behind or "behind" in known.broken:
             continue
         for key in ("host", "private"):
-            if key in service.lines:
+            if key in service.lines and getattr(service, key):
                 problems.tell(
                     service.file,
                     service.lines[key],

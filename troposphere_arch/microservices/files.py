@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-PLATFORM_FILE, SERVICE_FILE, HANDLER_FILE = "platform.yaml", "service.yaml", "handler.py"
+PLATFORM_FILE, SERVICE_FILE, HANDLER_FILE, DOCKERFILE = "platform.yaml", "service.yaml", "handler.py", "Dockerfile"
 TEMPLATES = "templates"
 """Where the templates are, below the folder of the services."""
 

@@ -2,7 +2,8 @@
 
     services/platform.yaml ──┐
     services/**/service.yaml ├──▶ declarations ──checked──▶ System
-    services/**/handler.py ──┘
+    services/**/handler.py   │
+    services/**/Dockerfile ──┘
 
 A service has the name of its folder, which may be at any depth; some folders are passed by.
 """
@@ -19,10 +20,22 @@ from pathlib import Path
 
 from ..discovery import title
 from ..errors import UserError
-from . import checking, files, parsing, uses
+from . import checking, dockerfile, files, parsing, uses
 from .checking import Known
-from .declaration import ANSWERING, FRONT, NAME, NETWORKS, NO_NETWORK, PLATFORM, RESERVED, Platform, Service, System
-from .files import HANDLER_FILE, PLATFORM_FILE, SERVICE_FILE
+from .declaration import (
+    ANSWERING,
+    CONTAINER,
+    FRONT,
+    NAME,
+    NETWORKS,
+    NO_NETWORK,
+    PLATFORM,
+    RESERVED,
+    Platform,
+    Service,
+    System,
+)
+from .files import DOCKERFILE, HANDLER_FILE, PLATFORM_FILE, SERVICE_FILE
 from .parsing import Declaration, Problems, path_shown, shown
 
 MISSPELT = {"service.yml": SERVICE_FILE, "platform.yml": PLATFORM_FILE}
@@ -157,6 +170,8 @@ def _services(folder: Path, found: _Found, problems: Problems) -> dict[str, Know
         services[name] = known
         if data is not None and known.service.shape != FRONT:
             _check_handler(name, file.parent, problems)
+        if known.service.shape == CONTAINER:
+            _check_dockerfile(known, problems)
     if len(services) > checking.MOST_SERVICES:
         text = f"has {len(services)} services below it, and at most {checking.MOST_SERVICES} fit into Parameter Store"
         problems.tell(folder / PLATFORM_FILE, 1, f"{text}: make two systems of them")
@@ -233,6 +248,58 @@ def _check_handler(name: str, folder: Path, problems: Problems) -> None:
         )
 
 
+def _check_dockerfile(known: Known, problems: Problems) -> None:
+    """Whether there is a Dockerfile that exposes the port; one whose image is made elsewhere needs none."""
+    service, file = known.service, known.service.folder / DOCKERFILE
+    if not _is_there(file):
+        if not service.image and "image" not in known.broken:
+            problems.tell(
+                service.file,
+                1,
+                f"{service.name} has no {DOCKERFILE} beside its declaration: write one, as new-service does, or name "
+                "by image the repository that its image comes from",
+            )
+        return
+    if (data := _read(file, problems, dockerfile.LARGEST)) is None:
+        return
+    try:
+        stage = dockerfile.last_stage(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problems.tell(file, line, f"is not UTF-8 (byte 0x{data[error.start]:02x}): save it as UTF-8")
+        return
+    begins = next((one for one in stage if one.name == "FROM"), None)
+    if begins is None:
+        problems.tell(file, 1, "has no FROM, so no image can be made of it: name the image that it begins with")
+        return
+    if (other := dockerfile.platform(begins)) not in ("", dockerfile.ARCHITECTURE):
+        arm = dockerfile.ARCHITECTURE
+        text = f"is for {shown(other)}, and tasks run on {arm}: take --platform out, or write --platform={arm}"
+        problems.tell(file, begins.line, text)
+    if service.port is None:
+        return
+    declared = f"{path_shown(service.file)}:{service.place('port').line}"
+    exposed: set[int] = set()
+    for one in (one for one in stage if one.name == "EXPOSE"):
+        ports = dockerfile.exposed(one)
+        if ports is None:
+            text = (
+                f"exposes {shown(one.text)}, which is not a number: write EXPOSE {service.port}, as {declared} has it"
+            )
+            problems.tell(file, one.line, text)
+            return
+        exposed |= ports
+    if service.port in exposed:
+        return
+    if not exposed:
+        text = f"exposes no port: write EXPOSE {service.port}, which is port in {declared}"
+        problems.tell(file, begins.line, text)
+        return
+    line = next(one.line for one in stage if one.name == "EXPOSE")
+    said = ", ".join(map(str, sorted(exposed)))
+    problems.tell(file, line, f"exposes {said}, and port is {service.port} in {declared}: write the same in both")
+
+
 def _defines(module: symtable.SymbolTable, name: str) -> bool:
     try:
         symbol = module.lookup(name)
@@ -258,7 +325,7 @@ def _is_there(file: Path) -> bool:
     return True
 
 
-def _read(file: Path, problems: Problems) -> bytes | None:
+def _read(file: Path, problems: Problems, most: int = 0) -> bytes | None:
     """The bytes of a file; None when it is none, which is told."""
     try:
         if stat.S_ISDIR(file.stat().st_mode):
@@ -268,9 +335,12 @@ def _read(file: Path, problems: Problems) -> bytes | None:
             problems.tell(file, 1, "is no ordinary file: write one in its place")
             return None
         with file.open("rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
+            data = opened.read((most or _MOST_BYTES) + 1)
     except OSError as error:
         problems.tell(file, 1, f"cannot be read: {error.strerror or error}; let yourself read it, or write another")
+        return None
+    if most and len(data) > most:
+        problems.tell(file, 1, f"has more than {most:,} bytes: is it the right file?")
         return None
     if len(data) > _MOST_BYTES:
         problems.tell(file, 1, f"has more than {_MOST_BYTES:,} bytes, and Lambda takes no more: is it the right file?")
