@@ -354,6 +354,11 @@ PATCHES = (
         target_groups.install_targets,
     ),
     Patch(
+        "target-functions",
+        "Functions behind load balancers get path and query as they came, and one kind of headers",
+        target_groups.install_function_events,
+    ),
+    Patch(
         "target-health",
         "Load balancers ask healthy targets only, and no address outside this machine",
         target_groups.install_health,

@@ -6,9 +6,11 @@ listener ──weights──▶ target group ──healthy──▶ function, or
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import importlib
 import ipaddress
+import json
 import random
 import re
 import time
@@ -162,6 +164,68 @@ def permitted(function: str, service: str, source: str) -> bool:
     return False
 
 
+# --- functions
+
+_TEXTS = ("text/", "application/json", "application/javascript", "application/xml")
+_MOST = 1024 * 1024
+
+
+def install_function_events() -> None:
+    """What functions behind load balancers get, and may answer.
+
+    Stock: path and multi-value query decoded; with `lambda.multi_value_headers.enabled` the single values as well, and
+    both kinds of headers of an answer count. A body is Base64 when it is not UTF-8. An answer that is none is sent.
+    AWS: path and query as they came; the one kind of values or the other, as the attribute says, in events and answers.
+    A body is Base64 unless its content type is text. An answer without a status code, or larger than 1 MB: 502.
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+    Patched: just that.
+    """
+    alb: Any = importlib.import_module("ministack.services.alb")
+    functions: Any = importlib.import_module("ministack.services.lambda_svc")
+    run = expect_function(functions, "_execute_function_with_config_scope", "func", "event")
+    invoke = expect_function(
+        alb,
+        "_invoke_lambda_target",
+        *("function_ref", "tg_arn", "method", "path", "headers", "body", "query_params", "raw_query_string"),
+    )
+
+    async def patched_invoke(
+        function: str, group: str, method: str, path: str, headers: Any, body: Any, query: Any, text: str | None = None
+    ) -> Any:
+        if len(body or b"") > _MOST:
+            return 413, {"Content-Type": "text/html"}, b"413 Request Entity Too Large\n"
+        if text is not None:
+            query = {}
+            for name, _, value in (part.partition("=") for part in text.split("&") if part):
+                query.setdefault(name, []).append(value)
+        return await invoke(function, group, method, path, headers, body, query, text)
+
+    def patched_run(func: Any, event: Any) -> Any:
+        if "elb" not in ((event or {}).get("requestContext") or {}):
+            return run(func, event)
+        several = "multiValueHeaders" in event
+        kind = event["headers"].get("content-type", "")
+        if several:
+            event = {k: v for k, v in event.items() if k not in ("headers", "queryStringParameters")}
+        if event["body"] and not event["isBase64Encoded"] and not kind.startswith(_TEXTS):
+            body = base64.b64encode(event["body"].encode()).decode()
+            event = {**event, "body": body, "isBase64Encoded": True}
+        result = run(func, event)
+        return result if result.get("error") else {**result, **_answer(result.get("body"), several=several)}
+
+    functions._execute_function_with_config_scope = patched_run
+    alb._invoke_lambda_target = patched_invoke
+
+
+def _answer(body: Any, *, several: bool) -> dict[str, Any]:
+    """What the load balancer takes of a function's answer."""
+    with contextlib.suppress(TypeError, ValueError):
+        answer = body if isinstance(body, dict) else json.loads(body)
+        if isinstance(answer, dict) and "statusCode" in answer and len(json.dumps(answer)) <= _MOST:
+            return {"body": {k: v for k, v in answer.items() if k != ("headers" if several else "multiValueHeaders")}}
+    return {"error": True, "body": {"errorMessage": "The function's answer is none that the load balancer takes"}}
+
+
 # --- health
 
 
@@ -180,10 +244,8 @@ _looks: dict[tuple[str, str, int], _Look] = {}
 def install_health() -> None:
     """The health of targets.
 
-    Stock: every registered target is healthy and is asked, wherever its address leads. A function gets the path with
-    its percent-encoding undone.
-    AWS: a target that fails its health check is not asked, unless all of the target group fail. What came to the load
-    balancer percent-encoded comes so to the function.
+    Stock: every registered target is healthy and is asked, wherever its address leads.
+    AWS: a target that fails its health check is not asked, unless all of the target group fail.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     Patched: just that, but one look decides, and it is taken when a request comes, or DescribeTargetHealth, if the last
     one is a second old; the only target is asked in any case. Other addresses than those of this machine (127.0.0.0/8)
