@@ -25,6 +25,9 @@ KIT = f"{PACKAGE}.service_kit"
 # What the Python runtime of Lambda brings besides the standard library.
 # https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 BROUGHT = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+# What is installed on servers besides, where a service has no list of its own.
+INSTALLED = ("pg8000",)
+REQUIREMENTS = "requirements.txt"
 # What Python had up to the version before the runtime's, and which may be the one that builds.
 # https://docs.python.org/3/whatsnew/3.12.html#removed https://docs.python.org/3/whatsnew/3.13.html#removed-modules-and-apis
 GONE = frozenset(
@@ -65,24 +68,36 @@ class Files(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 sys.meta_path.insert(0, Files())
 from handler import handler  # noqa: E402, F401
 '''
+# What stands at the end where a load balancer is in front.
+_SERVER = f"""from {KIT} import server  # noqa: E402
+
+application = server.application(handler)
+"""
+_BALANCED = f"""from {KIT} import balancer  # noqa: E402
+
+handler = balancer.handler(handler)
+"""
 
 
-def bundle(folder: Path) -> str:
+def bundle(folder: Path, *, server: bool = False, balanced: bool = False) -> str:
     """The text of `index.py` for the service in `folder`; the same files give the same text.
 
-    Raises `UserError` when there is no `handler.py`, when a file is no Python, and when one imports what is not there.
+    For a function it has `handler`, which takes events of a load balancer, too, if it is `balanced`; for a `server`
+    also `application`, for WSGI. Raises `UserError` when there is no `handler.py`, when a file is no Python, and when
+    one imports what is not there.
     """
-    found = modules(folder)
+    found = modules(folder, server=server, balanced=balanced)
     texts = "".join(f"    {name!r}: {_literal(text)},\n" for name, text in found.items())
-    return f"{_HEAD}FILES = {{\n{texts}}}\n{_LOADER}"
+    return f"{_HEAD}FILES = {{\n{texts}}}\n{_LOADER}{_SERVER if server else _BALANCED if balanced else ''}"
 
 
-def modules(folder: Path) -> dict[str, str]:
+def modules(folder: Path, *, server: bool = False, balanced: bool = False) -> dict[str, str]:
     """The modules of the service, those that its handler imports and that these import in turn: name -> text."""
     if not (folder / f"{HANDLER}.py").is_file():
         raise UserError(f"{folder / HANDLER}.py: there is no such file, and a service needs one")
     found: dict[str, str] = {}
-    todo = [HANDLER]
+    front = "server" if server else "balancer" if balanced else ""
+    todo = [HANDLER, *([PACKAGE, KIT, f"{KIT}.{front}"] if front else [])]
     while todo:
         name = todo.pop()
         if name in found:
@@ -90,15 +105,15 @@ def modules(folder: Path) -> dict[str, str]:
         file = _file(folder, name)
         found[name], imports = _shipped(name, file) if _is_shipped(name) else _module(name, file)
         for imported, line in imports:
-            todo += _wanted(folder, imported, f"{file}:{line}")
+            todo += _wanted(folder, imported, f"{file}:{line}", server)
     own = sorted(name for name in found if not name.startswith("troposphere_arch"))
     return {
         name: found[name] for name in [HANDLER, *(n for n in own if n != HANDLER), *sorted(found.keys() - set(own))]
     }
 
 
-def _wanted(folder: Path, name: str, place: str) -> list[str]:
-    """What of ours an import of `name` needs; nothing for what Lambda's Python has. Refuses what it has not."""
+def _wanted(folder: Path, name: str, place: str, server: bool) -> list[str]:
+    """What of ours an import of `name` needs; nothing for what is there already. Refuses what is not."""
     top = name.partition(".")[0]
     own = folder / f"{top}.py"
     if own.is_file():
@@ -125,6 +140,13 @@ def _wanted(folder: Path, name: str, place: str) -> list[str]:
     if (folder / top).is_dir():
         raise UserError(
             f"{place}: imports {name}: of a service only modules beside its handler are shipped, no folders"
+        )
+    if server:
+        if top in INSTALLED or (folder / REQUIREMENTS).is_file():
+            return []
+        raise UserError(
+            f"{place}: imports {name}, which is not installed: without a {REQUIREMENTS} of its own a service on "
+            f"servers has the standard library, boto3, urllib3, {', '.join(INSTALLED)}, the kit and its own modules"
         )
     raise UserError(
         f"{place}: imports {name}, which Lambda's Python does not have: a service has the standard library, boto3, "
