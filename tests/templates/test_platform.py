@@ -448,7 +448,7 @@ def test_from_one_network_to_another_nothing_that_stays_changes() -> None:
         for after in NETWORKS:
             both = variants[before].keys() & variants[after].keys()
             changed = {name for name in both if variants[before][name] != variants[after][name]}
-            assert changed <= {"TellsApiEndpoint", "TellsNat", "TellsSecurityGroup", "TellsSubnets"}
+            assert changed <= {"TellsApiEndpoint", "TellsNat", "TellsSecurityGroup", "TellsSubnets", "TellsVpc"}
     only = {network: variants[network].keys() - variants["none"].keys() for network in NETWORKS}
     assert only["endpoints"] - only["nat"] == {"VpcToEvents", "VpcToQueues", "VpcToStreams", "VpcToTopics"}
     assert {name.removesuffix("A") for name in only["nat"] - only["endpoints"] if not name.endswith("B")} == {

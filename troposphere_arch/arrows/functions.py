@@ -12,6 +12,7 @@ from ..blocks.apigateway import RestApi
 from ..blocks.awslambda import Function
 from ..blocks.cognito import AppClient, UserPool
 from ..blocks.iam import grant
+from ..blocks.service_front import Front
 from .ends import expect_end, tell, variable
 
 # Who may call a route.
@@ -23,7 +24,7 @@ SERVICES = "services"
 def route(
     api: RestApi,
     route: str,
-    function: Function,
+    function: Function | Front,
     *,
     by: str = USERS,
     query: tuple[str, ...] = (),
@@ -35,13 +36,15 @@ def route(
     `by="services"` for who signs the request and may invoke it: only of a service's API.
     `query` are the query parameters that the method takes, `body` the JSON Schema under `handlers/` of its body.
     The permission names this API, stage, method and path; of a service's API, which has one function, all its methods.
+    In place of a function there may be the front of a service's API, to which requests are passed on as they are.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html
     """
     verb, _, path = route.partition(" ")
     if not re.fullmatch(r"(GET|HEAD|POST|PUT|PATCH|DELETE) (/([A-Za-z0-9._-]+|\{[A-Za-z0-9_]+\}))+", route):
         raise ValueError(f"{route!r} is no route: write a verb and a path, such as GET /todos/{{id}}")
     expect_end(api, RestApi, route)
-    expect_end(function, Function, route)
+    if not isinstance(function, Front):
+        expect_end(function, Function, route)
     if function.when:
         raise ValueError(
             f"{route} -> {function.title}: the function is there only when {function.when}, but a deployment of "
@@ -54,6 +57,12 @@ def route(
         raise ValueError(f"{route} is by {by}, and {api.title} asks for {asks}")
     if by == ANYBODY and not api.keyed:
         raise ValueError(f"{route} would answer the whole world: {api.title} asks for no key; make it with origin_api")
+    if isinstance(function, Front):
+        if function is not api.front or query or body:
+            raise ValueError(f"{route}: {api.title} passes requests on as they are, and to its own front only")
+        apigateway.relay(api, verb, path)
+        api.t.record(api, "passes on to", function, route)
+        return
     method = apigateway.route(api, verb, path, function, query=query, body=body, signed_in=by != ANYBODY)
     api.t.record(api, "invokes", function, route)
     if by == SERVICES:

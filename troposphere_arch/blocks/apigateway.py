@@ -16,18 +16,29 @@ from typing import Any
 from troposphere import GetAtt, If, Ref, Sub, apigateway, awslambda, route53
 
 from .. import outputs, parameters
-from ..conditions import all_of, choose, given, optional, switched_on
+from ..conditions import all_of, choose, given, negated, optional, switched_on
 from ..parameters import both_or_neither, needs, parameter
 from ..template import Node, ScenarioTemplate
 from .awslambda import Function, source
 from .cognito import UserPool
 from .logs import log_group
 from .secretsmanager import OriginKey
+from .service_front import Front
 
 ALLOWED_HEADERS = "Authorization,Content-Type"
 PREFLIGHT_SECONDS = "3600"
 # The stage variable that CORS headers and handlers take the app's origin from.
 ORIGIN = "stageVariables.origin"
+# What servers are told of a request by headers, whatever its client says in them: where a function has its event's.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-parameter-mapping-sources.html
+GATEWAY_HEADERS = {
+    "X-Gateway-Caller": "context.identity.userArn",
+    "X-Gateway-Request": "context.requestId",
+    "X-Gateway-Route": "context.resourcePath",
+    "X-Gateway-Stage": "context.stage",
+}
+# API Gateway waits no longer for what is behind it.
+TIMEOUT_MILLISECONDS = 29_000
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "requestTime": "$context.requestTime",
@@ -48,7 +59,8 @@ class RestApi(Node):
     `frozen` are the resources whose state a deployment freezes, `paths` the resource of each path, `preflights` the
     OPTIONS method of each, `verbs` its methods, `models` the model of each schema, `bodies` what each route takes.
     `keyed`: every method asks for an API key, and no browser calls it from elsewhere; see `origin_api`. Without an
-    `authorizer` every method asks for a signature: see `service_api`.
+    `authorizer` every method asks for a signature: see `service_api`. `front` is what its methods pass requests on to,
+    where that is no function.
     """
 
     resource: apigateway.RestApi
@@ -57,6 +69,7 @@ class RestApi(Node):
     validator: apigateway.RequestValidator
     bad_body: apigateway.GatewayResponse
     keyed: bool = False
+    front: Front | None = None
     frozen: dict[str, Any] = field(default_factory=dict, repr=False)
     paths: dict[str, apigateway.Resource] = field(default_factory=dict, repr=False)
     preflights: dict[str, apigateway.Method] = field(default_factory=dict, repr=False)
@@ -83,18 +96,25 @@ class RestApi(Node):
         """Put in the deployment of all that is frozen now, in place of the one before.
 
         A deployment is a snapshot, and CloudFormation makes a new one only for a new logical id: so the id carries a
-        hash of everything that the snapshot holds.
+        hash of everything that the snapshot holds. What is frozen differs by whether a front has a certificate, which
+        no hash sees: so there is a deployment for each case, and when the case changes another one is made and served.
         """
         for old in [n for n, r in self.t.resources.items() if isinstance(r, apigateway.Deployment)]:
-            if old.startswith(f"{self.title}Deployment"):
+            if re.fullmatch(f"{self.title}(Plain)?Deployment[0-9a-f]+", old):
                 del self.t.resources[old]
         everything = {title: r.to_dict() for title, r in sorted(self.frozen.items())}
         digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:10]
+        secure = self.front.secure if self.front else None
+        deployment = self._deployment(f"{self.title}Deployment{digest}", secure)
+        if secure:
+            plain = self._deployment(f"{self.title}PlainDeployment{digest}", negated(self.t, secure))
+            self.stage.DeploymentId = If(secure, Ref(deployment), Ref(plain))
+        else:
+            self.stage.DeploymentId = Ref(deployment)
+
+    def _deployment(self, title: str, when: str | None) -> Any:
         waits_for = [n for n, r in sorted(self.frozen.items()) if not isinstance(r, apigateway.RestApi)]
-        deployment = apigateway.Deployment(
-            f"{self.title}Deployment{digest}", RestApiId=Ref(self.resource), DependsOn=waits_for
-        )
-        self.stage.DeploymentId = Ref(self.t.put(deployment))
+        return self.t.put(apigateway.Deployment(title, RestApiId=Ref(self.resource), DependsOn=waits_for), when=when)
 
 
 def rest_api(t: ScenarioTemplate, title: str, *, users: UserPool, stage: str, **properties: Any) -> RestApi:
@@ -210,10 +230,12 @@ def bare_api(
     of_stage: dict[str, Any],
     *,
     keyed: bool = False,
+    front: Front | None = None,
 ) -> RestApi:
     """What every REST API has: an authorizer, validation, JSON errors, throttles, an access log and tracing.
 
-    Without `users` its callers sign their requests, and there is no authorizer.
+    Without `users` its callers sign their requests, and there is no authorizer. Where its methods pass requests on to a
+    `front`, that one's name and link are stage variables.
     """
     logs_on = switched_on(t, parameters.ACCESS_LOGS)
     access_logs = log_group(t, f"{title}AccessLogs", when=logs_on)
@@ -238,6 +260,8 @@ def bare_api(
     )
     cors = not keyed and users is not None
     bad_body = refusal(f"{title}BadBody", api, "BAD_REQUEST_BODY", "BadRequestBody", cors=cors)
+    if front:
+        of_stage = {**of_stage, "Variables": {"host": front.host, "link": Ref(front.link)}}
     stage_ = apigateway.Stage(
         f"{title}Stage",
         AccessLogSetting=optional(
@@ -250,7 +274,7 @@ def bare_api(
         TracingEnabled=True,
         **of_stage,
     )
-    node = RestApi(t, title, api, stage_, authorizer, validator, bad_body, keyed=keyed)
+    node = RestApi(t, title, api, stage_, authorizer, validator, bad_body, keyed=keyed, front=front)
     t.put(stage_)
     no_route = ("NotFound", "No such path or method.", "404")
     if authorizer is None:  # to API Gateway a request without a signature is the same
@@ -399,12 +423,7 @@ def route(
     `body` is a JSON Schema (draft 4) under `handlers/`, whose `description` is what a caller of a wrong body reads.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
-    resource = _resource(api, path)
-    names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
-    takes = {
-        **{f"method.request.path.{n}": True for n in names},
-        **{f"method.request.querystring.{n}": False for n in query},
-    }
+    takes = {**_variables(path), **{f"method.request.querystring.{n}": False for n in query}}
     key: dict[str, Any] = {}
     if verb == "GET" and not (api.keyed or api.signed):
         # Whose answer it is, and to what: without any one of them somebody gets what is not for them. The authorizer
@@ -413,36 +432,87 @@ def route(
         takes |= {"method.request.header.Authorization": False, "method.request.header.authorization": False}
         key = {"CacheKeyParameters": sorted(takes)}
         _keep_answers(api, path)
+    integration = apigateway.Integration(
+        IntegrationHttpMethod="POST",
+        Type="AWS_PROXY",
+        Uri=Sub(
+            "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+            f"{function.invoked}/invocations"
+        ),
+        **key,
+    )
+    models = {"application/json": Ref(_model(api, f"{verb} {path}", body))} if body else None
+    method = _method(api, verb, path, integration, takes, models, signed_in=signed_in)
+    if not (api.keyed or api.signed):
+        _preflight(api, path, method.ResourceId, verb)
+    return method
+
+
+def relay(api: RestApi, verb: str, path: str) -> Any:
+    """The method `verb path` that passes a request on to the API's front as it is. Gives the method.
+
+    What is behind gets the path with the stage before it, and what `GATEWAY_HEADERS` says in headers. API Gateway tells
+    names of headers apart by case: a client's `x-gateway-caller` may come along, so who reads these takes no header
+    that is there twice.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-private-integration.html
+    """
+    front = api.front
+    if front is None:
+        raise ValueError(f"{api.title} has no front that {verb} {path} could be passed on to")
+    takes = _variables(path)
+    asked = f"${{stageVariables.host}}{path}"
+    integration = apigateway.Integration(
+        ConnectionId="${stageVariables.link}",
+        ConnectionType="VPC_LINK",
+        IntegrationHttpMethod=verb,
+        IntegrationTarget=Ref(front.resource),
+        RequestParameters={
+            **{f"integration.request.header.{name}": value for name, value in GATEWAY_HEADERS.items()},
+            **{name.replace("method", "integration", 1): name for name in takes},
+        },
+        TimeoutInMillis=TIMEOUT_MILLISECONDS,
+        Type="HTTP_PROXY",
+        Uri=If(front.secure, f"https://{asked}", f"http://{asked}"),
+    )
+    # Which load balancer it is belongs to the snapshot.
+    api.frozen.setdefault(front.resource.title, front.resource)
+    return _method(api, verb, path, integration, takes, None)
+
+
+def _variables(path: str) -> dict[str, bool]:
+    """What a method takes from its path."""
+    return {f"method.request.path.{part.strip('{}')}": True for part in path.split("/") if part.startswith("{")}
+
+
+def _method(
+    api: RestApi,
+    verb: str,
+    path: str,
+    integration: apigateway.Integration,
+    takes: dict[str, bool],
+    models: dict[str, Any] | None,
+    *,
+    signed_in: bool = True,
+) -> Any:
     by_token = (
         {"AuthorizationType": "COGNITO_USER_POOLS", "AuthorizerId": Ref(api.authorizer)}
         if api.authorizer
         else {"AuthorizationType": "AWS_IAM"}
     )
-    models = {"application/json": Ref(_model(api, f"{verb} {path}", body))} if body else None
-    method = apigateway.Method(
-        f"{api.title}{verb.title()}{_title(path)}",
-        HttpMethod=verb,
-        Integration=apigateway.Integration(
-            IntegrationHttpMethod="POST",
-            Type="AWS_PROXY",
-            Uri=Sub(
-                "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
-                f"{function.invoked}/invocations"
-            ),
-            **key,
-        ),
-        RequestParameters=takes,
-        RequestValidatorId=Ref(api.validator),
-        ResourceId=resource,
-        RestApiId=Ref(api.resource),
-        **({"RequestModels": models} if models else {}),
-        **(by_token if signed_in else {"AuthorizationType": "NONE"}),
-        **({"ApiKeyRequired": True} if api.keyed else {}),
+    return api.freeze(
+        apigateway.Method(
+            f"{api.title}{verb.title()}{_title(path)}",
+            HttpMethod=verb,
+            Integration=integration,
+            RequestParameters=takes,
+            RequestValidatorId=Ref(api.validator),
+            ResourceId=_resource(api, path),
+            RestApiId=Ref(api.resource),
+            **({"RequestModels": models} if models else {}),
+            **(by_token if signed_in else {"AuthorizationType": "NONE"}),
+            **({"ApiKeyRequired": True} if api.keyed else {}),
+        )
     )
-    api.freeze(method)
-    if not (api.keyed or api.signed):
-        _preflight(api, path, resource, verb)
-    return method
 
 
 def let_invoke(api: RestApi, function: Function) -> None:

@@ -67,6 +67,11 @@ class Function(Node):
         return f"${{{self.aliases[0].title}}}" if self.aliases else f"${{{self.title}.Arn}}"
 
     @property
+    def arn(self) -> Any:
+        """The same, as a value."""
+        return Ref(self.aliases[0]) if self.aliases else GetAtt(self.resource, "Arn")
+
+    @property
     def admits(self) -> Any:
         """What a permission to invoke it is for: the alias where there is one, else the function."""
         return Ref(self.aliases[0] if self.aliases else self.resource)
@@ -213,8 +218,8 @@ def put_into(
         gateway_endpoint(network, table)
 
 
-def put_beside(function: Function, group: Any, subnets: Any) -> None:
-    """Put the function into private subnets that are another stack's: ids separated by commas, and a security group.
+def put_beside(function: Function, group: Any, subnets: Any, *more: Any) -> None:
+    """Put the function into private subnets that are another stack's, ids separated by commas, and security groups.
 
     What it reaches from there is that stack's concern. Raises ValueError when it is in a network already.
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
@@ -222,7 +227,7 @@ def put_beside(function: Function, group: Any, subnets: Any) -> None:
     if function.places or "VpcConfig" in function.resource.properties:
         raise ValueError(f"{function.title} is in a network already")
     grant(function.role, "HaveInterfaces", grants.have_interfaces())
-    function.resource.VpcConfig = awslambda.VPCConfig(SecurityGroupIds=[group], SubnetIds=Split(",", subnets))
+    function.resource.VpcConfig = awslambda.VPCConfig(SecurityGroupIds=[group, *more], SubnetIds=Split(",", subnets))
 
 
 def mount(

@@ -27,6 +27,7 @@ from .efs import FileSystem
 from .elasticloadbalancingv2 import Balancer
 from .kinesis import Stream
 from .logs import Lines
+from .service_front import Front, Targets
 from .ses import BY_SET, Sender
 from .sns import Topic
 from .sqs import Queue, WorkQueue
@@ -277,6 +278,39 @@ def _of_balancer(balancer: Balancer) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _of_front(front: Front) -> list[Watch]:
+    """What the load balancer itself answers; how many requests fail altogether, its API says."""
+    whole = {"LoadBalancer": front.full_name}
+    return [
+        Watch(
+            f"{front.title}Errors", "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", whole, "Sum", 0,
+            "The load balancer had nobody to answer, or waited in vain: see whether its targets are healthy.",
+        ),
+    ]  # fmt: skip
+
+
+def _of_targets(targets: Targets) -> list[Watch]:
+    """What those do to whom a load balancer sends requests: of several versions behind one, this one."""
+    group = {"LoadBalancer": targets.balancer, "TargetGroup": GetAtt(targets.resource, "TargetGroupFullName")}
+    title, namespace = targets.title, "AWS/ApplicationELB"
+    unhealthy = Watch(
+        f"{title}Unhealthy", namespace, "UnHealthyHostCount", group, "Maximum", 0,
+        "One of them has not answered its health check for a quarter of an hour: new ones do not come up, see the "
+        "log.", 3,
+    )  # fmt: skip
+    return [
+        Watch(
+            f"{title}Errors", namespace, "HTTPCode_Target_5XX_Count", group, "Sum", 0,
+            "A request failed on our side; the log has its id.",
+        ),
+        Watch(
+            f"{title}Latency", namespace, "TargetResponseTime", group, "p95", 2,
+            "One request in twenty takes longer than 2 seconds.", 3,
+        ),
+        *([unhealthy] if targets.asked_for_health else []),
+    ]  # fmt: skip
+
+
 def _of_fleet(fleet: Fleet) -> list[Watch]:
     most = Ref(parameter(fleet.t, parameters.updates.FLEET_MAX))
     return [
@@ -405,6 +439,10 @@ def _watches(node: Node) -> list[Watch]:
             return _of_sender(node)
         case Balancer():
             return _of_balancer(node)
+        case Front():
+            return _of_front(node)
+        case Targets():
+            return _of_targets(node)
         case Fleet():
             return _of_fleet(node)
         case FileSystem():

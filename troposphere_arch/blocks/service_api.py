@@ -14,21 +14,23 @@ from ..conditions import all_of, given
 from ..parameters import Spec, parameter
 from ..template import ScenarioTemplate
 from .apigateway import RestApi, bare_api
+from .service_front import Front
 
 STAGE = "v1"
 
 
-def service_api(t: ScenarioTemplate, title: str) -> RestApi:
+def service_api(t: ScenarioTemplate, title: str, front: Front | None = None) -> RestApi:
     """A regional REST API that answers who signs a request and may invoke that very method; nobody else, and no page.
 
     Makes `<title>`, `<title>Stage`, `<title>Deployment<hash>`, `<title>Validator`, one gateway response for each kind
-    of refusal, and `<title>AccessLogs` when `AccessLogs` is on. Routes come by `arrows.route`.
+    of refusal, and `<title>AccessLogs` when `AccessLogs` is on. Routes come by `arrows.route`: to a function, or to the
+    `front`, and then there is `<title>PlainDeployment<hash>` as well.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
     """
-    return bare_api(t, title, None, STAGE, {}, {})
+    return bare_api(t, title, None, STAGE, {}, {}, front=front)
 
 
-def private_service_api(t: ScenarioTemplate, title: str, endpoint: Any) -> RestApi:
+def private_service_api(t: ScenarioTemplate, title: str, endpoint: Any, front: Front | None = None) -> RestApi:
     """The same, reached through VPC endpoints only, and in DNS by this one.
 
     Its policy holds no parameter, since a deployment freezes it: who of this account may invoke a method is said by its
@@ -36,7 +38,7 @@ def private_service_api(t: ScenarioTemplate, title: str, endpoint: Any) -> RestA
     """
     configuration = apigateway.EndpointConfiguration(Types=["PRIVATE"], VpcEndpointIds=[endpoint])
     policy = encode_to_dict(grants.invoked_by_account())  # troposphere takes no other policy here
-    return bare_api(t, title, None, STAGE, {"EndpointConfiguration": configuration, "Policy": policy}, {})
+    return bare_api(t, title, None, STAGE, {"EndpointConfiguration": configuration, "Policy": policy}, {}, front=front)
 
 
 def private_name(api: RestApi, host: str, *, domain: Spec, certificate: Spec, endpoint: Spec) -> Any:

@@ -112,7 +112,7 @@ def _words(system: System, service: Service) -> Mapping[str, Spec]:
         parameters.services.MAXIMUM_CONCURRENCY if service.shape in (QUEUE, TOPIC) else parameters.RESERVED_CONCURRENCY
     )
     own = {limit.name: replace(limit, default=str(service.concurrency))} if service.concurrency else {}
-    return words(system.platform.name, **own)
+    return fronts.words(service, words(system.platform.name, **own))
 
 
 def function_of(t: ScenarioTemplate, service: Service) -> Function:
