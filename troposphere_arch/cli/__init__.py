@@ -9,6 +9,7 @@ import sys
 COMMANDS = {
     "build": "make the templates, lint them, write them (the command when none is named); also those of services",
     "new-service": "begin a microservice: declaration, code, test and template, in a folder of services",
+    "image": "what the image of a container service is built from, and how it is built, pushed and run",
     "list": "the templates, their versions and sizes, drafts and releases",
     "show": "one template: parameters, outputs, resources, arrows",
     "map": "who calls whom over what, among services: a table, and a picture in Mermaid",

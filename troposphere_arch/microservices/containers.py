@@ -12,35 +12,8 @@ from .. import arrows, discovery
 from ..arrows.ends import Program
 from ..blocks import ecr, ecs, ssm
 from ..template import Node, ScenarioTemplate
-from . import fronts
+from . import fronts, process
 from .declaration import Service, System
-
-# gunicorn gives up a worker that is stuck for longer than API Gateway waits, and one that is told to stop has that long
-# to finish: less than ECS gives it.
-TIMEOUT, GRACEFUL = 40, 20
-# Longer than a load balancer keeps a connection that nothing comes by, or it would ask by one that is being closed.
-# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
-KEEP_ALIVE = 75
-# As long as it may be; a path with its query comes as API Gateway passes it on.
-LINE = 8190
-
-
-def command(port: int) -> list[str]:
-    """What serves `index.py` at the port. https://gunicorn.org/reference/settings/"""
-    return [
-        "gunicorn",
-        *("--bind", f"0.0.0.0:{port}"),
-        *("--workers", "2"),
-        *("--threads", "8"),
-        *("--timeout", str(TIMEOUT)),
-        *("--graceful-timeout", str(GRACEFUL)),
-        *("--keep-alive", str(KEEP_ALIVE)),
-        *("--limit-request-line", str(LINE)),
-        # Its signs of life are in memory, and it has no door for administrators: the file system is not to be written.
-        *("--worker-tmp-dir", "/dev/shm"),  # noqa: S108
-        "--no-control-socket",
-        "index:application",
-    ]
 
 
 def health_check(port: int, path: str) -> list[str]:
@@ -65,7 +38,7 @@ def container(
         platform.told(discovery.VPC),
         image=images.tagged,
         repository_arn=images.arn,
-        command=command(port),
+        command=process.arguments(port),
         port=port,
         health=health_check(port, service.health),
         tags=tags,

@@ -13,6 +13,8 @@ KEEP_ALIVE = 75
 GRACE = 20
 # How long a process may be stuck as a whole; its threads may wait for longer.
 STUCK = 40
+# Of the first line of a request: as long as gunicorn takes at all; API Gateway takes as much with its headers.
+LINE = 8190
 
 
 def arguments(port: int | str) -> list[str]:
@@ -30,6 +32,7 @@ def arguments(port: int | str) -> list[str]:
         f"--timeout={STUCK}",
         f"--graceful-timeout={GRACE}",
         f"--keep-alive={KEEP_ALIVE}",
+        f"--limit-request-line={LINE}",
         "--forwarded-allow-ips=",
         "--worker-tmp-dir=/dev/shm",  # in memory, and of the container alone
         "--no-control-socket",
