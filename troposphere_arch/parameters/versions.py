@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .spec import Spec, switch
+from .spec import Spec
 
 NEWEST = "newest"
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
@@ -26,8 +26,8 @@ NEW_VERSION_PERCENT = Spec(
     "NewVersionPercent",
     "Versions",
     "Share of the newest version (%)",
-    "So many of a hundred requests come to the newest version, all others to StableVersion; 0 to 100. Lambda draws lots "
-    "for each request, so one caller may come to both.",
+    "So many of a hundred requests come to the newest version, all others to StableVersion: 0 to 100. Lambda draws "
+    "lots for each request, so one caller may come to both.",
     "0",
     pattern="0|[1-9][0-9]?|100",
     constraint="NewVersionPercent is a whole number from 0 to 100.",
@@ -50,10 +50,13 @@ LINEAR_PACE = Spec(
     allowed=LINES,
     constraint="LinearPace is one of CodeDeploy's linear shifts for Lambda.",
 )
-RETURN_ON_ALARM = switch(
+RETURN_ON_ALARM = Spec(
     "ReturnOnAlarm",
     "Versions",
     "Return on alarms",
     "on stops a shift and returns to the version before when an alarm on errors goes off, and refuses to begin while "
     "one is on. off is for the update that mends what the alarm is about.",
+    "on",
+    allowed=("off", "on"),
+    constraint="ReturnOnAlarm is on or off.",
 )
