@@ -108,7 +108,13 @@ def _of_api(api: RestApi) -> list[Watch]:
 
 
 def _of_function(function: Function) -> list[Watch]:
+    """By the alias that requests come to, where there is one: what somebody tries of another version is no alarm.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html
+    """
     dimensions = {"FunctionName": Ref(function.resource)}
+    for alias in function.aliases:
+        dimensions["Resource"] = Sub(f"${{{function.title}}}:{alias.Name}")
     return [
         Watch(
             f"{function.title}Errors", "AWS/Lambda", "Errors", dimensions, "Sum", 0,
