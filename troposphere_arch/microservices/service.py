@@ -103,6 +103,7 @@ def build(system: System, service: Service) -> ScenarioTemplate:
     if service.inside and isinstance(program, Function) and not program.places:
         arrows.lives_in(program, platform)
     cloudwatch.watch(t, program, *nodes)
+    shifting.finish(t, service, program, platform)
     return t
 
 
