@@ -21,6 +21,7 @@ import awacs.dax as dax
 import awacs.dynamodb as dynamodb
 import awacs.ec2 as ec2
 import awacs.ecr as ecr
+import awacs.elasticache as elasticache
 import awacs.elasticfilesystem as elasticfilesystem
 import awacs.events as events
 import awacs.execute_api as execute_api
@@ -340,6 +341,14 @@ def read_through(cluster: Any) -> list[Statement]:
 def write_through(cluster: Any) -> list[Statement]:
     """Change and delete single items through this DAX cluster; no read."""
     return [_allow(WRITE_THROUGH, [GetAtt(cluster, "Arn")])]
+
+
+def use_cache(cache: Any, user: Any) -> list[Statement]:
+    """Sign in to this serverless cache as this user of it; what that user may do there, its access string says.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
+    """
+    return [_allow([elasticache.Connect], [GetAtt(cache, "ARN"), GetAtt(user, "Arn")])]
 
 
 def serve_items(table_arn: Any) -> list[Statement]:

@@ -5,6 +5,7 @@ leaves a record from which pictures and proofs are made. All nodes come before t
 arrow sees everything.
 """
 
+from .caching import keeps_copies
 from .downloads import offloads, points_to
 from .edge import links_to, may_call, passes_on, serves, visits, watches
 from .events import gathers, runs_every, streams, triggers
@@ -54,6 +55,7 @@ __all__ = [
     "gathers",
     "invites",
     "keeps",
+    "keeps_copies",
     "knows",
     "knows_itself",
     "launches",

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from troposphere import GetAtt, If, Join, Ref, Split, Sub, cloudwatch
+from troposphere import FindInMap, GetAtt, If, Join, Ref, Split, Sub, cloudwatch
 
 from .. import parameters
 from ..conditions import all_of, equals, given, optional, switched_on
@@ -24,6 +24,7 @@ from .dax import ReadCache
 from .dynamodb import Table
 from .ecs import Task, Tasks
 from .efs import FileSystem
+from .elasticache import LIMITS, ServiceCache
 from .elasticloadbalancingv2 import Balancer
 from .kinesis import Stream
 from .logs import Lines
@@ -254,6 +255,31 @@ def _of_cache(cache: ReadCache) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _of_service_cache(cache: ServiceCache) -> list[Watch]:
+    """https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html"""
+    dimensions, title = {"clusterId": Ref(cache.resource)}, cache.title
+    size, speed = Ref(parameters.caching.CACHE_SIZE.name), Ref(parameters.caching.CACHE_SPEED.name)
+    return [
+        Watch(
+            f"{title}Full", "AWS/ElastiCache", "BytesUsedForCache", dimensions, "Maximum",
+            FindInMap(LIMITS, size, "Bytes"),
+            "The cache holds nearly all that it may; beyond that it throws out what it should keep. Raise CacheMaxGB.",
+            3,
+        ),
+        Watch(
+            f"{title}Busy", "AWS/ElastiCache", "ElastiCacheProcessingUnits", dimensions, "Sum",
+            FindInMap(LIMITS, speed, "Units"),
+            "The cache does nearly all that it may; what comes above that is read from the table. Raise CacheMaxUnits.",
+            3,
+        ),
+        Watch(
+            f"{title}Throttles", "AWS/ElastiCache", "ThrottledCmds", dimensions, "Sum", 0,
+            "The cache refused requests, which were answered from the table: more came at once than it can or may do.",
+            3,
+        ),
+    ]  # fmt: skip
+
+
 def _of_balancer(balancer: Balancer) -> list[Watch]:
     """What devices feel: of the load balancer, and of the servers behind it."""
     whole = {"LoadBalancer": GetAtt(balancer.resource, "LoadBalancerFullName")}
@@ -433,6 +459,8 @@ def _watches(node: Node) -> list[Watch]:
             return _of_table(node)
         case ReadCache():
             return _of_cache(node)
+        case ServiceCache():
+            return _of_service_cache(node)
         case WorkQueue():
             return _of_work(node)
         case Queue():
@@ -460,7 +488,7 @@ def _watches(node: Node) -> list[Watch]:
         case Tasks():
             return _of_tasks(node)
     kinds = (
-        "a distribution, an API, a function, a table, a read cache, a queue, a stream, a topic, a sender of mail, a "
+        "a distribution, an API, a function, a table, a cache, a queue, a stream, a topic, a sender of mail, a "
         "load balancer, a fleet, a file system, tasks or lines of a log"
     )
     raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")

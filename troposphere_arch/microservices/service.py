@@ -51,6 +51,8 @@ SECONDS_EACH = 6
 PRESETS: dict[str, dict[str, str]] = {
     "starter": {},
     "production": {
+        "CacheMaxGB": "5",
+        "CacheMaxUnits": "5000",
         "DeletionProtection": "on",
         "FunctionMemory": "512",
         "LogRetentionDays": "90",
@@ -189,9 +191,9 @@ def _cached(
     t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour
 ) -> tuple[Program, list[Node]]:
     function = function_of(t, service)
-    cache = caching.cache(t, service, platform, function)
+    nodes = caching.cache(t, service, platform, function)
     shifting.shift(t, service, function)
-    return function, [cache, *fronts.answer(t, system, service, platform, function)]
+    return function, [*nodes, *fronts.answer(t, system, service, platform, function)]
 
 
 SHAPES: dict[str, Callable[[ScenarioTemplate, System, Service, ssm.Neighbour], tuple[Program, list[Node]]]] = {
