@@ -433,6 +433,148 @@ def test_of_a_declaration_that_is_wrong_only_what_is_right_in_it_counts(told: To
     assert second.startswith("service.yaml:5: publishes is ")
 
 
+# Lines 4 to 7 of the declarations of other shapes that answer.
+LISTENS = "port: 8080\nhealth: /health\n"
+PLACED = {
+    "http": "",
+    "http-cached": "",
+    "container": LISTENS,
+    "instances": LISTENS,
+}
+KIT_OF_ALL = "from troposphere_arch.service_kit import cache, client, database, http, messages, table\nimport os\n"
+CACHE, DATABASE = "cache.read('a', print)\n", "with database.transaction() as run:\n    pass\n"
+TABLE = "table.items()\n"
+SERVES: dict[str, tuple[str, str, str, list[str]]] = {
+    "cached": ("http-cached", "", HANDLES + CACHE + TABLE, []),
+    "a container without a table": ("container", "", HANDLES, []),
+    "a container with a table": ("container", "table: true\n", HANDLES + TABLE, []),
+    "instances": ("instances", "", HANDLES + DATABASE, []),
+    "what each is told": ("http-cached", "", HANDLES + CACHE + TABLE + 'os.environ["CACHE_HOST"]\n', []),
+    "what servers are told": ("instances", "", HANDLES + 'os.environ["DATABASE_SECRET"], os.environ["PORT"]\n', []),
+    "a cache that may be had": (
+        "http",
+        "",
+        HANDLES + "if os.environ.get('CACHE_HOST', ''):\n    x = cache\n" + CACHE,
+        [],
+    ),
+    "a cache of http": (
+        "http",
+        "",
+        HANDLES + "cache.forget('a')\n" + CACHE,
+        [
+            "handler.py:4: uses cache.forget(), and orders is an http service, which has no cache: take it out, or "
+            "write shape: http-cached in services/orders/service.yaml"
+        ],
+    ),
+    "a cache of instances": (
+        "instances",
+        "",
+        HANDLES + DATABASE + CACHE,
+        ["handler.py:6: uses cache.read(), and orders is an instances service, which has no cache"],
+    ),
+    "a database of a container": (
+        "container",
+        "",
+        HANDLES + "database.ready('')\n",
+        [
+            "handler.py:4: uses database.ready(), and orders is a container service, which has no database: take it "
+            "out, or write shape: instances in"
+        ],
+    ),
+    "a table of instances": (
+        "instances",
+        "",
+        HANDLES + DATABASE + TABLE,
+        [
+            "handler.py:6: uses table.items(), and orders is an instances service, which has a database in its place: "
+            "use database.transaction(), or another shape in services/orders/service.yaml"
+        ],
+    ),
+    "a table of a container that has none": (
+        "container",
+        "",
+        HANDLES + TABLE,
+        ["handler.py:4: uses table.items(), and services/orders/service.yaml has no table: write table: true there"],
+    ),
+    "a cache that is not used": (
+        "http-cached",
+        "",
+        HANDLES + TABLE,
+        [
+            "service.yaml:1: shape is http-cached, and the code has no cache.read(): use it, or write another shape",
+        ],
+    ),
+    "a table behind a cache that is not used": (
+        "http-cached",
+        "",
+        HANDLES + CACHE,
+        ["service.yaml:1: shape is http-cached, with a table, and the code has no table.items(): use it, or write"],
+    ),
+    "a database that is not used": (
+        "instances",
+        "",
+        HANDLES,
+        ["service.yaml:1: shape is instances, and the code has no database.transaction(): use it, or write another"],
+    ),
+    "a table of a container that is not used": (
+        "container",
+        "table: true\n",
+        HANDLES,
+        ["service.yaml:7: table is true, and the code has no table.items(): use it, or take it out"],
+    ),
+    "work on messages": (
+        "container",
+        "",
+        "handler = messages.handler(print)\n",
+        [
+            "handler.py:3: the handler works on messages, and orders is a container service: handler = "
+            "http.handler({...}), or another shape in services/orders/service.yaml"
+        ],
+    ),
+    "a variable of another shape": (
+        "container",
+        "",
+        HANDLES + 'os.environ["DATABASE_HOST"], os.environ["HEALTH"]\n',
+        [
+            'handler.py:4: reads the variable "DATABASE_HOST", which only services of the shape instances are given: '
+            "write that in services/orders/service.yaml, or leave it out"
+        ],
+    ),
+}
+
+
+@shows("REQ-M4", "REQ-M10", how="static")
+@pytest.mark.parametrize("case", SERVES)
+def test_a_cache_and_a_database_are_used_by_who_has_one(folder: Path, case: str) -> None:
+    shape, said, code, expected = SERVES[case]
+    files: dict[str, str | bytes | None] = {
+        "platform.yaml": f"{PLATFORM}network: nat\n",
+        "orders/service.yaml": f"shape: {shape}\n{OWNED}{ROUTES}{PLACED[shape]}{said}",
+        "orders/handler.py": KIT_OF_ALL + code,
+        "orders/Dockerfile": "FROM python\nEXPOSE 8080\n",
+    }
+    found = problems(put(folder, files))
+    assert len(found) == len(expected), found
+    for line, told in zip(found, expected, strict=True):
+        assert line.startswith(f"services/orders/{told}"), line
+
+
+def test_a_service_behind_a_front_is_called_by_that(folder: Path) -> None:
+    """So nobody is told to call it."""
+    files: dict[str, str | bytes | None] = {
+        "platform.yaml": f"{PLATFORM}network: nat\n",
+        "front/service.yaml": f"shape: front\n{OWNED}{ROUTES}",
+        "stock/service.yaml": f"shape: http\n{OWNED}{ROUTES}behind: front\n",
+        "orders/service.yaml": f"shape: http\n{OWNED}{ROUTES}",
+        "orders/handler.py": KIT_OF_ALL + HANDLES + 'os.environ["STOCK_URL"], os.environ["FRONT_URL"]\n',
+    }
+    not_given, of_front = problems(put(folder, files))
+    assert (
+        'reads the variable "FRONT_URL", and services/orders/service.yaml does not say that it uses front' in not_given
+    )
+    assert 'reads the variable "STOCK_URL", which it is not given: a service has no variables of its own' in of_front
+
+
 def test_all_is_told_at_once(told: Told) -> None:
     found = told(f"timeout: 99\n{ROUTES}", KIT + "handler = http.handler({})\n" + USES["table"])
     assert [line.partition(": ")[0] for line in found] == [

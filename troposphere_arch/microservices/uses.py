@@ -17,13 +17,18 @@ from dataclasses import dataclass, field
 from .. import discovery
 from . import scopes
 from .checking import Known
-from .declaration import BUCKET, HTTP, QUEUE, STREAM, Service
+from .declaration import ANSWERING, BUCKET, CACHED, INSTANCES, QUEUE, SERVERS, STREAM, Service, an
 from .parsing import Problems, path_shown, route_key, shown, some
 from .scopes import CALLED, CHANGED, HANDLER, Code, Mention, Module, Name
 
 KIT: Name = ("troposphere_arch", "service_kit")
-# What of the kit uses what is declared: the key of the declaration.
+# What of the kit uses what is declared: the key of the declaration, or what a shape brings.
+CACHE, DATABASE = "cache", "database"
 KEYS = {
+    ("cache", "forget"): CACHE,
+    ("cache", "read"): CACHE,
+    ("database", "ready"): DATABASE,
+    ("database", "transaction"): DATABASE,
     ("client", "call"): "calls",
     ("publishing", "publish"): "publishes",
     ("publishing", "send"): "sends",
@@ -34,11 +39,19 @@ KEYS = {
 OTHERS = {("client", "Client"): ("calls",), ("messages", "handler"): ("table",)}
 # What of these modules uses nothing that is declared.
 IDLE = {
+    "cache": (),
     "client": ("Answer", "CallError", "Rejected", "Unavailable"),
+    "database": (),
     "publishing": (),
     "table": (),
 }
-OF_MODULE = {"client": ("calls",), "publishing": ("publishes", "sends", "puts"), "table": ("table",)}
+OF_MODULE = {
+    "cache": (CACHE,),
+    "client": ("calls",),
+    "database": (DATABASE,),
+    "publishing": ("publishes", "sends", "puts"),
+    "table": ("table",),
+}
 OPTIONS = ("body", "query", "timeout", "key")
 """The words of `client.call` that are no part of a path."""
 
@@ -47,12 +60,20 @@ ENDINGS = {"calls": ("URL",), "sends": ("QUEUE", "STREAM"), "puts": ("BUCKET", "
 TOPIC, TABLE = "EVENTS_TOPIC", "ITEMS_TABLE"
 PLACES = (*(one for endings in ENDINGS.values() for one in endings), "TOPIC", "TABLE")
 _BY_SHAPE = {
-    "URL": (HTTP, 'calls: {{{}: ["GET /..."]}}'),
-    "QUEUE": (QUEUE, "sends: [{}]"),
-    "STREAM": (STREAM, "sends: [{}]"),
-    "BUCKET": (BUCKET, "puts: [{}]"),
-    "PREFIX": (BUCKET, "puts: [{}]"),
+    "URL": (ANSWERING, 'calls: {{{}: ["GET /..."]}}'),
+    "QUEUE": ((QUEUE,), "sends: [{}]"),
+    "STREAM": ((STREAM,), "sends: [{}]"),
+    "BUCKET": ((BUCKET,), "puts: [{}]"),
+    "PREFIX": ((BUCKET,), "puts: [{}]"),
 }
+# What only services of one shape have: the part of the kit for it, and the variables that it reads.
+BROUGHT = {CACHE: CACHED, DATABASE: INSTANCES}
+CALLS = {CACHE: "cache.read()", DATABASE: "database.transaction()"}
+VARIABLES = {
+    CACHED: ("CACHE_CA", "CACHE_HOST", "CACHE_NAME", "CACHE_PORT", "CACHE_USER"),
+    INSTANCES: ("DATABASE_CA", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_PORT", "DATABASE_SECRET"),
+}
+OF_SERVERS = ("HEALTH", "PORT")
 # Given by Lambda, or read by it, Python and the SDK, as E9019 has it.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 OF_LAMBDA = re.compile(r"AWS_.*|_.*|LAMBDA_.*|LANG|LD_LIBRARY_PATH|OTEL_.*|PATH|PYTHON.*|TZ")
@@ -118,6 +139,8 @@ class _Comparison:
         for key in ("calls", "sends", "puts", "publishes"):
             self.compare_uses(key)
         self.compare_table()
+        for key in BROUGHT:
+            self.compare_brought(key)
         self.compare_variables()
         if self.with_kit and "os" not in self.handed_on:
             self.compare_declared()
@@ -226,20 +249,18 @@ class _Comparison:
             return
         module, use, part = found
         shape = self.service.shape
-        if (shape == HTTP) != (part == "http"):
+        answers = shape in ANSWERING
+        if answers != (part == "http"):
             does = "answers requests" if part == "http" else "works on messages"
-            right = "http.handler({...})" if shape == HTTP else "messages.handler(work)"
-            an = "an" if shape == HTTP else "a"
+            right = "http.handler({...})" if answers else "messages.handler(work)"
             self.tell(
                 module,
                 use.call,
-                f"the handler {does}, and {self.service.name} is {an} {shape} service: handler = {right}, or another "
+                f"the handler {does}, and {self.service.name} is {an(shape)} service: handler = {right}, or another "
                 f"shape in {path_shown(self.service.file)}",
             )
             self.wrong.add("table")
-        elif (
-            shape == HTTP and "routes" not in self.known.broken and (answered := self.answered(module, use)) is not None
-        ):
+        elif answers and "routes" not in self.known.broken and (answered := self.answered(module, use)) is not None:
             self.compare_routes(module, use, answered)
 
     def handler(self) -> tuple[Module, _Use, str] | None:
@@ -393,15 +414,33 @@ class _Comparison:
             )
 
     def compare_table(self) -> None:
-        if self.service.shape != HTTP or self.service.table or "table" in self.known.broken | self.wrong:
+        if self.service.has_table or "table" in self.known.broken | self.wrong:
             return
         if not {"table", "os"}.isdisjoint(self.handed_on) or TABLE in self.given:
             return
         for use in self.uses["table"][:1]:
+            file = path_shown(self.service.file)
+            has = f"{file} has no table: write table: true there"
+            if self.service.shape == INSTANCES:
+                has = f"{self.service.name} is an instances service, which has a database in its place: use "
+                has += f"database.transaction(), or another shape in {file}"
+            self.tell(use.module, use.call, f"uses table.items(), and {has}")
+
+    def compare_brought(self, key: str) -> None:
+        """What only one shape has is used by services of that shape."""
+        shape = BROUGHT[key]
+        if self.service.shape == shape or not {key, "os"}.isdisjoint(self.handed_on):
+            return
+        if not self.given.isdisjoint(VARIABLES[shape]):
+            return
+        for use in self.uses[key][:1]:
+            self.wrong.add(key)
+            called = f"{key}.{use.mention.name[-1]}()"
             self.tell(
                 use.module,
                 use.call,
-                f"uses table.items(), and {path_shown(self.service.file)} has no table: write table: true there",
+                f"uses {called}, and {self.service.name} is {an(self.service.shape)} service, which has no {key}: take "
+                f"it out, or write shape: {shape} in {path_shown(self.service.file)}",
             )
 
     # Its variables.
@@ -419,7 +458,7 @@ class _Comparison:
     def variables(self) -> Iterator[str]:
         """What the template gives the function, or may give it."""
         service = self.service
-        works = service.shape != HTTP
+        works = service.shape not in ANSWERING
         yield "SERVICE"
         if works:
             yield "ATTEMPTS"
@@ -427,8 +466,11 @@ class _Comparison:
             yield "FAILURES_QUEUE"
         if works or service.sends or service.puts or service.publishes:
             yield "BUS"
-        if works or service.table:
+        if service.has_table:
             yield TABLE
+        yield from VARIABLES.get(service.shape, ())
+        if service.shape in SERVERS:
+            yield from OF_SERVERS
         if service.publishes:
             yield TOPIC
         for key, endings in ENDINGS.items():
@@ -440,10 +482,15 @@ class _Comparison:
             return f"and {file} has no table: write table: true there"
         if name == TOPIC:
             return f"and {file} publishes nothing: write publishes: [an event] there"
+        for shape, names in VARIABLES.items():
+            if name in names:
+                return f"which only services of the shape {shape} are given: write that in {file}, or leave it out"
         ending = name.rpartition("_")[2]
-        shape, write = _BY_SHAPE.get(ending, ("", ""))
+        shapes, write = _BY_SHAPE.get(ending, ((), ""))
         for known in self.services.values():
-            if shape and known.service.shape == shape and discovery.variable(known.service.name, ending) == name:
+            if known.service.behind and ending == "URL":
+                continue
+            if known.service.shape in shapes and discovery.variable(known.service.name, ending) == name:
                 return f"and {file} does not say that it uses {known.service.name}: write " + write.format(
                     known.service.name
                 )
@@ -458,10 +505,22 @@ class _Comparison:
         for key in ("calls", "sends", "puts", "publishes"):
             if key not in self.loose | self.wrong | self.known.broken:
                 self.compare_named(key)
-        if "table" in self.loose | self.wrong | self.known.broken or self.service.shape != HTTP:
-            return
-        if self.service.table and not self.uses["table"] and not self.is_mentioned([TABLE]):
-            self.tell_declared("table", "table is true, and the code has no table.items(): use it, or take it out")
+        unsure = self.loose | self.wrong | self.known.broken
+        if "table" not in unsure and self.service.shape in ANSWERING and not self.uses["table"]:
+            if self.service.table and not self.is_mentioned([TABLE]):
+                self.tell_declared("table", "table is true, and the code has no table.items(): use it, or take it out")
+            elif self.service.shape == CACHED and not self.is_mentioned([TABLE]):
+                self.tell_declared(
+                    "shape",
+                    f"shape is {CACHED}, with a table, and the code has no table.items(): use it, or write "
+                    "another shape",
+                )
+        for key, shape in BROUGHT.items():
+            if self.service.shape != shape or key in unsure or self.uses[key] or self.mentions(VARIABLES[shape]):
+                continue
+            self.tell_declared(
+                "shape", f"shape is {shape}, and the code has no {CALLS[key]}: use it, or write another shape"
+            )
 
     def compare_named(self, key: str) -> None:
         used: dict[str, list[str]] = {}
@@ -486,6 +545,11 @@ class _Comparison:
                             f"calls.{name}.{route}",
                             f"calls.{name} has {route}, and the code calls it nowhere: do so, or take it out",
                         )
+
+    def mentions(self, variables: Iterable[str]) -> bool:
+        """Whether a text in the code is one of these variables."""
+        texts = {text for module in self.code.modules.values() for text in module.texts}
+        return not texts.isdisjoint(variables)
 
     def is_mentioned(self, variables: Iterable[str]) -> bool:
         """Whether a text in the code is one of these variables, or the end of one."""

@@ -32,9 +32,15 @@ class Use:
     others: tuple[str, ...] = ()
 
 
+_CACHE = Use(("CACHE_HOST", "CACHE_NAME", "CACHE_PORT", "CACHE_USER"), others=("CACHE_CA",))
+_DATABASE = Use(("DATABASE_CA", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_PORT", "DATABASE_SECRET"))
 READS: dict[tuple[str, str], Use] = {
+    ("cache", "forget"): _CACHE,
+    ("cache", "read"): _CACHE,
     ("client", "Client"): Use(endings=(("_URL",),)),
     ("client", "call"): Use(endings=(("_URL",),)),
+    ("database", "ready"): _DATABASE,
+    ("database", "transaction"): _DATABASE,
     # Of a stream, what fails is handed over to where failures go.
     ("messages", "handler"): Use((BUS, "ATTEMPTS", "ITEMS_TABLE"), others=("FAILURES_QUEUE",)),
     ("publishing", "publish"): Use((BUS, "EVENTS_TOPIC")),
@@ -42,6 +48,8 @@ READS: dict[tuple[str, str], Use] = {
     ("publishing", "put"): Use((BUS,), (("_BUCKET",), ("_PREFIX",))),
     ("progress", "mention"): Use((BUS,)),
     ("progress", "tell"): Use((BUS,)),
+    # Not of a function: the door of what runs on servers.
+    ("server", "application"): Use(("HEALTH",)),
     ("table", "items"): Use(("ITEMS_TABLE",)),
 }
 # The argument that names a service, where it is not the first one.

@@ -280,7 +280,15 @@ def test_the_kit_has_what_the_rule_says() -> None:
         (module, name)
         for module, tree in trees.items()
         for node in tree.body
-        for name in [getattr(node, "name", ""), *(getattr(t, "id", "") for t in getattr(node, "targets", []))]
+        for name in [
+            getattr(node, "name", ""),
+            *(
+                one.id
+                for target in getattr(node, "targets", [])
+                for one in ast.walk(target)
+                if isinstance(one, ast.Name)
+            ),
+        ]
     }
     assert _bundles.READS.keys() <= defined
     # What is read when a module is imported, every service must be given.
