@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import GetAtt, If, Join, Ref, Select, Split, Sub, ec2, elasticache
+from troposphere import GetAtt, If, Join, Ref, Select, Split, ec2, elasticache
 
 from .. import parameters
 from ..conditions import given, optional
@@ -50,9 +50,7 @@ def service_cache(t: ScenarioTemplate, title: str, *, vpc: Any, subnets: Any) ->
     Makes `<title>`, `<title>User`, `<title>Users`, `<title>Group`, and `<title>Callers`, who are let do nothing else.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-elasticache-serverlesscache.html
     """
-    # By its first two parts, the time when it was made, a stack's id differs from those of the others of its region.
-    id = Split("-", Select(2, Split("/", Ref("AWS::StackId"))))
-    user_name = Join("-", [title.lower(), Select(0, id), Select(1, id)])
+    user_name = _name("user")
     user = t.put(
         elasticache.User(
             f"{title}User",
@@ -64,8 +62,9 @@ def service_cache(t: ScenarioTemplate, title: str, *, vpc: Any, subnets: Any) ->
             UserName=user_name,
         )
     )
-    group_name = Sub(f"${{{user.title}}}-users")
-    users = t.put(elasticache.UserGroup(f"{title}Users", Engine=ENGINE, UserGroupId=group_name, UserIds=[Ref(user)]))
+    users = t.put(
+        elasticache.UserGroup(f"{title}Users", Engine=ENGINE, UserGroupId=_name("users"), UserIds=[Ref(user)])
+    )
     callers = t.put(
         ec2.SecurityGroup(
             f"{title}Callers",
@@ -116,7 +115,7 @@ def service_cache(t: ScenarioTemplate, title: str, *, vpc: Any, subnets: Any) ->
         KmsKeyId=optional(own_key, key),
         MajorEngineVersion=MAJOR_VERSION,
         SecurityGroupIds=[GetAtt(group, "GroupId")],
-        ServerlessCacheName=Sub(f"${{{user.title}}}-${{Key}}", Key=part_of_key),
+        ServerlessCacheName=_name(part_of_key),
         SubnetIds=Split(",", subnets),
         UserGroupId=Ref(users),
         DeletionPolicy="Delete",
@@ -129,3 +128,12 @@ def service_cache(t: ScenarioTemplate, title: str, *, vpc: Any, subnets: Any) ->
         | {str(speed): {"Units": str(int(speed * 300 * NEARLY_BUSY))} for speed in parameters.caching.SPEEDS},
     )
     return ServiceCache(t, title, t.put(resource), user, callers)
+
+
+def _name(last: Any) -> Any:
+    """A name of at most 40 small letters, digits and hyphens.
+
+    The first two parts of a stack's id say when it was made: no other stack of the region has these.
+    """
+    id = Split("-", Select(2, Split("/", Ref("AWS::StackId"))))
+    return Join("-", ["cache", Select(0, id), Select(1, id), last])
