@@ -32,7 +32,13 @@ MOST_CHARACTERS = 256
 # What versions share, and what they do not freeze.
 _SHARED = ("Description", "ReservedConcurrentExecutions", "Tags")
 # How a resource is known whose replacement a parameter may bring about. E9009 proves that no other is needed.
-_KNOWN_BY = {"AWS::EC2::SecurityGroup": "GroupId", "AWS::IAM::Role": "RoleId"}
+_KNOWN_BY: Mapping[str, Callable[[str], Any]] = {
+    "AWS::EC2::SecurityGroup": lambda name: _without("sg-", GetAtt(name, "GroupId")),
+    "AWS::ElastiCache::ServerlessCache": Ref,
+    "AWS::IAM::Role": lambda name: GetAtt(name, "RoleId"),
+}
+# How long that is; of names, a guess.
+_ROOM = {"AWS::EC2::SecurityGroup": 18, "AWS::ElastiCache::ServerlessCache": 31, "AWS::IAM::Role": 22}
 _ROOM_FOR_HOST, _ROOM_FOR_LABELS, _ROOM_FOR_DOMAIN = 70, 16, 40
 
 
@@ -109,7 +115,9 @@ def describe(version: Version, release: str, domain: Callable[[], Any]) -> None:
     function, t = version.function, version.t
     frozen = {k: v for k, v in function.resource.to_dict()["Properties"].items() if k not in _SHARED}
     others = {name: t.resources[name].to_dict() for name in sorted(_names(frozen) & t.resources.keys())}
-    told = [*_of_parameters(t, frozen, domain), *_of_resources(others)]
+    moving = {name: one["Type"] for name, one in others.items() if one["Type"] in _KNOWN_BY}
+    room = MOST_CHARACTERS - len(release) - 14 - sum(_ROOM[kind] for kind in moving.values())
+    told = [*_of_parameters(t, frozen, domain, room), *(_KNOWN_BY[kind](name) for name, kind in moving.items())]
     digest = hashlib.sha256(json.dumps([frozen, _fixed(others)], sort_keys=True).encode()).hexdigest()[:12]
     known = {f"Told{n}": value for n, value in enumerate(told)}
     text = Sub(" ".join([release, digest, *(f"${{{name}}}" for name in known)]), known)
@@ -125,8 +133,10 @@ def _fixed(others: Mapping[str, Any]) -> Any:
     }
 
 
-def _of_parameters(t: ScenarioTemplate, frozen: Mapping[str, Any], domain: Callable[[], Any]) -> Iterator[Any]:
-    """Each parameter that the function holds, in short."""
+def _of_parameters(
+    t: ScenarioTemplate, frozen: Mapping[str, Any], domain: Callable[[], Any], room: int
+) -> Iterator[Any]:
+    """Each parameter that the function holds, in short, as there is room."""
     found: dict[str, tuple[str, ...]] = {}
     for path, name in _references(frozen):
         if name in t.parameters:
@@ -135,7 +145,7 @@ def _of_parameters(t: ScenarioTemplate, frozen: Mapping[str, Any], domain: Calla
         found[name] = ()
     hosts = [name for name, path in found.items() if _is_variable(path, "_URL")]
     others = [name for name in found if name not in hosts]
-    room = MOST_CHARACTERS - 50 - sum(_room(found[name]) for name in others)
+    room -= sum(_room(found[name]) for name in others)
     whole = len(hosts) * _ROOM_FOR_HOST <= room
     if not whole and _ROOM_FOR_DOMAIN + len(hosts) * _ROOM_FOR_LABELS > room:
         raise UserError(
@@ -157,10 +167,14 @@ def _is_variable(path: tuple[str, ...], ending: str) -> bool:
 def _short(path: tuple[str, ...], value: Any) -> Any:
     """What identifies a parameter's value that the function has at this place."""
     if path[:1] == ("VpcConfig",):  # subnet-0a1b,subnet-2c3d or sg-4e5f
-        return Join("", Split("subnet-" if "SubnetIds" in path else "sg-", value))
+        return _without("subnet-" if "SubnetIds" in path else "sg-", value)
     if _is_variable(path, "_QUEUE"):  # https://sqs.<region>.amazonaws.com/<account>/<name>
         return Select(4, Split("/", value))
     return value
+
+
+def _without(word: str, value: Any) -> Any:
+    return Join("", Split(word, value))
 
 
 def _room(path: tuple[str, ...]) -> int:
@@ -177,15 +191,8 @@ def _host(address: Any) -> Any:
 
 def _labels(address: Any) -> Any:
     """The first two labels of the same: `abc.`, or `stock.shop` of `stock.shop.example.com`."""
-    labels = Split(".", Join("", Split("execute-api", Select(2, Split("/", address)))))
+    labels = Split(".", _without("execute-api", Select(2, Split("/", address))))
     return Join(".", [Select(0, labels), Select(1, labels)])
-
-
-def _of_resources(others: Mapping[str, Any]) -> Iterator[Any]:
-    """Each resource that the function holds and that a parameter may replace."""
-    for name, one in others.items():
-        if one["Type"] in _KNOWN_BY:
-            yield GetAtt(name, _KNOWN_BY[one["Type"]])
 
 
 def _references(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

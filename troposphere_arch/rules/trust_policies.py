@@ -11,6 +11,7 @@ from ._template import Policy, Resource, View, intrinsic, items, principals, tex
 # What assumes the roles that a property of a resource names.
 SERVICES = (
     ("AWS::ApiGateway::Method", "Integration", "apigateway.amazonaws.com"),
+    ("AWS::CodeDeploy::DeploymentGroup", "ServiceRoleArn", "codedeploy.amazonaws.com"),
     ("AWS::Cognito::UserPool", "SmsConfiguration", "cognito-idp.amazonaws.com"),
     ("AWS::DAX::Cluster", "IAMRoleARN", "dax.amazonaws.com"),
     ("AWS::ECS::TaskDefinition", "ExecutionRoleArn", "ecs-tasks.amazonaws.com"),
