@@ -30,6 +30,7 @@ import awacs.kinesis as kinesis
 import awacs.kms as kms
 import awacs.logs as logs
 import awacs.s3 as s3
+import awacs.secretsmanager as secretsmanager
 import awacs.ses as ses
 import awacs.sns as sns
 import awacs.sqs as sqs
@@ -449,6 +450,11 @@ def open_shells() -> list[Statement]:
     ]
     here = Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")
     return [_allow(channels, ["*"]), _allow([ssm.UpdateInstanceInformation], [here])]
+
+
+def read_secret(secret_arn: Any) -> list[Statement]:
+    """Read what this secret holds now, and before the last rotation; no other, and no list of them."""
+    return [_allow([secretsmanager.GetSecretValue], [secret_arn])]
 
 
 def have_interfaces() -> list[Statement]:

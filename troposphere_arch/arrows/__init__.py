@@ -6,6 +6,7 @@ arrow sees everything.
 """
 
 from .caching import keeps_copies
+from .databases import keeps_in
 from .downloads import offloads, points_to
 from .edge import links_to, may_call, passes_on, serves, visits, watches
 from .events import gathers, runs_every, streams, triggers
@@ -56,6 +57,7 @@ __all__ = [
     "invites",
     "keeps",
     "keeps_copies",
+    "keeps_in",
     "knows",
     "knows_itself",
     "launches",

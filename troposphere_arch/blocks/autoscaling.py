@@ -87,13 +87,8 @@ def fleet(t: ScenarioTemplate, title: str, network: ServerNetwork, *, boot: str 
         network, f"{title}Group", "Servers: in from the load balancer, out to AWS over HTTPS.", over_https()
     )
     let_in(network, group)
-    template = t.put(ec2.LaunchTemplate(f"{title}Template", LaunchTemplateData=_server(t, title, profile, group)))
-    rolling = AutoScalingRollingUpdate(
-        MaxBatchSize=1,
-        MinInstancesInService=least,
-        PauseTime=BOOT,
-        SuspendProcesses=SUSPENDED,
-        WaitOnResourceSignals=True,
+    template = t.put(
+        ec2.LaunchTemplate(f"{title}Template", LaunchTemplateData=server(t, title, profile, [GetAtt(group, "GroupId")]))
     )
     resource = autoscaling.AutoScalingGroup(
         title,
@@ -112,11 +107,7 @@ def fleet(t: ScenarioTemplate, title: str, network: ServerNetwork, *, boot: str 
             autoscaling.Tag("network", network.ready, False),
         ],
         VPCZoneIdentifier=network.private_ids,
-        CreationPolicy=CreationPolicy(ResourceSignal=ResourceSignal(Count=least, Timeout=BOOT)),
-        UpdatePolicy=UpdatePolicy(
-            AutoScalingRollingUpdate=rolling,
-            AutoScalingScheduledAction=AutoScalingScheduledAction(IgnoreUnmodifiedGroupSizeProperties=True),
-        ),
+        **one_after_the_other(least),
     )
     t.put(resource)
     outputs.output(t, f"{title}Name", Ref(resource), "The auto scaling group of the servers.")
@@ -142,9 +133,28 @@ def needs_room(t: ScenarioTemplate) -> None:
     t.add_rule("FleetHasRoom", {"Assertions": [assertion]})
 
 
-def _server(
-    t: ScenarioTemplate, title: str, profile: iam.InstanceProfile, group: ec2.SecurityGroup
-) -> ec2.LaunchTemplateData:
+def one_after_the_other(least: Any) -> dict[str, Any]:
+    """The policies of a group of `least` servers at least: each has to tell that it serves before the next one goes.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html
+    """
+    rolling = AutoScalingRollingUpdate(
+        MaxBatchSize=1,
+        MinInstancesInService=least,
+        PauseTime=BOOT,
+        SuspendProcesses=SUSPENDED,
+        WaitOnResourceSignals=True,
+    )
+    return {
+        "CreationPolicy": CreationPolicy(ResourceSignal=ResourceSignal(Count=least, Timeout=BOOT)),
+        "UpdatePolicy": UpdatePolicy(
+            AutoScalingRollingUpdate=rolling,
+            AutoScalingScheduledAction=AutoScalingScheduledAction(IgnoreUnmodifiedGroupSizeProperties=True),
+        ),
+    }
+
+
+def server(t: ScenarioTemplate, title: str, profile: iam.InstanceProfile, groups: list[Any]) -> ec2.LaunchTemplateData:
     """What a server is made from: no key pair, no public address, an encrypted disk, and IMDSv2 only, for itself only.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-launchtemplate.html
@@ -168,7 +178,7 @@ def _server(
                 AssociatePublicIpAddress=False,
                 DeleteOnTermination=True,
                 DeviceIndex=0,
-                Groups=[GetAtt(group, "GroupId")],
+                Groups=groups,
             )
         ],
         TagSpecifications=[

@@ -29,6 +29,8 @@ from .elasticloadbalancingv2 import Balancer
 from .kinesis import Stream
 from .logs import Lines
 from .service_front import Front, Targets
+from .rds import LIMITS, Database
+from .servers import Servers
 from .ses import BY_SET, Sender
 from .sns import Topic
 from .sqs import Queue, WorkQueue
@@ -40,6 +42,8 @@ NAMESPACE = "troposphere-arch"
 LOW_HIT_RATE = 50
 # Of a file system without elastic throughput: what lets it be read at 100 MB a second for an hour.
 BURST_BYTES = 360_000_000_000
+# Of a database: its storage grows by itself when a tenth is free, which is 2 GB at least.
+FREE_BYTES = 1_500_000_000
 # Of a dashboard: its heading, its metrics, and the condition under which it is there.
 Graph = tuple[str, list[Any], str | None]
 
@@ -396,6 +400,40 @@ def _of_tasks(tasks: Tasks) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _of_servers(servers: Servers) -> list[Watch]:
+    most = Ref(parameter(servers.t, parameters.updates.FLEET_MAX))
+    return [
+        Watch(
+            f"{servers.title}Full", "AWS/AutoScaling", "GroupInServiceInstances",
+            {"AutoScalingGroupName": Ref(servers.resource)}, "Maximum", most,
+            "As many servers run as may: what comes on top makes all wait. Raise FleetMaxSize or take a larger "
+            "InstanceType.", 3, comparison="GreaterThanOrEqualToThreshold",
+        ),
+    ]  # fmt: skip
+
+
+def _of_database(database: Database) -> list[Watch]:
+    dimensions = {"DBInstanceIdentifier": Ref(database.resource)}
+    many = FindInMap(LIMITS, Ref(parameter(database.t, parameters.instances.DATABASE_CLASS)), "Connections")
+    return [
+        Watch(
+            f"{database.title}Busy", "AWS/RDS", "CPUUtilization", dimensions, "Average", 80,
+            "The database is busy; beyond this it answers late. Take a larger DatabaseClass, or look for statements "
+            "without an index.", 3,
+        ),
+        Watch(
+            f"{database.title}Space", "AWS/RDS", "FreeStorageSpace", dimensions, "Minimum", FREE_BYTES,
+            "The database has less than 1.5 GB left, and stops when it has none: it cannot grow by itself any more. "
+            "Raise DatabaseMaxStorage.", comparison="LessThanThreshold",
+        ),
+        Watch(
+            f"{database.title}Connections", "AWS/RDS", "DatabaseConnections", dimensions, "Maximum", many,
+            "The database has nearly as many connections as it takes; those beyond are refused, and callers get 503. "
+            "Take a larger DatabaseClass, or fewer servers.", 2,
+        ),
+    ]  # fmt: skip
+
+
 def _of_lines(lines: Lines) -> list[Watch]:
     return [Watch(lines.title, lines.namespace, lines.metric, {}, "Sum", 0, lines.means)]
 
@@ -481,6 +519,10 @@ def _watches(node: Node) -> list[Watch]:
             return _of_fleet(node)
         case FileSystem():
             return _of_files(node)
+        case Servers():
+            return _of_servers(node)
+        case Database():
+            return _of_database(node)
         case Lines():
             return _of_lines(node)
         case Task():  # what a user feels of it is seen where the tasks are kept, and where requests come in
@@ -489,7 +531,7 @@ def _watches(node: Node) -> list[Watch]:
             return _of_tasks(node)
     kinds = (
         "a distribution, an API, a function, a table, a cache, a queue, a stream, a topic, a sender of mail, a "
-        "load balancer, a fleet, a file system, tasks or lines of a log"
+        "load balancer, a fleet, servers, a database, a file system, tasks or lines of a log"
     )
     raise TypeError(f"{node.title} is a {type(node).__name__}; alarms are for {kinds}")
 

@@ -51,13 +51,17 @@ SECONDS_EACH = 6
 PRESETS: dict[str, dict[str, str]] = {
     "starter": {},
     "production": {
+        "BackupDays": "30",
         "CacheMaxGB": "5",
         "CacheMaxUnits": "5000",
+        "DatabaseClass": "db.t4g.medium",
         "DeletionProtection": "on",
+        "FleetMinSize": "2",
         "FunctionMemory": "512",
         "LogRetentionDays": "90",
         "MaxTasks": "10",
         "MinTasks": "2",
+        "MultiAz": "on",
         "OldFileVersionDays": "90",
         "TaskSize": "medium",
         "ThrottleBurst": "500",
@@ -115,7 +119,8 @@ def _words(system: System, service: Service) -> Mapping[str, Spec]:
         parameters.services.MAXIMUM_CONCURRENCY if service.shape in (QUEUE, TOPIC) else parameters.RESERVED_CONCURRENCY
     )
     own = {limit.name: replace(limit, default=str(service.concurrency))} if service.concurrency else {}
-    return fronts.words(service, words(system.platform.name, **own))
+    of_all = parameters.instances.words if service.shape == INSTANCES else words
+    return fronts.words(service, {**of_all(system.platform.name), **own})
 
 
 def function_of(t: ScenarioTemplate, service: Service) -> Function:

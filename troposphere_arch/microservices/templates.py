@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import memory
 from ..errors import UserError
-from . import bundle
-from .declaration import FRONT, PLATFORM, Service, System
+from . import bundle, image
+from .declaration import FRONT, INSTANCES, PLATFORM, SERVERS, Service, System
 
 if TYPE_CHECKING:
     from ..catalogue import Draft
@@ -62,8 +62,10 @@ def inputs(system: System, name: str) -> str | None:
         service = system.services[name]
         used = [system.services[other] for other in service.uses]
         known = [[other.name, other.shape, other.prefix, other.routes] for other in used]
-        code = {} if service.shape == FRONT else bundle.modules(service.folder)
+        code = {} if service.shape == FRONT else bundle.modules(service.folder, server=service.shape in SERVERS)
         what += [_said(service), code, known]
+        if service.shape == INSTANCES:  # those of a container are in its image
+            what.append(image.requirements(service).decode())
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from troposphere import Parameter, Template
 
-from . import blog, caching, containers, fronts, platform, services, shared, updates, versions
+from . import blog, caching, containers, fronts, instances, platform, services, shared, updates, versions
 from .shared import *  # noqa: F403  # the table is what this package is for: parameters.KMS_KEY
 from .spec import NONE as NONE
 from .spec import Spec as Spec
@@ -30,6 +30,7 @@ GROUPS = (
     "Edge",
     "Enforcement",
     "Servers",
+    "Database",
     "Tasks",
     "Releases",
     "System",
@@ -47,7 +48,7 @@ GROUPS = (
     "Watching",
     "Company rules",
 )
-TABLES = (shared, blog, caching, containers, fronts, platform, services, updates, versions)
+TABLES = (shared, blog, caching, containers, fronts, instances, platform, services, updates, versions)
 ALL: tuple[Spec, ...] = tuple(
     sorted(
         (value for table in TABLES for value in vars(table).values() if isinstance(value, Spec)),
