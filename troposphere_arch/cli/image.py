@@ -26,11 +26,10 @@ def run(args: argparse.Namespace) -> int:
     """Write it, and say what to do next."""
     from ..microservices import factory, image
 
-    place = factory.place(args.folder)
-    made = image.context(place, args.tag)
+    made = image.context(factory.place(args.folder), args.tag)
     into = args.into or (places.checkout() or Path.cwd()) / "dist" / "images" / made.stack
     wrote = [factory.shown(path) for path in image.write(made, into)]
-    follow = image.follow(made, place, into)
+    follow = image.follow(made, into)
     if args.json:
         print(as_json({"tag": made.tag, "wrote": wrote, "next": follow}))
         return 0

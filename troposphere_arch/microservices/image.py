@@ -44,11 +44,11 @@ _DIGITS = 12
 class Context:
     """The files that an image is built from, by their names, and the tag that says which they are.
 
-    `stack` is the service's, `image` the address of its image's repository, "" for the one of its stack.
+    `service` is whose they are, and `stack` the name of its stack.
     """
 
+    service: Service
     stack: str
-    image: str
     tag: str
     files: Mapping[str, bytes]
 
@@ -80,7 +80,7 @@ def context(place: Place, tag: str = "") -> Context:
         bundle.REQUIREMENTS: requirements(service),
     }
     _check(file, found)
-    return Context(system.stack(service.name), service.image, tag or _tag(service, found), found)
+    return Context(service, system.stack(service.name), tag or _tag(service, found), found)
 
 
 def write(made: Context, into: Path) -> list[Path]:
@@ -90,6 +90,8 @@ def write(made: Context, into: Path) -> list[Path]:
     """
     if into.is_symlink() or (into.exists() and not into.is_dir()):
         raise UserError(f"{into} is no folder: name another by --into")
+    if Path.cwd().is_relative_to(into.resolve()):
+        raise UserError(f"{into} is where you are, and is replaced as a whole: name another folder by --into")
     try:
         _refuse_others(into)
         into.parent.mkdir(parents=True, exist_ok=True)
@@ -111,31 +113,25 @@ def write(made: Context, into: Path) -> list[Path]:
     return [into / name for name in made.files]
 
 
-def follow(made: Context, place: Place, into: Path) -> list[str]:
+def follow(made: Context, into: Path) -> list[str]:
     """The lines by which the image is built, pushed, and made the one that runs, where the shell is signed in."""
-    folder, services = typed(place.folder / _path(place)), typed(into)
-    in_ecr = _IN_ECR.fullmatch(made.image)
+    image = made.service.image
+    in_ecr = _IN_ECR.fullmatch(image)
     query = "Stacks[0].Outputs[?OutputKey==`RepositoryUri`].OutputValue"
     address = (
-        shlex.quote(made.image)
-        if made.image
+        shlex.quote(image)
+        if image
         else f"$(aws cloudformation describe-stacks --stack-name {made.stack} --query '{query}' --output text)"
     )
     region = f" --region {in_ecr[2]}" if in_ecr else ""
     login = 'docker login --username AWS --password-stdin "${REPOSITORY%%/*}"'
     return [
         f"REPOSITORY={address}",
-        f'docker build --platform {dockerfile.ARCHITECTURE} --tag "$REPOSITORY:{made.tag}" {services}',
-        *([f"aws ecr get-login-password{region} | {login}"] if in_ecr or not made.image else []),
+        f'docker build --platform {dockerfile.ARCHITECTURE} --tag "$REPOSITORY:{made.tag}" {typed(into)}',
+        *([f"aws ecr get-login-password{region} | {login}"] if in_ecr or not image else []),
         f'docker push "$REPOSITORY:{made.tag}"',
-        f"{places.command()} up {folder} --region REGION --parameter ImageTag={made.tag}",
+        f"{places.command()} up {typed(made.service.folder)} --region REGION --parameter ImageTag={made.tag}",
     ]
-
-
-def _path(place: Place) -> Path:
-    from .reading import read
-
-    return read(place.folder).services[place.service].folder.resolve().relative_to(place.folder.resolve())
 
 
 def _tag(service: Service, files: Mapping[str, bytes]) -> str:
