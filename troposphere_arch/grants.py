@@ -57,7 +57,7 @@ from awacs.aws import (
     StringNotEquals,
 )
 from awacs.helpers.trust import get_lambda_assumerole_policy
-from troposphere import GetAtt, Join, Ref, Sub
+from troposphere import GetAtt, Ref, Sub
 
 READ_ITEMS = [dynamodb.GetItem, dynamodb.Query]
 # A transaction is authorised by the actions of its parts, a batch by its own.
@@ -360,15 +360,17 @@ def serve_items(table_arn: Any) -> list[Statement]:
 def through_service_endpoint(service: str) -> PolicyDocument:
     """What passes a VPC endpoint of this service's: what services do, with what is this account's; nothing of others'.
 
-    It grants nobody anything. Every name that CloudFormation makes has a hyphen: an ARN of any queue would be one of
-    anything. https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+    Of S3, what servers are made from as well. It grants nobody anything. Every name that CloudFormation makes has a
+    hyphen: an ARN of any queue would be one of anything.
+    https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     """
     here = f"arn:${{AWS::Partition}}:{'kinesis' if service == 'kinesis-streams' else service}"
     here += ":${AWS::Region}:${AWS::AccountId}:"
     if service == "s3":  # whose ARNs name no account
         ours = Condition(StringEquals("aws:ResourceAccount", Ref("AWS::AccountId")))
         objects = Sub("arn:${AWS::Partition}:s3:::*/*")
-        return document(_allow(HANDLE_OBJECTS, [objects], Principal=Principal("*"), Condition=ours))
+        own = _allow(HANDLE_OBJECTS, [objects], Principal=Principal("*"), Condition=ours)
+        return document(own, *packages_through_endpoint(), *layers_through_endpoint())
     passing: Mapping[str, tuple[Sequence[Action], str]] = {
         "dynamodb": (OWN_ITEMS, "table/*"),
         "events": ([events.PutEvents], "event-bus/*"),
@@ -398,6 +400,15 @@ def packages_through_endpoint() -> list[Statement]:
     """
     packages = Sub("arn:${AWS::Partition}:s3:::al2023-repos-${AWS::Region}-de612dc2/*")
     return [_allow([s3.GetObject], [packages], Principal=Principal("*"))]
+
+
+def layers_through_endpoint() -> list[Statement]:
+    """Let whoever is in the network get the layers of images, which ECR keeps in a bucket of its own.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms
+    """
+    layers = Sub("arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*")
+    return [_allow([s3.GetObject], [layers], Principal=Principal("*"))]
 
 
 def objects_through_endpoint(bucket: Any, rights: Mapping[str, str]) -> list[Statement]:
@@ -789,7 +800,7 @@ def shift_alias(function: Any) -> list[Statement]:
     alarms = Sub("arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*")
     return [
         Statement(Effect=Allow, Action=[awslambda.GetAlias, awslambda.UpdateAlias], Resource=[own]),
-        Statement(Effect=Allow, Action=[awslambda.GetProvisionedConcurrencyConfig], Resource=[Join("", [own, ":*"])]),
+        Statement(Effect=Allow, Action=[awslambda.GetProvisionedConcurrencyConfig], Resource=[Sub(f"${{{function.title}.Arn}}:*")]),
         Statement(Effect=Allow, Action=[cloudwatch.DescribeAlarms], Resource=[alarms]),
     ]
 

@@ -136,6 +136,11 @@ PASSES: dict[str, Right] = {
     "VpcToStreams": allow(of("kinesis", "PutRecord", "PutRecords"), HERE % ("kinesis", "stream/*")),
     "VpcToEvents": allow(of("events", "PutEvents"), HERE % ("events", "event-bus/*")),
 }
+# And what servers and containers are made from, which is AWS's.
+MADE_FROM = [
+    allow(of("s3", "GetObject"), "arn:${AWS::Partition}:s3:::al2023-repos-${AWS::Region}-de612dc2/*"),
+    allow(of("s3", "GetObject"), "arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*"),
+]
 
 
 def proof(template: Template) -> None:
@@ -156,7 +161,9 @@ def proof(template: Template) -> None:
     assert endpoints.keys() == PASSES.keys()
     for name, properties in endpoints.items():
         said = properties["PolicyDocument"]["Statement"]
-        assert [(s["Principal"], *rights([s])) for s in said] == [("*", PASSES[name])], name
+        assert [(s["Principal"], *rights([s])) for s in said] == [
+            ("*", right) for right in [PASSES[name], *(MADE_FROM if name == "VpcToS3" else [])]
+        ], name
 
 
 @shows("REQ-M2", "REQ-M8", how="static")
