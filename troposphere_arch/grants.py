@@ -796,12 +796,12 @@ def shift_alias(function: Any) -> list[Statement]:
     What AWSCodeDeployRoleForLambdaLimited allows on all functions and topics, and without its hooks and triggers.
     https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html
     """
-    own = GetAtt(function, "Arn")
     alarms = Sub("arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*")
+    qualified = Sub(f"${{{function.title}.Arn}}:*")
     return [
-        Statement(Effect=Allow, Action=[awslambda.GetAlias, awslambda.UpdateAlias], Resource=[own]),
-        Statement(Effect=Allow, Action=[awslambda.GetProvisionedConcurrencyConfig], Resource=[Sub(f"${{{function.title}.Arn}}:*")]),
-        Statement(Effect=Allow, Action=[cloudwatch.DescribeAlarms], Resource=[alarms]),
+        _allow([awslambda.GetAlias, awslambda.UpdateAlias], [GetAtt(function, "Arn")]),
+        _allow([awslambda.GetProvisionedConcurrencyConfig], [qualified]),
+        _allow([cloudwatch.DescribeAlarms], [alarms]),
     ]
 
 
