@@ -2,7 +2,8 @@
 
 requests ──▶ live ──StableVersion──▶ Version 7                 weight: as two parameters say
                └───NewVersionPercent──▶ Version 8
-requests ──▶ live ──▶ Version 7, 8   ◀──moves── Shifts ◀──alarms──   canary, linear: as CodeDeploy does
+requests ──▶ live ──▶ Version 7, 8   ◀──moves── Shifts         canary, linear: as CodeDeploy does
+                                                  └──alarms──▶ Function, and FailedAnswers by its log
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from troposphere import Ref
 
 from .. import discovery, outputs
 from ..arrows.ends import Program
-from ..blocks import codedeploy, ssm, versions
+from ..blocks import cloudwatch, codedeploy, logs, ssm, versions
 from ..blocks.awslambda import Function
 from ..parameters.versions import CANARY_PACE, LINEAR_PACE
 from ..template import ScenarioTemplate
 from .declaration import CANARY, LINEAR, WEIGHT, Service
 
-VERSION, ALIAS, SHIFTS = "Version", "Live", "Shifts"
+VERSION, ALIAS, SHIFTS, FAILED = "Version", "Live", "Shifts", "FailedAnswers"
 PACES = {CANARY: CANARY_PACE, LINEAR: LINEAR_PACE}
 
 
@@ -37,11 +38,21 @@ def shift(t: ScenarioTemplate, service: Service, function: Function) -> None:
 
 
 def finish(t: ScenarioTemplate, service: Service, program: Program, platform: ssm.Neighbour) -> None:
-    """When nothing is added any more: say what the version freezes, and let the service's alarms on errors watch."""
+    """When nothing is added any more: say what the version freezes, and let alarms on errors watch a shift."""
     if not service.shift or not isinstance(program, Function):
         return
     version = versions.Version(t, VERSION, t.resources[VERSION], program)
     versions.describe(version, service.version, lambda: platform.told(discovery.DOMAIN))
-    if service.shift != WEIGHT:
-        alarms = sorted(title for title in t.resources if title.endswith("ErrorsAlarm"))
-        codedeploy.watched_by(t, t.resources[f"{SHIFTS}Group"], alarms)
+    if service.shift == WEIGHT:
+        return
+    # What is answered with 500 is no error to Lambda. The API's own alarm, or a target group's, cannot watch: what it
+    # is about comes after the alias, and the alias after what moves it.
+    failed = logs.counted(
+        t,
+        FAILED,
+        program.logs,
+        '{ $.message = "answered" && $.status >= 500 }',  # as `service_kit.http` says it
+        means="A request was answered with 5xx; the function's log has its id.",
+    )
+    cloudwatch.watch(t, failed)
+    codedeploy.watched_by(t, t.resources[f"{SHIFTS}Group"], [f"{one}Alarm" for one in (FAILED, "FunctionErrors")])
