@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ._rest import apis_of
 from ._rule import Found, HouseRule
-from ._template import Resource, View, references
+from ._template import Resource, View, conditions_in, references
 
 # What a deployment takes a snapshot of, besides methods.
 SNAPSHOT = (
@@ -23,6 +23,8 @@ class ApiDeployments(HouseRule):
 
     What is made after the snapshot is not in it. The deployment is renewed by a hash in its name, made when the
     template is built, and no such hash sees a parameter: after an update the stage would keep serving the old value.
+    What is in it may differ by a condition where that decides which deployment there is: once it holds or no longer
+    holds, the deployment is another one.
     """
 
     id = "E9008"
@@ -81,7 +83,11 @@ def _reached(view: View, start: list[str]) -> set[str]:
 
 
 def _holds_parameters(view: View, part: Resource, deployments: list[Resource]) -> Iterator[Found]:
-    for parameter in sorted(view.parameters_behind(part.properties)):
+    frozen = references(part.properties) & view.parameters.keys()
+    for condition in conditions_in(part.properties):
+        if not (deployments and all(_decided_by(view, d.condition, condition) for d in deployments)):
+            frozen |= view.parameters_of_condition(condition)
+    for parameter in sorted(frozen):
         yield (
             part.path,
             f"{part.name} holds the parameter {parameter}, which a deployment freezes: after an update the stage would "
@@ -94,3 +100,13 @@ def _holds_parameters(view: View, part: Resource, deployments: list[Resource]) -
                 f"{part.name} exists under {part.condition}, which depends on the parameter {parameter}: a change "
                 "of it would not be deployed; put the same condition on the deployment, or none here",
             )
+
+
+def _decided_by(view: View, own: str | None, condition: str) -> bool:
+    """Whether what has the condition `own` is there exactly while `condition` holds, or exactly while it does not."""
+    if own is None:
+        return False
+    return own == condition or any(
+        view.conditions.get(one) == {"Fn::Not": [{"Condition": other}]}
+        for one, other in ((own, condition), (condition, own))
+    )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ._failures import SUBSCRIPTION, targets, topic_name
 from ._rest import ANYTHING, apis_of, http_method, integrations, path_of, stage_names
 from ._rule import Found, HouseRule
-from ._template import Resource, View, text, values
+from ._template import Resource, View, intrinsic, items, text, values
 
 API_GATEWAY = "apigateway.amazonaws.com"
 EVENTS = "events.amazonaws.com"
 NOTIFICATIONS = "sns.amazonaws.com"
+BALANCERS = "elasticloadbalancing.amazonaws.com"
 TARGETS = ("AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version")
 
 
@@ -20,7 +22,8 @@ class LambdaPermissions(HouseRule):
     """Every permission to invoke a function is tied to a source; API methods, rules and permissions match one to one.
 
     Without a source any account's API or bucket could invoke the function; without a permission a method answers 500,
-    and what a rule or a topic hands over goes nowhere; a permission that nothing uses is a door left open.
+    what a rule or a topic hands over goes nowhere, and a load balancer takes no function as its target; a permission
+    that nothing uses is a door left open.
     """
 
     id = "E9006"
@@ -45,6 +48,7 @@ class LambdaPermissions(HouseRule):
                 yield permission.path, f"{permission.name} lets an API invoke what it does not call; remove it"
         yield from _rules(view, permissions)
         yield from _topics(view, permissions)
+        yield from _target_groups(view, permissions)
 
 
 def _rules(view: View, permissions: list[Resource]) -> Iterator[Found]:
@@ -89,6 +93,58 @@ def _topics(view: View, permissions: list[Resource]) -> Iterator[Found]:
         used = any(_lets_topic(view, permission, *call) for call in calls)
         if NOTIFICATIONS in _principals(permission) and named and not used:
             yield permission.path, f"{permission.name} lets a topic invoke what is not subscribed to it; remove it"
+
+
+def _target_groups(view: View, permissions: list[Resource]) -> Iterator[Found]:
+    """The same for target groups of load balancers and the functions that are their targets.
+
+    A group needs its permission before it is made, so that says the group's name, which is made in the template.
+    """
+    calls = [
+        (group, target)
+        for group in view.of_type("AWS::ElasticLoadBalancingV2::TargetGroup")
+        for _, one in items(group.properties, "Targets")
+        if group.properties.get("TargetType") == "lambda" and isinstance(one, dict)
+        for target in view.named(one.get("Id"), *TARGETS)
+    ]
+    for group, target in calls:
+        fitting = [p for p in permissions if p.exists_with(group) and _lets_group(p, group, view, target)]
+        if not fitting:
+            yield (
+                group.path,
+                f"{group.name} may not invoke {target.name}; add an AWS::Lambda::Permission for {BALANCERS} whose "
+                "SourceArn ends in :targetgroup/, the group's Name, and /*",
+            )
+        elif not any(p.name in group.depends_on for p in fitting):
+            yield (
+                group.path,
+                f"{group.name} takes {target.name} for its target before it may invoke it; add {fitting[0].name} to "
+                "DependsOn",
+            )
+    for permission in permissions:
+        used = any(_lets_group(permission, group, view, target) for group, target in calls)
+        if BALANCERS in _principals(permission) and not used:
+            yield permission.path, f"{permission.name} lets a target group invoke what is no target of it; remove it"
+
+
+def _lets_group(permission: Resource, group: Resource, view: View, target: Resource) -> bool:
+    if BALANCERS not in _principals(permission):
+        return False
+    if target not in view.named(permission.properties.get("FunctionName"), *TARGETS):
+        return False
+    names = [name for _, name in values(group.properties, "Name")]
+    return any(
+        group in view.named(source) or any(_is_of_group(source, name) for name in names)
+        for _, source in values(permission.properties, "SourceArn")
+    )
+
+
+def _is_of_group(source: Any, name: Any) -> bool:
+    """Whether the ARN is that of the target group of this name, which may be one that only the deployment knows."""
+    called, _, rest = (text(source) or "").partition(":targetgroup/")[2].partition("/")
+    argument = intrinsic(source)[1]
+    own = argument[1] if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict) else {}
+    return rest == "*" and name is not None and (own.get(called.strip("${}")) == name or called == text(name))
 
 
 def _lets_topic(view: View, permission: Resource, subscription: Resource, target: Resource) -> bool:

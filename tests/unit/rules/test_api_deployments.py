@@ -99,3 +99,40 @@ def test_a_method_that_a_parameter_switches() -> None:
         if "Api" in name:
             resource["Condition"] = "StorageOn"
     assert [m for m in found(RULE, template) if "GetTodo" in m] == []
+
+
+def two_deployments(*conditions: Any, other: str | None = "StorageOff") -> dict[str, Any]:
+    """A method that differs by StorageOn, and a deployment for each of two conditions, of which the stage has one."""
+    off = {"Fn::Not": [{"Condition": "StorageOn"}]}
+    template = changed("Conditions/StorageOff", conditions[0] if conditions else off)
+    deployment = template["Resources"]["ApiDeployment3c4d"]
+    template = changed("Resources/ApiDeployment5e6f", {**deployment, "Condition": other}, template=template)
+    if other is None:
+        del template["Resources"]["ApiDeployment5e6f"]["Condition"]
+    template = changed(f"{DEPLOYMENT}/Condition", "StorageOn", template=template)
+    chosen = {"Fn::If": ["StorageOn", {"Ref": "ApiDeployment3c4d"}, {"Ref": "ApiDeployment5e6f"}]}
+    template = changed("Resources/ApiStage/Properties/DeploymentId", chosen, template=template)
+    differs = {"Fn::If": ["StorageOn", 1000, 2000]}
+    return changed("Resources/GetTodo/Properties/Integration/TimeoutInMillis", differs, template=template)
+
+
+def test_a_deployment_for_each_case() -> None:
+    assert found(RULE, two_deployments()) == []
+
+
+@pytest.mark.parametrize("other", ["InGovCloud", None])
+def test_a_deployment_that_stays_in_either_case(other: str | None) -> None:
+    assert "GetTodo holds the parameter Storage" in only(RULE, two_deployments(other=other))
+
+
+def test_a_condition_that_is_not_the_opposite() -> None:
+    other = {"Fn::Not": [{"Fn::And": [{"Condition": "StorageOn"}, {"Condition": "InGovCloud"}]}]}
+    assert "GetTodo holds the parameter Storage" in only(RULE, two_deployments(other))
+
+
+def test_the_value_itself_is_refused_in_either_case() -> None:
+    template = changed("Resources/GetTodo/Properties/OperationName", {"Ref": "Storage"}, template=two_deployments())
+    assert "GetTodo holds the parameter Storage" in only(RULE, template)
+    differs = {"Fn::If": ["StorageOn", MEMORY, 1]}
+    template = changed("Resources/GetTodo/Properties/OperationName", differs, template=two_deployments())
+    assert "GetTodo holds the parameter Memory" in only(RULE, template)

@@ -198,3 +198,71 @@ def test_a_topic_that_may_not_invoke(path: str, value: Any) -> None:
 def test_a_permission_for_a_topic_that_nobody_is_subscribed_to(path: str) -> None:
     message = only(RULE, changed(path, template=service()))
     assert "WorkPermission lets a topic invoke what is not subscribed to it; remove it" in message
+
+
+# --- target groups of load balancers
+
+GROUP_NAME = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+GROUP_ARN = "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/"
+GROUP_PERMISSION = "Resources/GroupPermission"
+
+
+def behind_a_balancer(source: Any = None, name: Any = None) -> dict[str, Any]:
+    """A target group whose one target is the alias, with its permission."""
+    name = name or GROUP_NAME
+    permission = {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Ref": "ReadLive"},
+            "Principal": "elasticloadbalancing.amazonaws.com",
+            "SourceArn": source or {"Fn::Sub": [GROUP_ARN + "${Name}/*", {"Name": name}]},
+        },
+    }
+    group = {
+        "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
+        "DependsOn": "GroupPermission",
+        "Properties": {"Name": name, "TargetType": "lambda", "Targets": [{"Id": {"Ref": "ReadLive"}}]},
+    }
+    return changed("Resources/Group", group, template=changed(GROUP_PERMISSION, permission))
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (None, None),
+        ({"Fn::Sub": GROUP_ARN + "${AWS::StackName}/*"}, {"Ref": "AWS::StackName"}),
+        ({"Fn::Sub": GROUP_ARN + "${AWS::StackName}-t/*"}, {"Fn::Sub": "${AWS::StackName}-t"}),
+    ],
+    ids=["own variable", "reference", "text"],
+)
+def test_a_target_group_with_its_permission_passes(source: Any, name: Any) -> None:
+    assert found(RULE, behind_a_balancer(source, name)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"Fn::Sub": GROUP_ARN + "*"},
+        {"Fn::Sub": GROUP_ARN + "other/*"},
+        {"Fn::Sub": [GROUP_ARN + "${Name}/*", {"Name": {"Ref": "AWS::StackName"}}]},
+        {"Fn::Sub": [GROUP_ARN + "${Name}", {"Name": GROUP_NAME}]},
+    ],
+    ids=["any group", "another", "another variable", "no id"],
+)
+def test_a_permission_for_another_target_group(source: Any) -> None:
+    needed, unused = found(RULE, behind_a_balancer(source))
+    assert "Resources/Group: Group may not invoke ReadLive" in needed
+    assert "GroupPermission lets a target group invoke what is no target of it" in unused
+
+
+def test_a_target_group_that_does_not_wait_for_its_permission() -> None:
+    message = only(RULE, changed("Resources/Group/DependsOn", template=behind_a_balancer()))
+    assert "Group takes ReadLive for its target before it may invoke it; add GroupPermission to DependsOn" in message
+
+
+def test_a_target_group_without_a_permission_and_a_permission_without_a_target_group() -> None:
+    assert "Group may not invoke ReadLive" in only(RULE, changed(GROUP_PERMISSION, template=behind_a_balancer()))
+    assert "lets a target group invoke" in only(RULE, changed("Resources/Group", template=behind_a_balancer()))
+    servers = changed("Resources/Group/Properties/TargetType", "ip", template=behind_a_balancer())
+    assert "lets a target group invoke" in only(RULE, servers)
