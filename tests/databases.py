@@ -218,7 +218,7 @@ class Redis:
 
 @contextlib.contextmanager
 def postgres() -> Iterator[Postgres]:
-    """A server of PostgreSQL of one's own. Nothing of it is kept on disk for sure, which makes it fast."""
+    """A server of PostgreSQL of one's own. What is committed outlives it, but not the machine, which makes it fast."""
     binaries = system.postgres()
     if binaries is None:
         raise LookupError("PostgreSQL is missing: its tests say @needs")
@@ -237,7 +237,6 @@ def postgres() -> Iterator[Postgres]:
             "port": port,
             "unix_socket_directories": "",
             "fsync": "off",
-            "synchronous_commit": "off",
             "full_page_writes": "off",
             "max_connections": 50,
             "ssl": "on",

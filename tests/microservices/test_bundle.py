@@ -146,12 +146,12 @@ def test_it_is_the_same_each_time(tmp_path: Path) -> None:
         ("x = 1\nfrom numpy import array", r"handler\.py:2: imports numpy, "),
         (
             "from troposphere_arch.service_kit import mesages",
-            r"handler\.py:1: .*the kit has no mesages: it has client, ",
+            r"handler\.py:1: .*the kit has no mesages: it has .*client, ",
         ),
         ("import troposphere_arch.service_kit.htp", r"handler\.py:1: .*the kit has no htp"),
         (
             "from troposphere_arch.service_kit import *",
-            r"handler\.py:1: imports \* of the kit: name its modules: client, ",
+            r"handler\.py:1: imports \* of the kit: name its modules: .*client, ",
         ),
         ("x = 1\nfrom . import prices", r"handler\.py:2: a relative import, in a service that is no package"),
         ("from .prices import price", r"handler\.py:1: a relative import, .*: import prices"),
