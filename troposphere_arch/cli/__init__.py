@@ -23,6 +23,7 @@ COMMANDS = {
     "up": "deploy a template: into the embedded emulator, or into an AWS account",
     "demo": "play a user's journey against the stack in the emulator, step by step",
     "status": "the stacks that are up: template, version, and what an update to the latest would do",
+    "versions": "the versions of a stack's functions: which are in use; and remove the old ones",
     "down": "delete a stack and what it retained, or everything in the emulator",
 }
 
