@@ -67,7 +67,7 @@ def test_the_shop_and_what_new_service_writes_are_right(folder: Path) -> None:
     assert read(ROOT / "examples/shop").services
     publisher = f"{KIT}publishing.publish('told', 1)\nhandler = messages.handler(print)\n"
     files: dict[str, str | bytes | None] = {
-        "platform.yaml": PLATFORM,
+        "platform.yaml": f"{PLATFORM}network: nat\n",
         "pub/service.yaml": f"shape: queue\n{OWNED}publishes: [told]\n",
         "pub/handler.py": publisher,
     }

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import places
 from ..errors import UserError
-from ..microservices.declaration import HTTP, SHAPES
+from ..microservices.declaration import CONTAINER, FRONT, HTTP, SHAPES
 from .parser import directory
 from .table import as_json
 
@@ -54,15 +54,39 @@ def run(args: argparse.Namespace) -> int:
     templates = new.services / factory.TEMPLATES
     wrote = [factory.shown(path) for path in (*paths, *(templates / path for path in result.changed))]
     follow = _next(new)
+    price = _price(new)
     if args.json:
-        print(as_json({"wrote": wrote, "next": follow}))
+        print(as_json({"wrote": wrote, "next": follow, "costs": price}))
         return 0
     for path in wrote:
         print(f"wrote {path}")
+    print(f"\n{_told(new, price)}", file=sys.stderr)
     print("\nto do next:", file=sys.stderr)
     for line in follow:
         print(f"  {line}", file=sys.stderr)
     return 0
+
+
+def _price(new: New) -> dict[str, Any]:
+    """What it costs a month when nobody asks it anything, USD in us-east-1, and what the network that it needs does."""
+    from ..microservices import costs, reach
+    from ..microservices.declaration import Service
+
+    service = Service(new.name, new.shape, "", "")
+    parts = {part.what: round(part.month, 2) for part in costs.parts(service)}
+    needs = new.network if new.shape in costs.NEEDS else None
+    network = {"network": needs, "networkMonth": reach.monthly(needs) if needs else 0}
+    return {"month": costs.fixed(service), "parts": parts, **network}
+
+
+def _told(new: New, price: dict[str, Any]) -> str:
+    parts = ", ".join(f"{what} {month:.2f}" for what, month in price["parts"].items())
+    line = f"{new.name} costs nothing while nobody asks it anything"
+    if parts:
+        line = f"{new.name} costs {price['month']:.2f} USD a month while nobody asks it anything (us-east-1): {parts}"
+    if price["network"]:
+        line += f"; and network: {price['network']}, which it needs, {price['networkMonth']:.2f} for all that is in it"
+    return line
 
 
 def _next(new: New) -> list[str]:
@@ -70,11 +94,16 @@ def _next(new: New) -> list[str]:
 
     folder, services, command = factory.typed(new.folder), factory.typed(new.services), places.command()
     python = "python" if places.checkout() is None else ".venv/bin/python"
+    files = f"{folder}/service.yaml" if new.shape == FRONT else f"{folder}/handler.py {folder}/service.yaml"
     lines = [
         f"{python} -m pytest {folder}    # once: {python} -m pip install pytest",
         f"{command} up {folder}",
-        f"$EDITOR {folder}/handler.py {folder}/service.yaml && {command} build {services}",
+        f"$EDITOR {files} && {command} build {services}",
     ]
+    if new.shape == CONTAINER:
+        lines.append(f"{command} image {folder}")
+    if new.shape == FRONT:
+        lines.append(f"{command} new-service OTHER --shape http --in {services}    # with `behind: {new.name}`")
     if new.shape == HTTP:
         lines.append(f"{command} new-service OTHER --shape queue --in {services}")
     return lines

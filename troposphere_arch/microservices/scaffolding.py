@@ -19,13 +19,18 @@ from pathlib import Path
 
 from .. import atomic
 from ..errors import UserError
-from .declaration import NAME, PLATFORM, RESERVED, SHAPES, TOPIC, System
+from . import costs, reach
+from .declaration import NAME, NO_NETWORK, PLATFORM, RESERVED, SHAPES, TOPIC, Service, System
 from .files import PLATFORM_FILE, SERVICE_FILE, TEMPLATES, passed_by, walk
 
 _PLATFORM = """\
 # What all services of {name} share. Its stack is `{name}-platform`.
 name: {name}
 owner: {owner}
+"""
+_NETWORK = """\
+# What is in it costs {month:.2f} USD a month (us-east-1).
+network: {network}
 """
 _TEST = "test_service.py"
 _PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 @._/-]*[A-Za-z0-9])?")
@@ -35,8 +40,8 @@ _PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 @._/-]*[A-Za-z0-9])?")
 class New:
     """A service to be: in the folder `parent`, which is in `services`, the folder of all.
 
-    `system` is the name of its system, which `is_first` begins. `told` are, for the shape `topic`, a service and the
-    event of it that this one is told; else empty.
+    `system` is the name of its system, which `is_first` begins; its platform has this `network`. `told` are, for the
+    shape `topic`, a service and the event of it that this one is told; else empty.
     """
 
     name: str
@@ -47,6 +52,7 @@ class New:
     system: str
     is_first: bool = False
     told: tuple[str, str] = ("", "")
+    network: str = NO_NETWORK
 
     @property
     def folder(self) -> Path:
@@ -81,8 +87,11 @@ def plan(name: str, shape: str, parent: Path, *, owner: str = "", system: str = 
         raise UserError(f"{services / PLATFORM_FILE} names the system {there.platform.name}, not {system}")
     if name in there.services:
         raise UserError(f"{there.platform.name} has a service {name} already, in {there.services[name].folder}")
-    told = _told(there, shape, subscribes)
-    return New(name, shape, owner or there.platform.owner, parent, services, there.platform.name, told=told)
+    network = there.platform.network
+    if lack := reach.lack(network, Service(name, shape, "", "")):
+        raise UserError(lack)
+    told, owner, system = _told(there, shape, subscribes), owner or there.platform.owner, there.platform.name
+    return New(name, shape, owner, parent, services, system, told=told, network=network)
 
 
 def _check_name(name: str) -> None:
@@ -123,7 +132,8 @@ def _first(name: str, shape: str, parent: Path, owner: str, system: str, subscri
         raise UserError(f"the first service of {system} needs an owner: say --owner you@example.com, or a team")
     if shape == TOPIC or subscribes:
         raise UserError(f"there is nobody to tell {name} anything yet: begin with another service, which publishes")
-    return New(name, shape, owner, parent, parent, system, is_first=True)
+    network = costs.NEEDS.get(shape, (NO_NETWORK,))[0]
+    return New(name, shape, owner, parent, parent, system, is_first=True, network=network)
 
 
 def _told(system: System, shape: str, subscribes: str) -> tuple[str, str]:
@@ -189,7 +199,10 @@ def written(new: New) -> Iterator[list[Path]]:
     made: list[Path] = []
     try:
         if new.is_first:
-            _begin(platform, _PLATFORM.format(name=_in_yaml(new.system), owner=_in_yaml(new.owner)))
+            text = _PLATFORM.format(name=_in_yaml(new.system), owner=_in_yaml(new.owner))
+            if new.network != NO_NETWORK:
+                text += _NETWORK.format(month=reach.monthly(new.network), network=new.network)
+            _begin(platform, text)
             made.append(platform)
             paths.insert(0, platform)
         _put(new)

@@ -3,6 +3,10 @@
     load(folder) ──▶ handler(request("GET /items/{id}", id="a"), Context()) ──answer──▶ Answer
     with deployed(folder) as service: service.call("GET /items/{id}", id="a"), service.send({...}), service.item(...)
 
+What of AWS is not there when the code is by itself, a table or a database, is replaced by a module of the test's own:
+`load(folder, modules={"store": Store()})`. A cache is not there and need not be: the code does without, as it has to.
+The emulator runs no servers: of a service on servers it has the stack, and its code is tested by itself.
+
 The emulator needs the extra `local`: `pip install troposphere-arch[local]`.
 """
 
@@ -30,8 +34,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ..errors import UserError
-from . import bundle, factory
-from .declaration import PLATFORM, STATUS_ROUTES, System
+from . import bundle, factory, parsing
+from .declaration import PLATFORM, SERVERS, STATUS_ROUTES, System
+from .files import SERVICE_FILE
 
 if TYPE_CHECKING:
     from ..deploy import Target
@@ -69,18 +74,25 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def load(folder: str | Path, environment: Mapping[str, str] | None = None) -> Handler:
+def load(
+    folder: str | Path, environment: Mapping[str, str] | None = None, *, modules: Mapping[str, Any] | None = None
+) -> Handler:
     """The handler of the service in `folder`: the very file that is deployed, alone with its own modules.
 
     While it runs, the environment has these variables, and nothing of the user's AWS configuration; so of all threads
-    that call a handler one waits for the other. Raises `UserError` as `bundle.bundle` does.
+    that call a handler one waits for the other. `modules` are imported in place of the service's own of these names:
+    anything that has what the others use of them. Raises `UserError` as `bundle.bundle` does.
     """
     folder = Path(folder).resolve()
-    names = list(bundle.modules(folder))
-    own: dict[str, ModuleType] = {}
+    server = _is_server(folder)
+    names = list(bundle.modules(folder, server=server))
+    if unknown := sorted((modules or {}).keys() - set(names)):
+        raise UserError(f"{folder.name} imports no module {unknown[0]}, which another is to stand in for")
+    own: dict[str, ModuleType | Any] = dict(modules or {})
     finders: list[Any] = []
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    variables = {**kept, **_NOBODY, "SERVICE": folder.name, "SYSTEM": "test", **(environment or {})}
+    told = {"SERVICE": folder.name, "SYSTEM": "test", **({"HEALTH": "/health"} if server else {})}
+    variables = {**kept, **_NOBODY, **told, **(environment or {})}
 
     @contextlib.contextmanager
     def alone() -> Iterator[None]:
@@ -107,13 +119,22 @@ def load(folder: str | Path, environment: Mapping[str, str] | None = None) -> Ha
 
     index: dict[str, Any] = {"__name__": "index", "__file__": "index.py"}
     with _ALONE, alone():
-        exec(compile(bundle.bundle(folder), "index.py", "exec"), index)  # noqa: S102  # the user's own code
+        exec(compile(bundle.bundle(folder, server=server), "index.py", "exec"), index)  # noqa: S102  # the user's own code
 
     def handler(event: Any, context: Any) -> Any:
         with _ALONE, alone():
             return index["handler"](event, context)
 
     return handler
+
+
+def _is_server(folder: Path) -> bool:
+    """Whether the service is declared to run on servers."""
+    try:
+        declared = parsing.service((folder / SERVICE_FILE).read_bytes(), folder / SERVICE_FILE, parsing.Problems())
+    except OSError:
+        return False
+    return declared.values.get("shape") in SERVERS
 
 
 # What a function has without an account: a place, and keys that open nothing.

@@ -33,7 +33,10 @@ class Use:
 
 
 _CACHE = Use(("CACHE_HOST", "CACHE_NAME", "CACHE_PORT", "CACHE_USER"), others=("CACHE_CA",))
-_DATABASE = Use(("DATABASE_CA", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_PORT", "DATABASE_SECRET"))
+_DATABASE = Use(
+    ("DATABASE_CA", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_PORT", "DATABASE_SECRET"),
+    others=("DATABASE_CONNECTIONS",),
+)
 READS: dict[tuple[str, str], Use] = {
     ("cache", "forget"): _CACHE,
     ("cache", "read"): _CACHE,

@@ -300,10 +300,11 @@ _databases: dict[tuple[str, ...], _Database] = {}
 
 
 def _database() -> _Database:
-    told = tuple(os.environ[f"DATABASE_{name}"] for name in ("HOST", "PORT", "NAME", "SECRET", "CA"))
+    host, port, name = os.environ["DATABASE_HOST"], os.environ["DATABASE_PORT"], os.environ["DATABASE_NAME"]
+    secret, ca = os.environ["DATABASE_SECRET"], os.environ["DATABASE_CA"]
+    told = host, port, name, secret, ca
     with _LOCK:
         if told not in _databases:
-            host, port, name, secret, ca = told
             size = int(os.environ.get("DATABASE_CONNECTIONS", CONNECTIONS))
             _databases[told] = _Database(host, int(port), name, secret, ca, size)
         return _databases[told]
