@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from tests.evidence import shows
 from tests.local.stacks import Resources, Stack, resource, stack
-from troposphere_arch.local import DEFAULT_REGION, Emulator, Response
+from troposphere_arch.local import DEFAULT_REGION, Emulator, Response, backends
 
 TRUST_ALL = {
     "Version": "2012-10-17",
@@ -491,21 +491,20 @@ def test_requests_are_drawn_by_weight(weighed_stack: tuple[Stack, list[Server]])
     """Each step changes the listener where it is, and what is asked at once."""
     made, [a, b] = weighed_stack
     ids = made.ids
-    assert drawn(made, 20) == {a.address: 20}
+    assert drawn(made, 10) == {a.address: 10}
     made.update(weighed(A="50", B="50"))
-    both = drawn(made, 100)
-    assert min(both[a.address], both[b.address]) > 20
+    assert set(drawn(made, 24)) == {a.address, b.address}
     [shown] = made.emulator.client("elbv2").describe_listeners(ListenerArns=[ids["Listener"]])["Listeners"]
     assert shown["DefaultActions"][0]["ForwardConfig"]["TargetGroups"] == [
         {"TargetGroupArn": ids["A"], "Weight": 50},
         {"TargetGroupArn": ids["B"], "Weight": 50},
     ]
     made.update(weighed(A=0, B=100))
-    assert drawn(made, 20) == {b.address: 20}
+    assert drawn(made, 10) == {b.address: 10}
     made.update(weighed(A=0, B=0))
     assert to_balancer(made).status == 503
     made.update(weighed(A=100, B=0))
-    assert drawn(made, 20) == {a.address: 20}
+    assert drawn(made, 10) == {a.address: 10}
     assert drawn(made, 10, X_Version="Orders-V2") == {b.address: 10}
     assert made.ids == ids
 
@@ -580,18 +579,18 @@ def test_healthy_targets_are_asked(patched: Emulator) -> None:
             return {one["Target"]["Id"]: one["TargetHealth"]["State"] for one in told}
 
         assert health() == {a.address: "healthy", b.address: "healthy", "10.0.1.7": "unhealthy"}
-        assert set(drawn(made, 30)) == {a.address, b.address}
+        assert set(drawn(made, 24)) == {a.address, b.address}
         b.health = 503
         deadline = time.monotonic() + 10
         while health()[b.address] == "healthy" and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert set(drawn(made, 20)) == {a.address}
+        assert set(drawn(made, 10)) == {a.address}
         a.health = 500
         while health()[a.address] == "healthy" and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert set(drawn(made, 30)) == {a.address, b.address}  # all are, since none is healthy
+        assert set(drawn(made, 24)) == {a.address, b.address}  # all are, since none is healthy
         elbv2.deregister_targets(TargetGroupArn=made.ids["Targets"], Targets=[{"Id": a.address, "Port": a.port}])
-        assert set(drawn(made, 20)) == {b.address}
+        assert set(drawn(made, 10)) == {b.address}
 
 
 def test_stock_asks_everybody(stock: Emulator) -> None:
@@ -599,4 +598,411 @@ def test_stock_asks_everybody(stock: Emulator) -> None:
     with serving("127.31.3.1", "127.31.3.2") as [a, b], stack(stock, resources) as made:
         register(made, "Targets", a, b)
         b.health = 503
-        assert set(drawn(made, 30)) == {a.address, b.address}
+        assert set(drawn(made, 24)) == {a.address, b.address}
+
+
+# --- versions and aliases
+
+VERSION = """
+import os
+def handler(event, context):
+    return {"statusCode": 200, "body": os.environ["V"] + " " + context.invoked_function_arn.rpartition(":")[2]}
+"""
+
+
+def versioned(v: str, **alias: Any) -> Resources:
+    """A function, its newest version, and what names versions of it."""
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}]}
+    return {
+        "Role": resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument=TRUST_FUNCTIONS,
+            Policies=[{"PolicyName": "logs", "PolicyDocument": document}],
+        ),
+        "Function": resource(
+            "Lambda::Function",
+            Role=attribute("Role", "Arn"),
+            Runtime="python3.13",
+            Handler="index.handler",
+            Code={"ZipFile": VERSION},
+            Environment={"Variables": {"V": v}},
+        ),
+        "Newest": resource("Lambda::Version", FunctionName=ref("Function"), Description=f"v {v}")
+        | {"UpdateReplacePolicy": "Retain"},
+        "Live": resource(
+            "Lambda::Alias",
+            FunctionName=ref("Function"),
+            Name="live",
+            **({"FunctionVersion": attribute("Newest", "Version")} | alias),
+        ),
+    }
+
+
+def share(version: Any, weight: float) -> dict[str, Any]:
+    return {"AdditionalVersionWeights": [{"FunctionVersion": version, "FunctionWeight": weight}]}
+
+
+def invoked(made: Stack, times: int) -> Counter[str]:
+    """Which versions answered."""
+    call = made.emulator.client("lambda").invoke
+    answers = [call(FunctionName=made.ids["Function"], Qualifier="live") for _ in range(times)]
+    for answer in answers:
+        answer["Payload"].read()
+    return Counter(answer["ExecutedVersion"] for answer in answers)
+
+
+@shows("REQ-M11", how="patched")
+def test_a_version_is_shifted_to_and_back(patched: Emulator) -> None:
+    newest = attribute("Newest", "Version")
+    with stack(patched, versioned("a")) as made:
+        assert invoked(made, 3) == {"1": 3}
+        made.update(versioned("b", FunctionVersion="1", RoutingConfig=share(newest, 0.5)))
+        assert set(invoked(made, 24)) == {"1", "2"}
+        made.update(versioned("b", FunctionVersion="1", RoutingConfig=share(newest, 0)))
+        assert invoked(made, 6) == {"1": 6}
+        made.update(versioned("b", FunctionVersion="1", RoutingConfig=share(newest, 1)))
+        assert invoked(made, 6) == {"2": 6}
+        made.update(versioned("b"))
+        assert invoked(made, 3) == {"2": 3}
+        versions = patched.client("lambda").list_versions_by_function(FunctionName=made.ids["Function"])["Versions"]
+        assert [one["Version"] for one in versions] == ["$LATEST", "1", "2"]
+
+
+def test_stock_draws_no_version(stock: Emulator) -> None:
+    with stack(stock, versioned("a")) as made:
+        made.update(versioned("b", FunctionVersion="1", RoutingConfig=share("99", 1)))
+        assert invoked(made, 5) == {"1": 5}
+
+
+WRONG = {
+    "gone": ({"FunctionVersion": "99"}, "Function not found: arn:aws:lambda:"),
+    "share-of-gone": (
+        {"FunctionVersion": "1", "RoutingConfig": share("99", 0.5)},
+        "Function not found: arn:aws:lambda:",
+    ),
+    "latest": ({"FunctionVersion": "$LATEST", "RoutingConfig": share("1", 0.5)}, "more than 1 version"),
+    "same": ({"FunctionVersion": "1", "RoutingConfig": share("1", 0.5)}, "is the version that the alias points to"),
+    "more-than-all": ({"FunctionVersion": "1", "RoutingConfig": share(attribute("Newest", "Version"), 1.5)}, "weight"),
+}
+
+
+@shows("REQ-M11", how="patched")
+def test_what_an_alias_may_not_name(patched: Emulator) -> None:
+    """A failed update goes back to where it was, and succeeds when it is made right."""
+    with stack(patched, versioned("a")) as made:
+        for alias, message in WRONG.values():
+            assert message in failed_update(made, versioned("b", **alias))
+            assert invoked(made, 2) == {"1": 2}
+        calls = patched.client("lambda")
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            calls.update_alias(FunctionName=made.ids["Function"], Name="live", FunctionVersion="99")
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            calls.create_alias(FunctionName=made.ids["Function"], Name="other", FunctionVersion="99")
+        made.update(versioned("b"))
+        assert invoked(made, 2).keys() != {"1"}
+
+
+def by_alias(permission: str) -> Resources:
+    to = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Live}/invocations"
+    source = sub("arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/GET/")
+    return versioned("a") | {
+        "Api": resource("ApiGateway::RestApi", Name="by-alias"),
+        "Method": resource(
+            "ApiGateway::Method",
+            RestApiId=ref("Api"),
+            ResourceId=attribute("Api", "RootResourceId"),
+            HttpMethod="GET",
+            AuthorizationType="NONE",
+            Integration={"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": sub(to)},
+        ),
+        "Deployment": resource("ApiGateway::Deployment", depends=["Method"], RestApiId=ref("Api")),
+        "Stage": resource("ApiGateway::Stage", RestApiId=ref("Api"), DeploymentId=ref("Deployment"), StageName="v1"),
+        "Permission": resource(
+            "Lambda::Permission",
+            FunctionName=ref(permission),
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=source,
+        ),
+    }
+
+
+@shows("REQ-M11", how="patched")
+def test_the_permission_is_that_of_the_alias(patched: Emulator, stock: Emulator) -> None:
+    for emulator, permission, status in ((patched, "Live", 200), (patched, "Function", 500), (stock, "Function", 200)):
+        with stack(emulator, by_alias(permission)) as made:
+            url = f"{emulator.url}/restapis/{made.ids['Api']}/v1/_user_request_/"
+            answer = emulator.request("GET", url)
+            assert (permission, answer.status) == (permission, status)
+
+
+# --- tasks
+
+
+def served(**changes: dict[str, Any]) -> Resources:
+    """A service of ECS behind a load balancer, as a service's stack has it."""
+    container = {
+        "Name": "service",
+        "Image": "example.com/stock:1",
+        "Command": ["gunicorn", "--bind", "0.0.0.0:8080", "index:application"],
+        "Environment": [{"Name": "HEALTH", "Value": "/health"}],
+        "HealthCheck": {"Command": ["CMD", "python", "-c", "pass"], "Interval": 10},
+        "LinuxParameters": {"InitProcessEnabled": True, "Capabilities": {"Drop": ["ALL"]}},
+        "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "g", "mode": "non-blocking"}},
+        "PortMappings": [{"ContainerPort": "8080", "Protocol": "tcp"}],
+        "StopTimeout": 30,
+    }
+    balancer = {"ContainerName": "service", "ContainerPort": 8080, "TargetGroupArn": ref("Targets")}
+    own = {"AwsvpcConfiguration": {"Subnets": [ref("SubnetA"), ref("SubnetB")]}}
+    made = network() | {
+        "Targets": group(),
+        "Listener": listener(forward(Targets=1)),
+        "Cluster": resource("ECS::Cluster"),
+        "Task": resource(
+            "ECS::TaskDefinition",
+            ContainerDefinitions=[container],
+            Cpu="256",
+            Memory="512",
+            NetworkMode="awsvpc",
+            RequiresCompatibilities=["FARGATE"],
+            RuntimePlatform={"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"},
+            Volumes=[{"Name": "tmp"}],
+        ),
+        "Tasks": resource(
+            "ECS::Service",
+            depends=["Listener"],
+            Cluster=ref("Cluster"),
+            LaunchType="FARGATE",
+            HealthCheckGracePeriodSeconds=60,
+            LoadBalancers=[balancer],
+            NetworkConfiguration=own,
+            TaskDefinition=ref("Task"),
+        ),
+        "Scaling": resource(
+            "ApplicationAutoScaling::ScalableTarget",
+            MinCapacity="2",
+            MaxCapacity="4",
+            ResourceId=sub("service/${Cluster}/${Tasks.Name}"),
+            ScalableDimension="ecs:service:DesiredCount",
+            ServiceNamespace="ecs",
+        ),
+        "ToTarget": resource(
+            "ApplicationAutoScaling::ScalingPolicy",
+            PolicyName="cpu",
+            PolicyType="TargetTrackingScaling",
+            ScalingTargetId=ref("Scaling"),
+        ),
+    }
+    for title, properties in changes.items():
+        made[title]["Properties"] |= properties
+    return made
+
+
+@shows("REQ-M10", how="patched")
+def test_a_service_of_tasks_is_as_its_template_says(patched: Emulator) -> None:
+    with stack(patched, served()) as made:
+        ecs, ids = patched.client("ecs"), made.ids
+        definition = ecs.describe_task_definition(taskDefinition=ids["Task"])["taskDefinition"]
+        [container] = definition["containerDefinitions"]
+        assert container["healthCheck"] == {"command": ["CMD", "python", "-c", "pass"], "interval": 10}
+        assert container["linuxParameters"] == {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}
+        assert container["logConfiguration"]["options"] == {"awslogs-group": "g", "mode": "non-blocking"}
+        assert container["portMappings"] == [{"containerPort": 8080, "protocol": "tcp"}]
+        assert definition["runtimePlatform"] == {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}
+        assert definition["volumes"] == [{"name": "tmp"}]
+
+        def counted() -> int:
+            [found] = ecs.describe_services(cluster=ids["Cluster"], services=[ids["Tasks"]])["services"]
+            assert found["healthCheckGracePeriodSeconds"] == 60
+            return int(found["desiredCount"])
+
+        assert counted() == 2
+        ecs.update_service(cluster=ids["Cluster"], service=ids["Tasks"], desiredCount=3)
+        made.update(served(Tasks={"PropagateTags": "SERVICE"}))
+        assert counted() == 3  # what scaling has done stays
+        made.update(served(Scaling={"MinCapacity": 4}))
+        assert counted() == 4
+        assert made.ids == ids
+
+
+def balancer_of(**changes: Any) -> dict[str, Any]:
+    own = {"ContainerName": "service", "ContainerPort": 8080, "TargetGroupArn": ref("Targets")}
+    return {"Tasks": {"LoadBalancers": [own | changes]}}
+
+
+REFUSED_SERVICES: dict[str, tuple[dict[str, Any], str]] = {
+    "container": (balancer_of(ContainerName="web"), "The container web does not exist in the task definition."),
+    "port": (balancer_of(ContainerPort=80), "did not have a container port 80 defined."),
+    "no-balancer": (
+        {"Listener": {"DefaultActions": [{"Type": "fixed-response"}]}},
+        "not have an associated load balancer",
+    ),
+    "no-network": ({"Tasks": {"NetworkConfiguration": {}}}, "Network Configuration must be provided"),
+    "type": ({"Targets": {"TargetType": "instance"}}, "has target type instance, which is incompatible"),
+    "scaling": ({"Scaling": {"ResourceId": sub("service/${Cluster}/another")}}, "ECS service doesn't exist"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_SERVICES)
+def test_services_that_are_refused(patched: Emulator, case: str) -> None:
+    changes, message = REFUSED_SERVICES[case]
+    assert message in refusal(patched, served(**changes))
+
+
+def test_stock_knows_less_of_tasks(stock: Emulator) -> None:
+    resources = served(**balancer_of(ContainerPort=80))
+    del resources["ToTarget"]
+    with pytest.raises(ClientError, match="Unrecognized resource types"), stack(stock, resources):
+        pass
+    del resources["Scaling"]
+    with stack(stock, resources) as made:
+        found = stock.client("ecs").describe_task_definition(taskDefinition=made.ids["Task"])["taskDefinition"]
+        assert "runtimePlatform" not in found
+        assert found["containerDefinitions"][0]["healthCheck"] == {}
+
+
+# --- databases and caches
+
+
+def database(**properties: Any) -> Resources:
+    own = {
+        "DBInstanceClass": "db.t4g.micro",
+        "Engine": "postgres",
+        "AllocatedStorage": "20",
+        "DBName": "service",
+        "MasterUsername": "owner",
+        "ManageMasterUserPassword": True,
+        "EnableCloudwatchLogsExports": ["postgresql"],
+        "DeletionProtection": "false",
+        "CACertificateIdentifier": "rds-ca-ecc384-g1",
+    }
+    told = {name: attribute("Database", name) for name in ("Endpoint.Address", "Endpoint.Port")}
+    told |= {"Secret": attribute("Database", "MasterUserSecret.SecretArn")}
+    return {
+        "Database": resource("RDS::DBInstance", **(own | properties)) | {"DeletionPolicy": "Snapshot"},
+        **{
+            name.replace(".", ""): resource("SSM::Parameter", Type="String", Value=value)
+            for name, value in told.items()
+        },
+    }
+
+
+def told(made: Stack, *titles: str) -> dict[str, str]:
+    """What these parameters hold."""
+    read, ids = made.emulator.client("ssm").get_parameter, made.ids
+    return {title: read(Name=ids[title])["Parameter"]["Value"] for title in titles}
+
+
+def test_stock_has_no_secret_of_a_database(stock: Emulator) -> None:
+    assert "MasterUserSecret" in refusal(stock, database())
+
+
+@shows("REQ-M3", how="patched")
+def test_a_database_keeps_its_password_in_a_secret(patched: Emulator) -> None:
+    rds, secrets = patched.client("rds"), patched.client("secretsmanager")
+    backends.serve(patched, "database", "127.0.0.1", 15432)
+    with stack(patched, database()) as made:
+        found = told(made, "EndpointAddress", "EndpointPort", "Secret")
+        assert (found["EndpointAddress"], found["EndpointPort"]) == ("127.0.0.1", "15432")
+        kept = json.loads(secrets.get_secret_value(SecretId=found["Secret"])["SecretString"])
+        assert kept["username"] == "owner"
+        assert len(kept["password"]) > 20
+        [shown] = rds.describe_db_instances(DBInstanceIdentifier=made.ids["Database"])["DBInstances"]
+        assert shown["MasterUserSecret"]["SecretArn"] == found["Secret"]
+        assert (shown["EnabledCloudwatchLogsExports"], shown["Endpoint"]["Port"]) == (["postgresql"], 15432)
+        assert shown["CACertificateIdentifier"] == "rds-ca-ecc384-g1"
+        made.update(database(AllocatedStorage="30"))
+        assert told(made, *found) == found
+        identifier = made.ids["Database"]
+    assert rds.describe_db_snapshots(DBInstanceIdentifier=identifier)["DBSnapshots"]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        secrets.get_secret_value(SecretId=found["Secret"])
+
+
+def test_a_database_that_is_protected_stays(patched: Emulator) -> None:
+    cloudformation = patched.client("cloudformation")
+    with stack(patched, database(DeletionProtection=True)) as made:
+        cloudformation.delete_stack(StackName=made.name)
+        assert made.ended() == "DELETE_FAILED"
+        made.emulator.client("rds").modify_db_instance(
+            DBInstanceIdentifier=made.ids["Database"], DeletionProtection=False, ApplyImmediately=True
+        )
+
+
+def cache(name: str, **properties: Any) -> Resources:
+    own = {
+        "ServerlessCacheName": name,
+        "Engine": "valkey",
+        "MajorEngineVersion": "8",
+        "SubnetIds": {"Fn::Split": [",", "subnet-a,subnet-b"]},
+        "SecurityGroupIds": ["sg-1"],
+        "UserGroupId": ref("Users"),
+        "CacheUsageLimits": {"DataStorage": {"Maximum": "1", "Unit": "GB"}},
+    }
+    told = {name: attribute("Cache", f"Endpoint.{name}") for name in ("Address", "Port")}
+    return {
+        "User": resource(
+            "ElastiCache::User",
+            UserId=f"{name}-user",
+            UserName=f"{name}-user",
+            Engine="valkey",
+            AccessString="on ~items:* -@all +get +set",
+            AuthenticationMode={"Type": "iam"},
+        ),
+        "Users": resource(
+            "ElastiCache::UserGroup", UserGroupId=f"{name}-users", Engine="valkey", UserIds=[ref("User")]
+        ),
+        "Cache": resource("ElastiCache::ServerlessCache", **(own | properties)),
+        **{title: resource("SSM::Parameter", Type="String", Value=value) for title, value in told.items()},
+    }
+
+
+@shows("REQ-M3", how="patched")
+def test_a_cache_is_where_it_was_told(patched: Emulator) -> None:
+    calls, name = patched.client("elasticache"), f"c{uuid.uuid4().hex[:8]}"
+    resources = cache(name)
+    backends.serve(patched, "cache", "localhost", 16379)
+    with stack(patched, resources) as made:
+        ids = made.ids
+        assert told(made, "Address", "Port") == {"Address": "localhost", "Port": "16379"}
+        made.update(cache(name, CacheUsageLimits={"DataStorage": {"Maximum": 2, "Unit": "GB"}}))
+        [found] = calls.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"]
+        assert found["CacheUsageLimits"]["DataStorage"] == {"Maximum": 2, "Unit": "GB"}
+        assert (found["Endpoint"], found["UserGroupId"]) == ({"Address": "localhost", "Port": 16379}, f"{name}-users")
+        [user] = calls.describe_users(UserId=f"{name}-user")["Users"]
+        assert user["AccessString"] == "on ~items:* -@all +get +set"
+        assert made.ids == ids
+    with pytest.raises(ClientError, match="ServerlessCacheNotFoundFault"):
+        calls.describe_serverless_caches(ServerlessCacheName=name)
+
+
+def test_stock_makes_no_cache_without_servers(stock: Emulator) -> None:
+    unknown = "Unrecognized resource types: [AWS::ElastiCache::ServerlessCache]"
+    with pytest.raises(ClientError, match=re.escape(unknown)), stack(stock, cache("never")):
+        pass
+
+
+@shows("REQ-M11", how="patched")
+def test_what_is_recorded_of_code_deploy(patched: Emulator) -> None:
+    resources = versioned("a") | {
+        "Application": resource("CodeDeploy::Application", ComputePlatform="Lambda"),
+        "Deployments": resource(
+            "CodeDeploy::DeploymentGroup",
+            ApplicationName=ref("Application"),
+            ServiceRoleArn=attribute("Role", "Arn"),
+            DeploymentConfigName="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+        ),
+    }
+    policy = {"ApplicationName": ref("Application"), "DeploymentGroupName": ref("Deployments")}
+    resources["Live"]["UpdatePolicy"] = {"CodeDeployLambdaAliasUpdate": policy}
+    with stack(patched, resources) as made:
+        ids = made.ids
+        changed = json.loads(json.dumps(resources))
+        changed["Function"]["Properties"]["Environment"]["Variables"]["V"] = "b"
+        changed["Newest"]["Properties"]["Description"] = "v b"
+        made.update(changed)
+        assert {k: v for k, v in made.ids.items() if k != "Newest"} == {k: v for k, v in ids.items() if k != "Newest"}
+        assert invoked(made, 2) == {"2": 2}
+    resources["Deployments"]["Properties"]["ApplicationName"] = "another"
+    del resources["Live"]["UpdatePolicy"]
+    assert "No application found for name: another" in refusal(patched, resources)

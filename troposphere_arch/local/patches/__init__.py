@@ -21,9 +21,11 @@ from troposphere_arch.local.patches import (
     function_files,
     function_requests,
     function_tls,
+    function_versions,
     global_table,
     local_browser,
     mail,
+    managed_servers,
     messages,
     metric_namespace,
     names,
@@ -39,6 +41,7 @@ from troposphere_arch.local.patches import (
     stage_variables,
     stream_failures,
     target_groups,
+    task_services,
     user_pool_protection,
 )
 
@@ -362,6 +365,51 @@ PATCHES = (
         "target-health",
         "Load balancers ask healthy targets only, and no address outside this machine",
         target_groups.install_health,
+    ),
+    Patch(
+        "alias-targets",
+        "Lambda aliases name versions that are there, and no others",
+        function_versions.install_alias_targets,
+    ),
+    Patch(
+        "alias-weights",
+        "Lambda aliases invoke their additional version by its weight",
+        function_versions.install_alias_weights,
+    ),
+    Patch(
+        "alias-permissions",
+        "API Gateway invokes versions and aliases of functions that permit it",
+        function_versions.install_alias_permissions,
+    ),
+    Patch(
+        "code-deploy",
+        "AWS::CodeDeploy resources are recorded; an alias goes to its new version at once",
+        function_versions.install_code_deploy,
+    ),
+    Patch(
+        "task-definitions",
+        "AWS::ECS::TaskDefinition keeps all of its containers, its volumes and its platform",
+        task_services.install_task_definitions,
+    ),
+    Patch(
+        "task-services",
+        "AWS::ECS::Service is refused where ECS refuses it; no container runs",
+        task_services.install_services,
+    ),
+    Patch(
+        "task-scaling",
+        "AWS::ApplicationAutoScaling resources set how many tasks there are at least and at most; nothing scales",
+        task_services.install_scaling,
+    ),
+    Patch(
+        "managed-databases",
+        "AWS::RDS::DBInstance keeps its owner's password in a secret, and may be a local PostgreSQL",
+        managed_servers.install_databases,
+    ),
+    Patch(
+        "managed-caches",
+        "AWS::ElastiCache::ServerlessCache can be created, and may be a local Redis or Valkey",
+        managed_servers.install_caches,
     ),
 )
 

@@ -20,11 +20,13 @@ import importlib
 import inspect
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from troposphere_arch.local.addresses import LOOPBACK
+from troposphere_arch.local.backends import authorities
 from troposphere_arch.local.patches import api_names
 from troposphere_arch.local.patches.expect import expect_function
 from troposphere_arch.local.patches.names import resolve
@@ -108,7 +110,8 @@ def _go_before_functions() -> None:
         expect_function(runtime, _SCRIPT)  # says what is wrong
     before = Path(__file__).with_name("inside_function.py").read_text()
     port = int(os.environ["GATEWAY_PORT"])
-    runtime._PYTHON_WORKER_SCRIPT = f"{before}\n\n_keep_here({port})\n{script}"
+    known = str(authorities(Path(tempfile.gettempdir())))
+    runtime._PYTHON_WORKER_SCRIPT = f"{before}\n\n_keep_here({port}, {known!r})\n{script}"
 
 
 def _answer_about_names() -> None:

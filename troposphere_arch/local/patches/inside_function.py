@@ -29,8 +29,13 @@ class _Clear(socket.socket):
         return "TLSv1.3"
 
 
-def _keep_here(emulator: int) -> None:
-    """From now on `https://` asks the emulator on that port, where it knows the name; nothing leaves this machine."""
+def _keep_here(emulator: int, authorities: str = "") -> None:
+    """From now on `https://` asks the emulator on that port, where it knows the name; nothing leaves this machine.
+
+    TLS with other servers of this machine takes certificates of `authorities`, when that file is there.
+    """
+    if os.access(authorities, os.R_OK):
+        os.environ.setdefault("SSL_CERT_FILE", authorities)
     look_up, connect, connect_ex = socket.getaddrinfo, socket.socket.connect, socket.socket.connect_ex
     function = os.environ.get("_LAMBDA_FUNCTION_ARN", "")
 

@@ -49,7 +49,7 @@ def register(
         known = expect_keys(_provisioners(), "_CUSTOM_NAME_REPLACEMENT", "AWS::DynamoDB::Table")
         known[resource_type] = {"name": name}
         _naming()
-    _on_worker_thread(resource_type)
+    on_worker_thread(resource_type)
 
 
 def physical_name(stack_name: str, logical_id: str, *, longest: int) -> str:
@@ -78,7 +78,7 @@ def afterwards(resource_type: str, apply: Callable[[str, Properties, Properties]
         return updated
 
     handlers[resource_type] = {**stock, "create": create, "update": update}
-    _on_worker_thread(resource_type)
+    on_worker_thread(resource_type)
 
 
 def before_update(
@@ -105,7 +105,7 @@ def before_deletion(resource_type: str, apply: Callable[[str, Properties], None]
         stock["delete"](physical_id, properties)
 
     handlers[resource_type] = {**stock, "delete": delete}
-    _on_worker_thread(resource_type)
+    on_worker_thread(resource_type)
 
 
 def import_as(resource_type: str, other: str) -> None:
@@ -196,7 +196,8 @@ def _provisioners() -> Any:
     return importlib.import_module("ministack.services.cloudformation.provisioners")
 
 
-def _on_worker_thread(resource_type: str) -> None:
+def on_worker_thread(resource_type: str) -> None:
+    """Run the handlers of `resource_type` where they may call the emulator's own API."""
     _ours.add(resource_type)
     _widen_worker_thread()
 

@@ -102,12 +102,12 @@ def install_weights() -> None:
 
     def patched_describe(params: Any) -> Any:
         for arn, group in alb._tgs.items():
-            group["LoadBalancerArns"] = _balancers_of(alb, arn)
+            group["LoadBalancerArns"] = balancers_of(alb, arn)
         return describe(params)
 
     def patched_delete(params: Any) -> Any:
         arn = alb._p(params, "TargetGroupArn")
-        if arn in alb._tgs and _balancers_of(alb, arn):
+        if arn in alb._tgs and balancers_of(alb, arn):
             return alb._error("ResourceInUse", _in_use(arn))
         return delete(params)
 
@@ -297,7 +297,7 @@ def install_health() -> None:
         group = alb._tgs.get(alb._p(params, "TargetGroupArn"))
         if group is None:
             return status, headers, body
-        used = _balancers_of(alb, group["TargetGroupArn"])
+        used = balancers_of(alb, group["TargetGroupArn"])
         for one in alb._targets.get(group["TargetGroupArn"], []):
             identifier, port = one["Id"], int(one.get("Port") or group["Port"])
             state, reason = _state(group, identifier, port, used=bool(used))
@@ -407,7 +407,7 @@ def _arns(actions: list[dict[str, Any]]) -> Iterator[str]:
         yield from (group["TargetGroupArn"] for group in _weights(action))
 
 
-def _balancers_of(alb: Any, group: str) -> list[str]:
+def balancers_of(alb: Any, group: str) -> list[str]:
     """The load balancers whose listeners forward to the target group, by default or by a rule."""
     found = {
         alb._listeners[rule["ListenerArn"]]["LoadBalancerArn"]
@@ -431,7 +431,7 @@ def _refuse_what_clashes(alb: Any, provisioners: Any) -> None:
     stock = handlers["AWS::ElasticLoadBalancingV2::TargetGroup"]
 
     def delete(physical_id: str, properties: Properties) -> None:
-        if physical_id in alb._tgs and _balancers_of(alb, physical_id):
+        if physical_id in alb._tgs and balancers_of(alb, physical_id):
             raise ValueError(_in_use(physical_id))
         stock["delete"](physical_id, properties)
 

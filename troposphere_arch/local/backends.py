@@ -1,0 +1,59 @@
+"""Servers of this machine that stand for managed ones: the PostgreSQL of RDS, the Valkey of ElastiCache.
+
+    serve(emulator, "database", host, port) ──▶ <home of the emulator>/tmp/backends ──▶ Endpoint.Address of a new stack
+
+What is made after `serve` has their address; without it, nobody listens at the address that it has.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from troposphere_arch.local.emulator import Emulator
+from troposphere_arch.local.files import TMP
+
+KINDS = ("cache", "database")
+AUTHORITIES = "authorities.pem"
+_BACKENDS = "backends"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where it listens. With a user and a password, these are what a secret of RDS holds."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+
+def serve(
+    emulator: Emulator, kind: str, host: str, port: int, *, user: str = "", password: str = "", ca: Path | None = None
+) -> None:
+    """From now on what is made of `kind` ("cache" or "database") is at that address.
+
+    `ca` is a file of certificates that functions started from now on trust, and no others, when they speak TLS.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind}: one of {KINDS}")
+    home = emulator.home / TMP / _BACKENDS
+    home.mkdir(exist_ok=True)
+    (home / f"{kind}.json").write_text(json.dumps(asdict(Backend(host, port, user, password))))
+    if ca:
+        known = home / AUTHORITIES
+        before = known.read_text() if known.exists() else ""
+        text = ca.read_text()
+        known.write_text(before if text in before else before + text)
+
+
+def backend(tmp: Path, kind: str) -> Backend | None:
+    """What `serve` was told last, below the emulator's TMPDIR."""
+    told = tmp / _BACKENDS / f"{kind}.json"
+    return Backend(**json.loads(told.read_text())) if told.exists() else None
+
+
+def authorities(tmp: Path) -> Path:
+    """The file of certificates that functions trust; it is there once `serve` was told of one."""
+    return tmp / _BACKENDS / AUTHORITIES
