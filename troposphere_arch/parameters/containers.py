@@ -16,7 +16,7 @@ SIZES = {
     "xlarge": ("2048", "4096"),
 }
 # Steps, since a rule of a template can compare them only if it can name them.
-COUNTS = ("1", "2", "3", "4", "5", "6", "8", "10", "12", "16", "20", "30", "50", "100")
+COUNTS = ("1", "2", "3", "4", "6", "8", "10", "20", "40", "100")
 
 IMAGE_TAG = Spec(
     "ImageTag",
