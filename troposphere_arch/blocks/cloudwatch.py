@@ -24,12 +24,14 @@ from .dax import ReadCache
 from .dynamodb import Table
 from .ecs import Task, Tasks
 from .efs import FileSystem
-from .elasticache import LIMITS, ServiceCache
+from .elasticache import LIMITS as CACHE_LIMITS
+from .elasticache import ServiceCache
 from .elasticloadbalancingv2 import Balancer
 from .kinesis import Stream
 from .logs import Lines
 from .service_front import Front, Targets
-from .rds import LIMITS, Database
+from .rds import LIMITS as DATABASE_LIMITS
+from .rds import Database
 from .servers import Servers
 from .ses import BY_SET, Sender
 from .sns import Topic
@@ -266,13 +268,13 @@ def _of_service_cache(cache: ServiceCache) -> list[Watch]:
     return [
         Watch(
             f"{title}Full", "AWS/ElastiCache", "BytesUsedForCache", dimensions, "Maximum",
-            FindInMap(LIMITS, size, "Bytes"),
+            FindInMap(CACHE_LIMITS, size, "Bytes"),
             "The cache holds nearly all that it may; beyond that it throws out what it should keep. Raise CacheMaxGB.",
             3,
         ),
         Watch(
             f"{title}Busy", "AWS/ElastiCache", "ElastiCacheProcessingUnits", dimensions, "Sum",
-            FindInMap(LIMITS, speed, "Units"),
+            FindInMap(CACHE_LIMITS, speed, "Units"),
             "The cache does nearly all that it may; what comes above that is read from the table. Raise CacheMaxUnits.",
             3,
         ),
@@ -414,7 +416,7 @@ def _of_servers(servers: Servers) -> list[Watch]:
 
 def _of_database(database: Database) -> list[Watch]:
     dimensions = {"DBInstanceIdentifier": Ref(database.resource)}
-    many = FindInMap(LIMITS, Ref(parameter(database.t, parameters.instances.DATABASE_CLASS)), "Connections")
+    many = FindInMap(DATABASE_LIMITS, Ref(parameter(database.t, parameters.instances.DATABASE_CLASS)), "Connections")
     return [
         Watch(
             f"{database.title}Busy", "AWS/RDS", "CPUUtilization", dimensions, "Average", 80,
