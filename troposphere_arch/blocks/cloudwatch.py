@@ -29,10 +29,10 @@ from .elasticache import ServiceCache
 from .elasticloadbalancingv2 import Balancer
 from .kinesis import Stream
 from .logs import Lines
-from .service_front import Front, Targets
 from .rds import LIMITS as DATABASE_LIMITS
 from .rds import Database
 from .servers import Servers
+from .service_front import Front, Targets
 from .ses import BY_SET, Sender
 from .sns import Topic
 from .sqs import Queue, WorkQueue
