@@ -142,12 +142,11 @@ class Cache:
         """
         name, lease = _name(key), LEASED + uuid.uuid4().hex.encode()
         held = self._held(name, lease)
-        if held.startswith(VALUE):
-            try:
-                return context.from_json(held[len(VALUE) :])
-            except ValueError:
-                self._remove(name)
         if held != lease:
+            if held not in (None, APART):
+                with suppress(ValueError):
+                    return _value(held)
+                self._remove(name)
             return context.from_json(context.whole_json(fill()).encode())
         try:
             text = context.whole_json(fill()).encode()
@@ -169,8 +168,8 @@ class Cache:
                 # One by one: in a cluster a command is about one part of it.
                 self._ask(b"DEL", _name(key), rest=False)
 
-    def _held(self, name: bytes, lease: bytes) -> bytes:
-        """What the key holds once nobody else fills it, `lease` if it is up to us; nothing when time is up."""
+    def _held(self, name: bytes, lease: bytes) -> bytes | None:
+        """What the key holds once nobody else fills it, `lease` if it is up to us; None when time is up."""
         # Half of it is for who fills in the end.
         left = (context.remaining() - context.ANSWER) / 2
         with suppress(Unusable):
@@ -189,7 +188,7 @@ class Cache:
                 if (left := left - pause) < 0:
                     break
                 self.sleep(pause)
-        return b""
+        return None
 
     def _remove(self, name: bytes) -> None:
         """What is none of ours."""
@@ -257,6 +256,7 @@ class Cache:
         plain = socket.create_connection((host, int(os.environ["CACHE_PORT"])), self.answer)
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.settimeout(max(0.0, made + self.connect - self.clock()))
             over_tls = self.trust.wrap_socket(plain, server_hostname=host)
         except BaseException:
             plain.close()
@@ -285,6 +285,13 @@ def _name(key: str) -> bytes:
     if re.fullmatch(r"[A-Za-z0-9._:/#@=-]{1,200}", key):
         return b"items:" + key.encode()
     return b"items:~" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest().encode()
+
+
+def _value(held: bytes) -> Any:
+    """Raises `ValueError` for what is none."""
+    if not held.startswith(VALUE):
+        raise ValueError("no value")
+    return context.from_json(held[len(VALUE) :])
 
 
 _cache = Cache()
