@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -91,6 +92,42 @@ def test_all_that_goes_one_way_is_on_one_line_of_the_picture(folder: Path, build
     assert '    End -->|"GET /x<br/>POST /x"| Graph\n' in done.out
     assert "end   calls  graph  HTTPS, interface endpoint of API Gateway  GET /x\n" in done.out
     assert "end   calls  other  HTTPS, NAT gateway                        GET /y\n" in done.out
+
+
+@shows("REQ-M2", "REQ-M11", how="static")
+def test_versions_are_behind_their_front(folder: Path, build: Shell) -> None:
+    """Whoever calls names the front; servers and what is cached are in the network, without a word."""
+    routes = "routes: [GET /x]\n"
+    listens = "port: 8080\nhealth: /health\nbehind: stock\n"
+    put(
+        folder,
+        {
+            "platform.yaml": PLATFORM + "network: nat\n",
+            "stock/service.yaml": f"shape: front\n{OWNED}{routes}",
+            "stock-v1/service.yaml": f"shape: instances\n{OWNED}{routes}{listens}",
+            "stock-v2/service.yaml": f"shape: container\n{OWNED}{routes}{listens}calls: {{prices: [GET /x]}}\n",
+            "stock-v2/Dockerfile": "FROM python\nEXPOSE 8080\n",
+            "prices/service.yaml": f"shape: http-cached\n{OWNED}{routes}",
+            "orders/service.yaml": f"shape: http\n{OWNED}{routes}calls: {{stock: [GET /x]}}\n",
+        },
+    )
+    done = build("map", "services")
+    assert (done.code, done.err) == (0, "")
+    assert [re.split("  +", line.strip()) for line in done.out.split("\n\n")[0].splitlines()[2:]] == [
+        ["orders", "calls", "stock", "HTTPS", "GET /x"],
+        ["stock", "leads to", "stock-v1", "load balancer"],
+        ["stock", "leads to", "stock-v2", "load balancer"],
+        ["stock-v2", "calls", "prices", "HTTPS, NAT gateway", "GET /x"],
+    ]
+    for line in (
+        'Prices[["prices"]]',
+        'Stock{"stock"}',
+        'StockV1(("stock-v1"))',
+        'StockV2("stock-v2")',
+        'Stock -->|"load balancer"| StockV1',
+        'StockV2 -->|"GET /x"| Prices',
+    ):
+        assert f"    {line}\n" in done.out
 
 
 def test_what_is_wrong_is_told_in_place_of_a_map(shop: Shop, build: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -10,9 +11,22 @@ import pytest
 
 from tests.evidence import shows
 from tests.microservices.conftest import OWNED, PLATFORM, problems, put
+from tests.microservices.systems import OWNER, service
+from troposphere_arch import parameters
 from troposphere_arch.blocks import service_network
-from troposphere_arch.microservices import reach
-from troposphere_arch.microservices.declaration import ANSWERING, FRONT, IN_NETWORK, NETWORKS, SERVERS, SHAPES
+from troposphere_arch.microservices import costs, reach
+from troposphere_arch.microservices import service as page
+from troposphere_arch.microservices.declaration import (
+    ANSWERING,
+    FRONT,
+    IN_NETWORK,
+    NETWORKS,
+    SERVERS,
+    SHAPES,
+    Platform,
+    Service,
+    System,
+)
 
 DOCS = Path(__file__).parents[2] / "docs" / "microservices.md"
 OUTSIDE, INSIDE = "outside", "inside"
@@ -205,6 +219,56 @@ def test_what_a_network_costs_is_what_it_is_made_of() -> None:
         "endpoints": 5 * 2 * 730 * 0.01,
         "nat": 87.6,  # 2 x 730 x (0.045 + 0.005 + 0.01)
     }
+
+
+@shows("REQ-M10", how="static")
+def test_what_a_shape_costs_is_what_its_stack_makes_by_default(tmp_path: Path) -> None:
+    made = {shape: service(tmp_path, shape, shape) for shape in ("http-cached", "container", "instances", "front")}
+    shop = System(Platform("shop", OWNER, network="nat"), made, tmp_path)
+    templates = {shape: page.build(shop, one).to_dict() for shape, one in made.items()}
+
+    def default(shape: str, name: str) -> str:
+        return str(templates[shape]["Parameters"][name]["Default"])
+
+    cpus, memory = parameters.containers.SIZES[default("container", "TaskSize")]
+    assert (int(cpus) / 1024, int(memory) / 1024) == (costs.TASK_CPUS, costs.TASK_GB)
+    assert default("container", "MinTasks") == str(costs.TASKS)
+    names = ("FleetMinSize", "InstanceType", "DatabaseClass", "DatabaseStorage")
+    assert tuple(default("instances", name) for name in names) == (
+        str(costs.SERVERS),
+        costs.SERVER_TYPE,
+        costs.DATABASE_TYPE,
+        str(costs.STORAGE_GB),
+    )
+    assert default("http-cached", "FunctionMemory") == str(int(costs.FUNCTION_GB * 1024))
+    disks = json.dumps(templates["instances"])
+    assert f'"VolumeSize": {costs.DISK_GB}, "VolumeType": "gp3"' in disks
+    types = {shape: [one["Type"] for one in made["Resources"].values()] for shape, made in templates.items()}
+    balancer = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+    balanced = {shape for shape in costs.NEEDS if any(part.what == "load balancer" for part in parts(shape))}
+    assert {shape for shape, there in types.items() if balancer in there} == balanced
+
+
+def parts(shape: str) -> tuple[costs.Part, ...]:
+    return costs.parts(Service(shape, shape, OWNER, ""))
+
+
+@shows("REQ-M10", how="static")
+def test_what_each_shape_costs_a_month() -> None:
+    """With 730 hours; a version has its front's load balancer, and so costs less by that."""
+    fixed = {shape: costs.fixed(Service("a", shape, OWNER, "")) for shape in SHAPES}
+    assert fixed == {
+        "http": 0.0,
+        "http-cached": 6.13,  # 730 x 0.1 x 0.084
+        "container": 23.63,  # 730 x (0.0225 + 0.25 x 0.03238 + 0.5 x 0.00356)
+        "instances": 43.71,  # 730 x (0.0225 + 0.0168 + 0.016) + 8 x 0.08 + 20 x 0.115 + 0.40
+        "front": 16.43,  # 730 x 0.0225
+        "queue": 0.0,
+        "stream": 10.95,
+        "topic": 0.0,
+        "bucket": 0.0,
+    }
+    assert costs.fixed(Service("a", "container", OWNER, "", behind="b")) == 7.21
 
 
 @shows("REQ-M2", "REQ-M5", how="static")

@@ -53,7 +53,7 @@ QUEUE_CALL, TOPIC_CALL, STREAM_CALL, OBJECT, EVENT = 4e-7, 5e-7, 1.4e-8, 5e-6, 1
 
 # What the parameters of a service's stack say by default.
 TASKS, TASK_CPUS, TASK_GB = 1, 0.25, 0.5
-SERVERS, SERVER_TYPE, DISK_GB = 2, "t4g.small", 8
+SERVERS, SERVER_TYPE, DISK_GB = 1, "t4g.small", 8
 DATABASE_TYPE, STORAGE_GB = "db.t4g.micro", 20
 FUNCTION_GB = 0.25
 
@@ -98,7 +98,7 @@ _FIXED: Mapping[str, tuple[Part, ...]] = {
     INSTANCES: (
         BALANCER,
         Part(
-            f"{SERVERS} {SERVER_TYPE} with {DISK_GB} GB each",
+            f"{SERVERS} {SERVER_TYPE} with {DISK_GB} GB",
             SERVERS * (SERVER_HOUR * HOURS + DISK_GB * DISK_MONTH),
         ),
         Part(f"{DATABASE_TYPE} in one zone with {STORAGE_GB} GB", DATABASE_HOUR * HOURS + STORAGE_GB * STORAGE_MONTH),

@@ -10,11 +10,28 @@ from dataclasses import dataclass
 
 from ..discovery import title
 from . import reach
-from .declaration import BUCKET, HTTP, QUEUE, STATUS, STREAM, TOPIC, Service, System
+from .declaration import (
+    BUCKET,
+    CACHED,
+    CONTAINER,
+    FRONT,
+    HTTP,
+    INSTANCES,
+    QUEUE,
+    STATUS,
+    STREAM,
+    TOPIC,
+    Service,
+    System,
+)
 
 # How the nodes of each shape are drawn. https://mermaid.js.org/syntax/flowchart.html#node-shapes
 _DRAWN = {
     HTTP: '["{}"]',
+    CACHED: '[["{}"]]',
+    CONTAINER: '("{}")',
+    INSTANCES: '(("{}"))',
+    FRONT: '{{"{}"}}',
     QUEUE: '(["{}"])',
     STREAM: '[/"{}"/]',
     TOPIC: '{{{{"{}"}}}}',
@@ -36,7 +53,7 @@ class Line:
 
 
 def lines(system: System) -> list[Line]:
-    """All lines, service by service, in the order of their names: calls, sends, puts, events."""
+    """All lines, service by service, in the order of their names: what is behind it, calls, sends, puts, events."""
     told: dict[tuple[str, str], list[Service]] = {}
     for _, service in sorted(system.services.items()):
         for publisher, events in service.subscribes.items():
@@ -72,6 +89,9 @@ def _of(system: System, service: Service, told: Mapping[tuple[str, str], Sequenc
     def over(other: Service) -> str:
         return reach.over(network, service, other)
 
+    for name, other in sorted(system.services.items()):
+        if other.behind == service.name:
+            yield Line(service.name, "leads to", name, "load balancer", "", True)
     for name, routes in sorted(service.calls.items()):
         other = reach.STATUS_SERVICE if name == STATUS else system.services[name]
         for route in routes:
