@@ -128,7 +128,7 @@ def function_of(t: ScenarioTemplate, service: Service) -> Function:
     function = awslambda.function(
         t,
         "Function",
-        code=awslambda.Text(bundle.bundle(service.folder)),
+        code=awslambda.Text(bundle.bundle(service.folder, balanced=bool(service.behind))),
         Description=service.description,
         # How many messages of a queue are worked on at once is limited where they are taken, and in one place only.
         reserved=None if service.shape in (QUEUE, TOPIC) else parameters.RESERVED_CONCURRENCY,
