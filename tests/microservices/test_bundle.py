@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -40,11 +41,11 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def run(text: str, folder: Path, call: str) -> subprocess.CompletedProcess[str]:
+def run(text: str, folder: Path, call: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """What `call` prints where `index` is the bundle, alone in a folder, in a Python without our package."""
     (folder / "index.py").write_text(text, encoding="utf-8")
-    code = f"import index\nprint({call})"
-    return subprocess.run([sys.executable, "-S", "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-S", "-c", f"import index\nprint({call})"]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 
 @shows("REQ-M4", how="real")
@@ -79,7 +80,7 @@ def test_names_of_the_kit_that_are_no_modules(tmp_path: Path) -> None:
 def test_what_is_shipped_of_the_kit_is_its_code(tmp_path: Path) -> None:
     names = [path.stem for path in Path(service_kit.__path__[0]).glob("*.py") if path.stem != "__init__"]
     imported = "".join(f"from troposphere_arch.service_kit import {name}\n" for name in names)
-    found = modules(write(tmp_path, handler=f"{imported}handler = None\n"))
+    found = modules(write(tmp_path, handler=f"{imported}handler = None\n"), server=True)
     for name in names:
         ours = Path(service_kit.__path__[0], f"{name}.py").read_text()
         shipped = found[f"troposphere_arch.service_kit.{name}"]
@@ -93,6 +94,55 @@ def without_docstrings(text: str) -> ast.Module:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:] or [ast.Pass()]
     return tree
+
+
+KIT_HANDLER = """from troposphere_arch.service_kit import http
+
+handler = http.handler({"GET /orders/{id}": lambda request: dict(request.path)})
+"""
+SENT_ON = {
+    "requestContext": {"elb": {}},
+    "httpMethod": "GET",
+    "path": "/v1/orders/o-1",
+    "headers": {"x-gateway-route": "/orders/{id}", "x-gateway-stage": "v1"},
+}
+DIRECT = {"httpMethod": "GET", "resource": "/orders/{id}", "pathParameters": {"id": "o-2"}}
+
+
+@shows("REQ-M11", how="real")
+def test_behind_a_load_balancer_it_has_what_that_takes(tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    plain, balanced = bundle(write(folder, handler=KIT_HANDLER)), bundle(folder, balanced=True)
+    call = f"[index.handler(event, None)['body'] for event in ({SENT_ON}, {DIRECT})][-2:]"
+    found = run(balanced, tmp_path, call)
+    assert found.stdout.splitlines()[-1] == """['{"id":"o-1"}', '{"id":"o-2"}']""", found.stderr
+    assert json.loads(run(plain, tmp_path, call).stdout.splitlines()[0])["status"] == 404
+    assert "balancer" not in plain and len(balanced) - len(plain) < 4_000, "what it takes of a template"
+
+
+@shows("REQ-M3", how="real")
+def test_on_a_server_it_has_an_application_and_the_handler(tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    text = bundle(write(folder, handler=KIT_HANDLER), server=True)
+    call = "callable(index.application), index.handler({}, None)['statusCode']"
+    found = run(text, tmp_path, f"({call})", HEALTH="/health")
+    assert found.stdout.splitlines()[-1] == "(True, 404)", found.stderr
+    assert "KeyError: 'HEALTH'" in run(text, tmp_path, call).stderr
+
+
+def test_servers_may_have_more(tmp_path: Path) -> None:
+    write(tmp_path, handler="import pg8000\nhandler = pg8000")
+    assert "import pg8000" in bundle(tmp_path, server=True)
+    with pytest.raises(UserError, match=r"handler\.py:1: imports pg8000, which Lambda's Python does not have"):
+        bundle(tmp_path, balanced=True)
+    write(tmp_path, handler="import requests\nhandler = requests")
+    told = r"handler\.py:1: imports requests, which is not installed: without a requirements\.txt of its own "
+    with pytest.raises(UserError, match=told):
+        bundle(tmp_path, server=True)
+    (tmp_path / "requirements.txt").write_text("requests==2.32.5\n")
+    assert "import requests" in bundle(tmp_path, server=True)
 
 
 def test_the_modules_stand_in_it_as_they_are(tmp_path: Path) -> None:
