@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.evidence import shows
-from tests.microservices.systems import HEALTH, PORT, service
+from tests.microservices.systems import HEALTH, PLAIN_CODE, PORT, service
 from troposphere_arch import discovery, evaluate, lint
 from troposphere_arch.microservices import service as page
 from troposphere_arch.microservices.declaration import CONTAINER, FRONT, HTTP, Platform, System
@@ -47,13 +49,15 @@ def shop() -> System:
     folder = Path(mkdtemp(prefix="fronts-"))
     made = (
         service(folder, "orders", FRONT, routes=ROUTES),
-        service(folder, "orders-v1", HTTP, behind="orders", routes=ROUTES, table=True),
+        service(folder, "orders-v1", HTTP, behind="orders", routes=ROUTES),
         service(folder, "orders-v2", CONTAINER, behind="orders", routes=ROUTES),
+        service(folder, "orders-v3", HTTP, behind="orders", routes=ROUTES, table=True, shift="weight"),
         service(folder, "stock", CONTAINER, routes=ROUTES, table=True),
         service(folder, "inner", FRONT, routes=ROUTES, private=True),
         service(folder, "ledger", CONTAINER, routes=ROUTES, private=True),
         service(folder, "plain", HTTP, routes=ROUTES, table=True),
     )
+    (folder / "orders-v1" / "handler.py").write_text(PLAIN_CODE)
     return System(Platform("shop", "shop@example.com", network="nat"), {one.name: one for one in made}, folder)
 
 
@@ -322,6 +326,48 @@ def test_only_its_target_group_invokes_a_function_behind_a_front() -> None:
     assert len(name) <= 32
 
 
+@shows("REQ-M11", how="static")
+def test_where_a_function_has_an_alias_the_load_balancer_asks_that() -> None:
+    resources = deployed("orders-v3")
+    (alias,) = of_type(resources, "AWS::Lambda::Alias")
+    group = one_of(resources, "AWS::ElasticLoadBalancingV2::TargetGroup")
+    assert group["Targets"] == [{"Id": {"Ref": alias}}]
+    assert one_of(resources, "AWS::Lambda::Permission")["FunctionName"] == {"Ref": alias}
+
+
+@shows("REQ-M3", "REQ-M11", how="real")
+def test_a_function_behind_a_front_answers_what_its_load_balancer_hands_over() -> None:
+    """By the very code of the template; a function with an API of its own needs none of it."""
+    code = original("orders-v1")["Resources"]["Function"]["Properties"]["Code"]["ZipFile"]
+    script = (
+        "import json, sys\n"
+        "class Context:\n"
+        "    aws_request_id = 'id'\n"
+        "    def get_remaining_time_in_millis(self): return 9000\n"
+        "namespace = {'__name__': 'index'}\n"
+        "event = json.loads(sys.argv[1])\n"
+        "exec(compile(sys.stdin.read(), 'index.py', 'exec'), namespace)\n"
+        "print(json.dumps(namespace['handler'](event, Context())))\n"
+    )
+    told = {"route": "/items/{id}", "stage": "v1", "caller": "arn:aws:iam::123456789012:role/a", "request": "r"}
+    event = {
+        "requestContext": {"elb": {"targetGroupArn": ONE}},
+        "httpMethod": "GET",
+        "path": "/v1/items/pen",
+        "queryStringParameters": {},
+        "headers": {f"x-gateway-{name}": value for name, value in told.items()},
+        "body": "",
+        "isBase64Encoded": False,
+    }
+    told_of = subprocess.run(  # a process of its own, as Lambda has it
+        [sys.executable, "-c", script, json.dumps(event)], input=code, capture_output=True, text=True, check=True
+    )
+    answer = json.loads(told_of.stdout.splitlines()[-1])
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == {"id": "pen"}
+    assert "balancer" not in original("plain")["Resources"]["Function"]["Properties"]["Code"]["ZipFile"]
+
+
 # --- versions
 
 
@@ -482,5 +528,5 @@ def test_the_templates_are_clean() -> None:
     versions = {"AWSTemplateFormatVersion": "2010-09-09", "Description": "Orders.", "Resources": as_deployed}
     for resource in as_deployed.values():
         resource.pop("Condition", None)
-    assert lint.lint({name: body(name) for name in (*OWN_FRONT, *BEHIND)}) == []
+    assert lint.lint({name: body(name) for name in (*OWN_FRONT, *BEHIND, "orders-v3")}) == []
     assert lint.lint({"deployed": json.dumps(versions).encode()}, house=False) == []
