@@ -20,6 +20,7 @@ _GONE = {
     "MountTargetNotFound",
     "NoSuchBucket",
     "NoSuchUpload",
+    "RepositoryNotFoundException",
     "ResourceNotFoundException",
     "TableNotFoundException",
 }
@@ -80,7 +81,9 @@ def _removers() -> dict[str, Callable[[Target, str], None]]:
     return {
         "AWS::DynamoDB::GlobalTable": _remove_table,
         "AWS::DynamoDB::Table": _remove_table,
+        "AWS::ECR::Repository": _remove_repository,
         "AWS::EFS::FileSystem": _remove_file_system,
+        "AWS::Lambda::Version": _remove_version,
         "AWS::S3::Bucket": _remove_bucket,
         "AWS::Cognito::UserPool": _remove_user_pool,
         "AWS::Cognito::IdentityPool": _remove_identity_pool,
@@ -159,6 +162,16 @@ def _remove_file_system(target: Target, name: str) -> None:
     efs.delete_file_system(FileSystemId=name)
     for _ in waits():
         efs.describe_file_systems(FileSystemId=name)  # until it says that there is no such file system
+
+
+def _remove_repository(target: Target, name: str) -> None:
+    """Remove a repository with its images."""
+    target.client("ecr").delete_repository(registryId=target.account, repositoryName=name, force=True)
+
+
+def _remove_version(target: Target, arn: str) -> None:
+    """Remove a version of a function, which is gone already when its function is."""
+    target.client("lambda").delete_function(FunctionName=arn)
 
 
 def _remove_user_pool(target: Target, pool_id: str) -> None:
