@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import FindInMap, GetAtt, If, Join, Ref, Select, Split, Sub, awslambda, encode_to_dict, policies
+from troposphere import FindInMap, GetAtt, If, Join, Ref, Select, Split, Sub, awslambda, policies
 
 from .. import parameters
 from ..conditions import equals
@@ -39,7 +39,7 @@ _KNOWN_BY: Mapping[str, Callable[[str], Any]] = {
 }
 # How long that is; of names, a guess.
 _ROOM = {"AWS::EC2::SecurityGroup": 18, "AWS::ElastiCache::ServerlessCache": 31, "AWS::IAM::Role": 22}
-_ROOM_FOR_HOST, _ROOM_FOR_LABELS, _ROOM_FOR_DOMAIN = 70, 16, 40
+_ROOM_FOR_HOST, _ROOM_FOR_DOMAIN, _ROOM_FOR_LABEL = 50, 40, 12
 
 
 @dataclass(frozen=True)
@@ -136,18 +136,19 @@ def _fixed(others: Mapping[str, Any]) -> Any:
 def _of_parameters(
     t: ScenarioTemplate, frozen: Mapping[str, Any], domain: Callable[[], Any], room: int
 ) -> Iterator[Any]:
-    """Each parameter that the function holds, in short, as there is room."""
+    """Each parameter that the function holds, in short, as there is room. (Conditions in it there are none; E9009.)"""
     found: dict[str, tuple[str, ...]] = {}
     for path, name in _references(frozen):
         if name in t.parameters:
             found.setdefault(name, path)
-    for name in sorted(_behind_conditions(t, frozen) - found.keys()):
-        found[name] = ()
     hosts = [name for name, path in found.items() if _is_variable(path, "_URL")]
     others = [name for name in found if name not in hosts]
     room -= sum(_room(found[name]) for name in others)
     whole = len(hosts) * _ROOM_FOR_HOST <= room
-    if not whole and _ROOM_FOR_DOMAIN + len(hosts) * _ROOM_FOR_LABELS > room:
+    if (
+        not whole
+        and _ROOM_FOR_DOMAIN + sum(_ROOM_FOR_LABEL + len(name.removesuffix("Address")) for name in hosts) > room
+    ):
         raise UserError(
             f"{t.scenario}: a version says in {MOST_CHARACTERS} characters what its function is told, and there is no "
             f"room for {len(found)} parameters ({', '.join(sorted(found))}): let it use fewer, or leave shift out"
@@ -217,23 +218,3 @@ def _references(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
 
 def _names(value: Any) -> set[str]:
     return {name for _, name in _references(value)}
-
-
-def _behind_conditions(t: ScenarioTemplate, value: Any) -> set[str]:
-    """The parameters on which the conditions in the value depend."""
-    definitions = encode_to_dict(t.conditions)
-    todo, seen = [value], set()
-    found: set[str] = set()
-    while todo:
-        one = todo.pop()
-        if isinstance(one, list):
-            todo += one
-        elif isinstance(one, dict):
-            for key, inner in one.items():
-                name = inner[0] if key == "Fn::If" else inner if key == "Condition" else None
-                if isinstance(name, str) and name in definitions and name not in seen:
-                    seen.add(name)
-                    todo.append(definitions[name])
-                    found |= _names(definitions[name]) & t.parameters.keys()
-                todo.append(inner)
-    return found
