@@ -285,7 +285,7 @@ def _route(route: str) -> tuple[str, str, str]:
 
 def _program(node: Node, verb: str) -> Program:
     if not isinstance(node, Program):
-        raise TypeError(f"{verb}: {node.title} is a {type(node).__name__}, where something that runs code belongs")
+        raise TypeError(f"{verb}: {node.title} is a {type(node).__name__}, where a program belongs")
     return node
 
 
