@@ -136,7 +136,7 @@ def _fixed(others: Mapping[str, Any]) -> Any:
 def _of_parameters(
     t: ScenarioTemplate, frozen: Mapping[str, Any], domain: Callable[[], Any], room: int
 ) -> Iterator[Any]:
-    """Each parameter that the function holds, in short, as there is room. (Conditions in it there are none; E9009.)"""
+    """Each parameter that the function holds, in short, as there is room. That no condition hides one, E9009 proves."""
     found: dict[str, tuple[str, ...]] = {}
     for path, name in _references(frozen):
         if name in t.parameters:
@@ -145,10 +145,8 @@ def _of_parameters(
     others = [name for name in found if name not in hosts]
     room -= sum(_room(found[name]) for name in others)
     whole = len(hosts) * _ROOM_FOR_HOST <= room
-    if (
-        not whole
-        and _ROOM_FOR_DOMAIN + sum(_ROOM_FOR_LABEL + len(name.removesuffix("Address")) for name in hosts) > room
-    ):
+    brief = _ROOM_FOR_DOMAIN + sum(_ROOM_FOR_LABEL + len(name.removesuffix("Address")) for name in hosts)
+    if not whole and brief > room:
         raise UserError(
             f"{t.scenario}: a version says in {MOST_CHARACTERS} characters what its function is told, and there is no "
             f"room for {len(found)} parameters ({', '.join(sorted(found))}): let it use fewer, or leave shift out"
