@@ -20,10 +20,13 @@ import pytest
 
 from tests.evidence import shows
 from tests.microservices.systems import HEALTH, PLAIN_CODE, PORT, service
-from troposphere_arch import discovery, evaluate, lint
+from troposphere_arch import arrows, discovery, evaluate, lint
+from troposphere_arch.blocks import service_api, service_front
 from troposphere_arch.microservices import service as page
 from troposphere_arch.microservices.declaration import CONTAINER, FRONT, HTTP, Platform, System
+from troposphere_arch.parameters.services import found, words
 from troposphere_arch.render import render
+from troposphere_arch.template import scenario_template
 
 Template = dict[str, Any]
 ROUTES = ("GET /items/{id}", "POST /items/{id}/parts/{part}", "GET /items")
@@ -271,6 +274,25 @@ def test_the_deployments_carry_the_hash_of_what_they_freeze(tmp_path: Path) -> N
     assert one == same
     assert len(one) == len(other) == 2
     assert not one & other
+
+
+def test_an_api_passes_requests_on_to_its_own_front_only() -> None:
+    t = scenario_template("own", "1.0.0", "A page of somebody's own.", words=words("shop"))
+
+    def front(title: str) -> service_front.Front:
+        domain, certificate = (
+            found(one, f"/shop/{one}", one, one) for one in ("PlatformDomain", "PlatformCertificate")
+        )
+        return service_front.front(
+            t, title, "orders", [], vpc="vpc", subnets="a,b", domain=domain, certificate=certificate
+        )
+
+    own, other = front("Balancer"), front("Other")
+    api, plain = service_api.service_api(t, "Api", own), service_api.service_api(t, "Plain")
+    arrows.route(api, "GET /x", own, by=arrows.SERVICES)
+    for wrong, to in ((api, other), (plain, own)):
+        with pytest.raises(ValueError, match=f"GET /y: {wrong.title} passes requests on as they are, and to its own"):
+            arrows.route(wrong, "GET /y", to, by=arrows.SERVICES)
 
 
 # --- targets
