@@ -17,7 +17,7 @@ finish() {
     local code=$? signalled=0
     # What ended the script in the middle of a step is in the lines before this one.
     ((code == 0)) || reason="${reason:-$step: failed with exit code $code}"
-    if ((code > 0)) && [[ -s $log ]]; then tail -n 20 "$log"; fi
+    if ((code > 0)) && [[ -s $log ]]; then tail -n 40 "$log"; fi
     say "${reason:-ready, generation $GENERATION}"
     # SignalResource carries no reason: it is in the console's output and in the log group.
     /opt/aws/bin/cfn-signal --exit-code "$code" --reason "${reason:-ready}" --stack "${STACK:-}" \
@@ -192,7 +192,7 @@ serves() {
 }
 step="waiting for 200 of ${variables[HEALTH]} at port ${variables[PORT]}"
 say "$step"
-try 24 serves
+try 12 serves
 
 step="waiting for the load balancer"
 say "$step"
