@@ -327,12 +327,15 @@ def test_an_image_from_elsewhere_has_no_repository_here(name: str) -> None:
     resources = deployed(name, **RUNS)
     assert "AWS::ECR::Repository" not in {one["Type"] for one in resources.values()}
     assert "RepositoryUri" not in template(name)["Outputs"]
-    image = container(resources)["Image"]
-    assert json.dumps(image).replace('{"Ref": "AWS::URLSuffix"}', "amazonaws.com").count("amazonaws") == (
-        name == "shared"
-    )
-    if name == "public":
-        assert image == f"{IMAGES[name]}:{RUNS['ImageTag']}"
+    assert joined(container(resources)["Image"]) == f"{IMAGES[name]}:{RUNS['ImageTag']}"
+
+
+def joined(value: Any) -> str:
+    """The text that is left to AWS to put together, in most regions."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        by, parts = value["Fn::Join"]
+        return str(by).join(map(joined, parts))
+    return "amazonaws.com" if value == {"Ref": "AWS::URLSuffix"} else str(value)
 
 
 @pytest.mark.parametrize(
