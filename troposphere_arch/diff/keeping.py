@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import facts
+from .supplement import HOLDS_DATA_WITH
 
 PAGES = {
     "DeletionPolicy": (
@@ -44,8 +45,12 @@ def kept(body: Mapping[str, Any], attribute: str, kind: str) -> str:
 def holds_data(kind: str, body: Mapping[str, Any]) -> bool:
     """Whether it is what holds the data; of an instance that is surely in a cluster, that is the cluster.
 
+    A cache of which no snapshots are taken holds none: whoever made it counts on its loss.
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.StorageReliability.html
     """
-    cluster = (body.get("Properties") or {}).get("DBClusterIdentifier")
+    properties = body.get("Properties") or {}
+    if kind in HOLDS_DATA_WITH and not properties.keys() & set(HOLDS_DATA_WITH[kind]):
+        return False
+    cluster = properties.get("DBClusterIdentifier")
     alone = cluster is None or "AWS::NoValue" in json.dumps(cluster, default=str)
     return facts.holds_data(kind) and (alone or kind != "AWS::RDS::DBInstance")

@@ -58,6 +58,8 @@ def settled(finding: Finding) -> Change:
         bump = Bump.MAJOR
     elif effect == Effect.REPLACEMENT and any(_is_name(finding.kind, path) for path in finding.paths()):
         bump = Bump.MAJOR  # a name that users may know
+    elif effect == Effect.REPLACEMENT and facts.renewed_by_design(finding.kind):
+        advice = _before(finding)
     if blocked:
         reasons.insert(0 if effect == Effect.FAILURE else len(reasons), blocked.reason)
     if facts.renewed_by_design(finding.kind) and effect <= Effect.REPLACEMENT:
@@ -107,6 +109,14 @@ def _way_out(finding: Finding, blocked: Blocked, holds: bool) -> str:
     if blocked.is_name:
         return f"give {finding.name} another {what} with the same update, or let AWS name it"
     return f"give {finding.name} another {what} with the same update, or take it away in an update before this one"
+
+
+def _before(finding: Finding) -> str:
+    """What becomes of a frozen copy when the next one takes its place."""
+    both = (finding.old, finding.new)
+    if all(keeping.kept(body, "UpdateReplacePolicy", finding.kind) for body in both):
+        return "the one before stays in the account, out of the stack: the way back is to name it again"
+    return ""
 
 
 def _data(finding: Finding) -> str:

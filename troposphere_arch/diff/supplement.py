@@ -29,6 +29,12 @@ _LOG_GROUP = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReferen
 _PUT_PARAMETER = "https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html"
 _VPC_ORIGIN = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-vpc-origins.html"
 _CUSTOM = f"{_GUIDE}/crpg-ref-requesttypes-update.html"
+_ALIAS_ROUTING = "https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html"
+_ROLLING = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html"
+_WEIGHTS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html"
+_RULES = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html"
+_RDS_PARAMETERS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithDBInstanceParamGroups.html"
+_SHIFTS = "https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html"
 
 # Types that hold data besides those of which E9010 demands retention: found in templates that are not ours.
 ALSO_HOLD_DATA = {
@@ -76,6 +82,17 @@ ALSO_HOLD_DATA = {
     "AWS::Timestream::Table",
     "AWS::WorkSpaces::Workspace",
 }
+# Of these a template says by itself whether they hold data: they do when one of the properties is there. Without
+# snapshots a cache holds copies.
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups.html
+HOLDS_DATA_WITH = {
+    "AWS::ElastiCache::ServerlessCache": (
+        "DailySnapshotTime",
+        "FinalSnapshotName",
+        "SnapshotArnsToRestore",
+        "SnapshotRetentionLimit",
+    ),
+}
 # Types that CloudFormation takes a snapshot of when it is told to, also those that hold nothing for long.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
 SNAPSHOTS = {kind for kind, can in HOLDS_DATA.items() if can} | {"AWS::ElastiCache::CacheCluster"}
@@ -99,6 +116,11 @@ _MOVES_INSTANCES = "running instances stay as they are, unless the update policy
 _DISPUTED = "AWS's guide of 2023 calls for a replacement, the schema of today says nothing of it"
 _GUIDE_INTERRUPTS = "interrupts, says AWS's guide; the schema says nothing of it"
 _GUIDE_SAYS = "can't be changed in place; the schema says nothing of it"
+_ANOTHER_VERSION = "another version is published"
+_NEW_TASKS = (
+    "a rolling deployment: new tasks are started, and old ones stopped when those are healthy; no data is touched"
+)
+_OTHER_WAY = "requests go where the new actions say from then on; those under way are answered; nothing is made anew"
 
 # What an update of a property does: type -> property -> an update in a word, a clause, and a page if it is not the
 # type's own. `A/B` is B in A, also in each item of A; `*` is any property.
@@ -140,6 +162,10 @@ UPDATES: dict[str, dict[str, Row]] = {
         "*": (_FAILS, "is refused while a distribution uses it; move that to another one", _VPC_ORIGIN),
     },
     "AWS::CodeCommit::Repository": {"Triggers": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
+    "AWS::CodeDeploy::DeploymentGroup": dict.fromkeys(
+        ("AlarmConfiguration", "AutoRollbackConfiguration", "DeploymentConfigName"),
+        (_IN_PLACE, "the next shift goes by it; one that is under way goes on as it was", _SHIFTS),
+    ),
     "AWS::CodeStar::GitHubRepository": {"*": (_FAILS, "updates are not supported")},
     "AWS::Cognito::UserPool": {
         "AliasAttributes": (_FAILS, _SETTLED),
@@ -198,6 +224,17 @@ UPDATES: dict[str, dict[str, Row]] = {
     "AWS::EC2::Volume": {
         **dict.fromkeys(("AvailabilityZone", "Encrypted", "KmsKeyId", "SnapshotId"), (_FAILS, _SETTLED)),
     },
+    "AWS::ECS::Service": {
+        **dict.fromkeys(
+            ("ForceNewDeployment", "LoadBalancers", "NetworkConfiguration", "PlatformVersion", "TaskDefinition"),
+            (_IN_PLACE, _NEW_TASKS, _ROLLING),
+        ),
+        "DesiredCount": (_IN_PLACE, "so many tasks run from then on, until scaling changes that", _ROLLING),
+    },
+    "AWS::ECS::TaskDefinition": dict.fromkeys(
+        ("ContainerDefinitions", "Cpu", "ExecutionRoleArn", "Memory", "RuntimePlatform", "TaskRoleArn"),
+        (_REPLACES, "another revision of the task definition, which the services that name it deploy"),
+    ),
     "AWS::EMR::Cluster": {
         "Instances": (_INTERRUPTS, "groups of task nodes change while the cluster runs"),
         **{
@@ -240,8 +277,10 @@ UPDATES: dict[str, dict[str, Row]] = {
     },
     "AWS::ElasticLoadBalancingV2::Listener": {
         "Certificates": (_INTERRUPTS, "an HTTPS listener is interrupted for a moment, a TLS listener is not"),
+        "DefaultActions": (_IN_PLACE, _OTHER_WAY, _WEIGHTS),
         "SslPolicy": (_INTERRUPTS, "under much traffic connections may be lost"),
     },
+    "AWS::ElasticLoadBalancingV2::ListenerRule": {"Actions": (_IN_PLACE, _OTHER_WAY, _RULES)},
     "AWS::Elasticsearch::Domain": {
         "AdvancedSecurityOptions": (_INTERRUPTS, "the domain is deployed anew, its data is copied"),
         "AdvancedSecurityOptions/Enabled": (_REPLACES, _GUIDE_SAYS),
@@ -298,10 +337,23 @@ UPDATES: dict[str, dict[str, Row]] = {
     "AWS::KinesisAnalyticsV2::ApplicationReferenceDataSource": {
         "ReferenceDataSource/TableName": (_REPLACES, _GUIDE_SAYS)
     },
+    "AWS::Lambda::Alias": {
+        "FunctionVersion": (
+            _IN_PLACE,
+            "requests move to the other version: at once, or as the update policy says; nothing is made anew",
+            _UPDATE_POLICY,
+        ),
+        "RoutingConfig": (
+            _IN_PLACE,
+            "another share of requests goes to the second version; nothing is made anew",
+            _ALIAS_ROUTING,
+        ),
+    },
     "AWS::Lambda::EventSourceMapping": {
         "AmazonManagedKafkaEventSourceConfig/ConsumerGroupId": (_FAILS, _SETTLED),
         "SelfManagedKafkaEventSourceConfig/ConsumerGroupId": (_FAILS, _SETTLED),
     },
+    "AWS::Lambda::Version": {"Description": (_REPLACES, _ANOTHER_VERSION)},
     "AWS::Lightsail::Container": {"ContainerServiceDeployment": (_INTERRUPTS, _GUIDE_INTERRUPTS)},
     "AWS::Lightsail::Instance": {
         "Hardware": (_INTERRUPTS, "the instance restarts"),
@@ -374,11 +426,20 @@ UPDATES: dict[str, dict[str, Row]] = {
         "DBInstanceClass": (_INTERRUPTS, _RESTARTS, _RDS),
         "DBParameterGroupName": (_INTERRUPTS, "the database restarts where static parameters differ"),
         "EngineVersion": (_INTERRUPTS, _RESTARTS, _RDS),
+        "Iops": (_IN_PLACE, "applied while the database runs, more slowly for some hours", _RDS_STORAGE),
         "LicenseModel": (_MAY, "is replaced when DBSecurityGroups are given; else interrupted"),
         "MultiAZ": (_INTERRUPTS, "latency rises while the standby is made; AWS's guide calls for some interruption"),
         "Port": (_INTERRUPTS, "the database restarts", _RDS),
         "PreferredMaintenanceWindow": (_INTERRUPTS, "waiting actions begin when the window is now", _RDS),
+        "StorageThroughput": (_IN_PLACE, "applied while the database runs, more slowly for some hours", _RDS_STORAGE),
         "StorageType": (_INTERRUPTS, "interrupts on the way to and from magnetic storage", _RDS),
+    },
+    "AWS::RDS::DBParameterGroup": {
+        "Parameters": (
+            _IN_PLACE,
+            "dynamic parameters apply at once, static ones when the database restarts next",
+            _RDS_PARAMETERS,
+        ),
     },
     "AWS::RDS::DBSecurityGroup": {
         f"DBSecurityGroupIngress/EC2SecurityGroup{name}": (_REPLACES, _GUIDE_SAYS) for name in ("Id", "Name", "OwnerId")
