@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -182,6 +183,31 @@ def test_the_first_code_refuses_what_is_no_key(here: Here) -> None:
         for id in ("a" * 3000, "a/b", "\x00"):
             event = testing.request(route, id=id, body={"text": "a"})
             assert testing.answer(handler(event, testing.Context())).status == 400
+
+
+@shows("REQ-M10", how="static")
+def test_what_a_service_costs_is_told_and_the_first_one_brings_the_network_that_it_needs(here: Here) -> None:
+    done = here("new-service", "stock", "--shape", "container", "--system", "shop", *OWNED)
+    assert done.code == 0, done.err
+    assert (
+        "\nstock costs 23.63 USD a month while nobody asks it anything (us-east-1): load balancer 16.43, 1 task of "
+        "0.25 CPU and 0.5 GB 7.21; and network: nat, which it needs, 87.60 for all that is in it\n"
+    ) in done.err
+    assert "  python build.py image services/stock\n" in done.err
+    assert "\nnetwork: nat\n" in Path("services/platform.yaml").read_text()
+    front = json.loads(here("new-service", "pages", "--shape", "front", "--json").out)
+    assert front["costs"] == {"month": 16.43, "parts": {"load balancer": 16.43}, "network": "nat", "networkMonth": 87.6}
+    assert not [line for line in front["next"] if "handler.py" in line]
+    assert not Path("services/pages/handler.py").exists()
+    done = here("new-service", "orders", "--shape", "http")
+    assert "\norders costs nothing while nobody asks it anything\n" in done.err
+
+
+@pytest.mark.parametrize("shape", ["container", "front", "http-cached", "instances"])
+def test_a_shape_that_the_network_is_not_enough_for_is_refused_before(here: Here, services: Path, shape: str) -> None:
+    before = files_of(services)
+    refused(here("new-service", "later", "--shape", shape), "later is a", "the platform has no network; write network:")
+    assert files_of(services) == before
 
 
 # --- versions, however they are written
