@@ -234,7 +234,8 @@ def refusal_of_a_place(stock: Path, refusal: Refusal) -> str:
 def test_what_is_no_container(build: Shell, stock: Path, refusal: Refusal) -> None:
     assert "name the folder of one" in refusal("services")
     assert "does not exist" in refusal("services/nobody")
-    assert "no tag" in refusal(stock, "--into", "out", "--tag", "a b")
+    for tag in ("a b", "none", "-a"):
+        assert "no tag" in refusal(stock, "--into", "out", f"--tag={tag}")
     (stock / "service.yaml").write_text(
         DECLARED.replace("container", "http").replace("port: 8080\nhealth: /health\n", "")
     )

@@ -21,6 +21,7 @@ from pathlib import Path
 from .. import places
 from ..errors import UserError
 from ..layers import meaning
+from ..parameters import NONE
 from . import bundle, dockerfile
 from .declaration import CONTAINER, Service
 from .factory import Place, shown, typed
@@ -69,6 +70,8 @@ def context(place: Place, tag: str = "") -> Context:
     file = service.folder / DOCKERFILE
     if not file.is_file():
         raise UserError(f"{shown(file)}: there is no such file; its image comes from elsewhere ({service.image})")
+    if tag == NONE:
+        raise UserError(f"{NONE} is no tag: as ImageTag it means that nothing runs")
     if tag and not _TAG.fullmatch(tag):
         raise UserError(
             f"{tag!r:.60} is no tag: up to 128 letters, digits, _, . and -, of which . and - do not come first"
