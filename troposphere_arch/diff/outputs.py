@@ -30,6 +30,8 @@ _REFUSED = "CloudFormation refuses that while another stack imports it"
 
 # What becomes of anything that a value refers to: None where it stays.
 Moving = Callable[[Reference], Moved | None]
+# Attributes that are plain numbers, and name nothing by themselves.
+_NUMBERS = {("AWS::Lambda::Version", "Version")}
 
 
 def stays(reference: Reference) -> Moved | None:
@@ -217,6 +219,8 @@ def _leads(value: Any, template: Template) -> set[tuple[str, str]]:
         if one.target.startswith("AWS::"):
             continue  # the stack's own region or name stays what it is
         kind = str(mapping(resources.get(one.target)).get("Type", ""))
+        if (kind, one.attribute) in _NUMBERS:
+            continue  # which parameter or resource it is from is no matter
         found.add((kind if facts.renewed_by_design(kind) else one.target, one.attribute))
     return found
 
