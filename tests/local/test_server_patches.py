@@ -22,7 +22,8 @@ from botocore.exceptions import ClientError
 
 from tests.evidence import shows
 from tests.local.stacks import Resources, Stack, resource, stack
-from troposphere_arch.local import DEFAULT_REGION, Emulator, Response, backends
+from troposphere_arch.errors import UserError
+from troposphere_arch.local import DEFAULT_REGION, Emulator, Response, backends, roles
 
 TRUST_ALL = {
     "Version": "2012-10-17",
@@ -1006,3 +1007,70 @@ def test_what_is_recorded_of_code_deploy(patched: Emulator) -> None:
     resources["Deployments"]["Properties"]["ApplicationName"] = "another"
     del resources["Live"]["UpdatePolicy"]
     assert "No application found for name: another" in refusal(patched, resources)
+
+
+# --- roles of what services run
+
+TRUST_TASKS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}},
+        }
+    ],
+}
+TASK = "arn:aws:ecs:us-east-1:000000000000:task/cluster/0123456789abcdef0123456789abcdef"
+
+
+def sends() -> Resources:
+    """A queue that takes what comes over TLS, and a role of tasks that may send."""
+    insecure = {"Bool": {"aws:SecureTransport": "false"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*", "Condition": insecure}
+    may = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": attribute("Queue", "Arn")}
+    document = {"Version": "2012-10-17", "Statement": [may]}
+    return {
+        "Queue": resource("SQS::Queue"),
+        "QueuePolicy": resource(
+            "SQS::QueuePolicy",
+            Queues=[ref("Queue")],
+            PolicyDocument={"Version": "2012-10-17", "Statement": [deny]},
+        ),
+        "Role": resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument=TRUST_TASKS,
+            Policies=[{"PolicyName": "sends", "PolicyDocument": document}],
+        ),
+        "Other": resource("IAM::Role", AssumeRolePolicyDocument=TRUST_FUNCTIONS),
+    }
+
+
+def test_stock_root_is_every_service(stock: Emulator) -> None:
+    with stack(stock, sends()) as made:
+        sts, iam = stock.client("sts"), stock.client("iam")
+        other, role = (iam.get_role(RoleName=made.ids[name])["Role"]["Arn"] for name in ("Other", "Role"))
+        assert sts.assume_role(RoleArn=other, RoleSessionName="any")["Credentials"]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sts.assume_role(RoleArn=role, RoleSessionName="any")
+
+
+@shows("REQ-M2", how="patched")
+def test_a_service_assumes_roles_that_trust_it(patched: Emulator) -> None:
+    with stack(patched, sends()) as made:
+        iam = patched.client("iam")
+        other, role = (iam.get_role(RoleName=made.ids[name])["Role"]["Arn"] for name in ("Other", "Role"))
+        given = roles.variables(patched, role, "ecs-tasks.amazonaws.com", TASK, "task")
+        keys = tuple(given[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"))
+        assert patched.client("sts", credentials=keys).get_caller_identity()["Arn"].endswith(f"{made.ids['Role']}/task")
+        queue = made.ids["Queue"]
+        assert patched.client("sqs", credentials=keys, tls=False).send_message(QueueUrl=queue, MessageBody="a")
+        refused = (
+            (other, "ecs-tasks.amazonaws.com", TASK),
+            (role, "ec2.amazonaws.com", TASK),
+            (role, "ecs-tasks.amazonaws.com", TASK.replace("000000000000", "111111111111")),
+        )
+        for arn, service, source in refused:
+            with pytest.raises(UserError, match=f"{service} may not assume"):
+                roles.variables(patched, arn, service, source, "task")

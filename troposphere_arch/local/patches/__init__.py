@@ -37,6 +37,7 @@ from troposphere_arch.local.patches import (
     queue_batches,
     resource_types,
     service_network,
+    service_roles,
     sign_up,
     stage_variables,
     stream_failures,
@@ -410,6 +411,11 @@ PATCHES = (
         "managed-caches",
         "AWS::ElastiCache::ServerlessCache can be created, and may be a local Redis or Valkey",
         managed_servers.install_caches,
+    ),
+    Patch(
+        "service-roles",
+        "Root assumes roles in the name of the services that their trust policies name",
+        service_roles.install,
     ),
 )
 

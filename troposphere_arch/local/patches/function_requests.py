@@ -70,15 +70,13 @@ def reaches(function: str, name: str) -> bool:
 
 
 def network_of(function: str) -> Network:
-    """The network that the function is in."""
-    functions: Any = importlib.import_module("ministack.services.lambda_svc")
+    """The network that the function is in, or the tasks of a service of ECS, by its ARN."""
     ec2: Any = importlib.import_module("ministack.services.ec2")
     parts = function.split(":")
-    if len(parts) < 7:
+    if len(parts) < 6:
         return Network()
-    region, account, name = parts[3], parts[4], parts[6]
-    known = functions._functions.get_scoped(account, region, name) or {"config": {}}
-    subnets = (known["config"].get("VpcConfig") or {}).get("SubnetIds") or []
+    region, account = parts[3], parts[4]
+    subnets = _subnets_of(account, region, parts[5:])
     if not subnets:
         return Network()
     subnet = ec2._subnets.get_scoped(account, region, subnets[0]) or {}
@@ -99,6 +97,18 @@ def endpoint_of(network: Network, named: str = "") -> str:
         if here and (found == named if named else truth(endpoint.get("PrivateDnsEnabled"))):
             return str(found)
     return ""
+
+
+def _subnets_of(account: str, region: str, name: list[str]) -> list[str]:
+    """`function:stock`, or `service/cluster/stock`, split at its colons."""
+    if len(name) > 1:
+        functions: Any = importlib.import_module("ministack.services.lambda_svc")
+        known = functions._functions.get_scoped(account, region, name[1]) or {"config": {}}
+        return list((known["config"].get("VpcConfig") or {}).get("SubnetIds") or [])
+    ecs: Any = importlib.import_module("ministack.services.ecs")
+    service = ecs._services.get_scoped(account, region, name[0].removeprefix("service/")) or {}
+    network = (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    return list(network.get("subnets") or [])
 
 
 def _go_before_functions() -> None:
@@ -125,7 +135,7 @@ def _answer_about_names() -> None:
             await app(scope, receive, send)
             return
         function = headers.get(b"x-function", b"").decode()
-        account, region = (function.split(":")[4], function.split(":")[3]) if function.count(":") > 5 else ("", "")
+        account, region = (function.split(":")[4], function.split(":")[3]) if function.count(":") > 4 else ("", "")
         with responses.request_scope(account or responses.get_account_id(), region or responses.get_region()):
             found = reaches(function, scope["path"].removeprefix(_NAMES))
         await send({"type": "http.response.start", "status": 200 if found else 404, "headers": []})

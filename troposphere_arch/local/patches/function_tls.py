@@ -17,6 +17,9 @@ from troposphere_arch.local.patches.expect import expect_function
 
 _SIGNED = re.compile(rb"AWS4-HMAC-SHA256 Credential=(?P<key>[A-Z0-9]+)/")
 
+keys: set[bytes] = set()
+"""The access keys that functions, and what services run, were given."""
+
 
 def install() -> None:
     """Remember the credentials that functions get, and know them again."""
@@ -26,7 +29,6 @@ def install() -> None:
     functions: Any = importlib.import_module("ministack.services.lambda_svc")
     give = expect_function(runtime, "execution_credentials", "config")
     expect_function(functions, "execution_credentials", "config")
-    keys: set[bytes] = set()
 
     def patched_give(config: dict[str, Any]) -> dict[str, str]:
         credentials: dict[str, str] = give(config)

@@ -29,15 +29,16 @@ class _Clear(socket.socket):
         return "TLSv1.3"
 
 
-def _keep_here(emulator: int, authorities: str = "") -> None:
+def _keep_here(emulator: int, authorities: str = "", asker: str = "") -> None:
     """From now on `https://` asks the emulator on that port, where it knows the name; nothing leaves this machine.
 
-    TLS with other servers of this machine takes certificates of `authorities`, when that file is there.
+    TLS with other servers of this machine takes certificates of `authorities`, when that file is there. `asker` is the
+    ARN of what asks; a function knows its own.
     """
     if os.access(authorities, os.R_OK):
         os.environ.setdefault("SSL_CERT_FILE", authorities)
     look_up, connect, connect_ex = socket.getaddrinfo, socket.socket.connect, socket.socket.connect_ex
-    function = os.environ.get("_LAMBDA_FUNCTION_ARN", "")
+    function = asker or os.environ.get("_LAMBDA_FUNCTION_ARN", "")
 
     def patched_look_up(host: Any, port: Any, *args: Any, **options: Any) -> Any:
         name = (host.decode() if isinstance(host, bytes) else host or "").lower().rstrip(".")
