@@ -14,7 +14,9 @@ from troposphere import (
     Base64,
     FindInMap,
     GetAtt,
+    If,
     Join,
+    NoValue,
     Ref,
     Split,
     Sub,
@@ -87,10 +89,13 @@ class _UserData(AWSHelperFn):  # type: ignore[misc]  # troposphere is untyped
 def _told(name: str, value: Any) -> Any:
     """A line that tells a variable, safe in a shell whatever its value is.
 
-    What is known already is quoted; what a deployment knows comes encoded, since nothing there could quote it.
+    What is known already is quoted; what a deployment knows comes encoded, since nothing there could quote it. Raises
+    ValueError for one that is there under a condition only.
     """
     if isinstance(value, str):
         return f"told+=({shlex.quote(f'{name}={value}')})"
+    if isinstance(value, If) and value.data["Fn::If"][2] is NoValue:
+        raise ValueError(f"{name} is told under a condition, and user data cannot leave a line out: tell another value")
     return Join("", [f"told+=(\"{name}=$(base64 --decode <<<'", Base64(value), "')\")"])
 
 
@@ -108,11 +113,11 @@ def servers(
     """From `FleetMinSize` to `FleetMaxSize` servers of Amazon Linux on arm64, over the subnets' zones, none public.
 
     Each runs the handler file BOOT when it starts: that fetches `code` from the launch template's metadata, for which
-    an instance needs no right, and what `libraries` pins by hashes, and starts `command`, whose program is one of these,
-    as a unit of systemd. It has to tell CloudFormation within 15 minutes that it serves. User data names the hash of the
-    code, so that other code makes other servers, one after the other; how many run is the group's own affair. They are
-    in `groups` and in one of their own, from which they get out over HTTPS, and which nothing comes into until somebody
-    lets it.
+    an instance needs no right, and what `libraries` pins by hashes, and starts `command`, whose program is one of
+    these, as a unit of systemd. It has to tell CloudFormation within 15 minutes that it serves. User data names the
+    hash of the code, so that other code makes other servers, one after the other; how many run is the group's own
+    affair. They are in `groups` and in one of their own, from which they get out over HTTPS, and which nothing comes
+    into until somebody lets it.
 
     A server that starts by itself in the seconds between an update of the launch template and that of the group finds
     other code than it looks for, tries for half a minute, and is replaced.

@@ -29,6 +29,7 @@ ZONE_COUNT = "ZoneCount"
 ROTATION, TURNS = "OriginKeyRotation", 4
 # Numbers of which the second must be more than the first, and why. A template's Rules compare equality only.
 RISING = (
+    ("DatabaseStorage", "DatabaseMaxStorage", "the storage of the database could not grow"),
     ("FleetMinSize", "FleetMaxSize", "an update of the servers needs room for one more"),
     ("KeyRulePriority", "RefusalRulePriority", "the rule that refuses would come before the one that lets the key in"),
 )
