@@ -170,3 +170,23 @@ def test_a_new_stack_and_another_template(patched: Emulator) -> None:
     found = client.describe_change_set(StackName=name, ChangeSetName="first")["Changes"]
     assert {one["ResourceChange"]["LogicalResourceId"] for one in found} == {*every, "Always"}
     client.delete_stack(StackName=name)
+
+
+@shows("REQ-D4", how="stock")
+@shows("REQ-D4", how="patched")
+@pytest.mark.parametrize("kind", ["stock", "patched"])
+def test_a_parameter_that_is_looked_up_has_its_name(request: pytest.FixtureRequest, kind: str) -> None:
+    emulator: Emulator = request.getfixturevalue(kind)
+    name = f"/c/{uuid.uuid4().hex}"
+    emulator.client("ssm").put_parameter(Name=name, Value="found & <kept>", Type="String")
+    template = {
+        "Parameters": {"Found": {"Type": "AWS::SSM::Parameter::Value<String>"}, "Plain": {"Type": "String"}},
+        "Resources": {"Topic": resource("AWS::SNS::Topic", DisplayName={"Ref": "Plain"})},
+    }
+    with made(emulator, template, {"Found": name, "Plain": "p"}) as stack:
+        [described] = emulator.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"]
+    told = {"ParameterKey": "Plain", "ParameterValue": "p"}
+    stock = {"ParameterKey": "Found", "ParameterValue": "found & <kept>"}
+    aws = {"ParameterKey": "Found", "ParameterValue": name, "ResolvedValue": "found & <kept>"}
+    assert described["Parameters"] == [stock if kind == "stock" else aws, told]
+    assert described["StackName"] and described["StackStatus"] == "CREATE_COMPLETE"

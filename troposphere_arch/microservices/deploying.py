@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import deploy
 from ..deploy.parameters import check_parameters
-from ..discovery import API_ENDPOINT, GROUP, SUBNETS, title
+from ..discovery import API_ENDPOINT, GROUP, NOTHING, SUBNETS, title
 from ..errors import Stopped, UserError
 from ..parameters import RESERVED_CONCURRENCY
 from ..parameters.platform import NETWORK
 from ..parameters.services import IN_PARAMETER_STORE, MAXIMUM_CONCURRENCY, SYSTEM_NAME
+from . import serving
 from .declaration import PLATFORM, STATUS, System
 from .declaration import SYSTEM_NAME as NAME_OF_SYSTEM
 from .parsing import NOT_IN_PARAMETER_STORE
@@ -62,6 +63,8 @@ _APIS = (
 )
 _TOO_OFTEN = re.compile(r"TooManyRequests|Too Many Requests|Rate exceeded|Throttling|Status Code: 429")
 _PAUSE = 60.0  # in seconds
+# Of the names in Parameter Store, that of what is not there, or not yet.
+_NOTHING = f"/{PLATFORM}/{NOTHING}"
 
 T = TypeVar("T")
 
@@ -70,7 +73,8 @@ T = TypeVar("T")
 class Unit:
     """A stack that is to be, of the platform or of a service; `after` are the services that must be up before it.
 
-    One that is `given` is left as it is when it is up. `tags` are the stack's; CloudFormation gives them to what is in
+    One that is `given` is left as it is when it is up. Of `parameters`, those called `first` are for a stack that is
+    new: what it has later, somebody has chosen. `tags` are the stack's; CloudFormation gives them to what is in
     it as well, so that costs can be told apart. Tags that somebody else gave the stack stay.
     """
 
@@ -79,6 +83,7 @@ class Unit:
     version: str
     template: bytes = field(repr=False)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    first: frozenset[str] = frozenset()
     after: tuple[str, ...] = ()
     given: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -154,7 +159,8 @@ def units(
             stack=f"{name}-{one}",
             version=versions[one],
             template=templates[one],
-            parameters=_named(parsed[one], system.platform.name, name) | chosen[one],
+            parameters=(named := _named(parsed[one], system.platform.name, name)) | chosen[one],
+            first=frozenset(key for key, value in named.items() if value.endswith(_NOTHING)) - chosen[one].keys(),
             after=() if one == PLATFORM else (PLATFORM, *system.services[one].uses),
             given=bool(only) and one != only,
             tags={
@@ -388,7 +394,8 @@ def _as_declared(unit: Unit, stack: Mapping[str, Any], running: Any) -> Unit:
         if key in new and key in old and key not in unit.parameters
         if has.get(key) == str(old[key].get("Default")) != str(new[key]["Default"])
     }
-    return replace(unit, parameters={**moved, **unit.parameters}) if moved else unit
+    kept = {key: value for key, value in unit.parameters.items() if key not in unit.first or key not in old}
+    return replace(unit, parameters={**moved, **kept}) if moved or unit.first else unit
 
 
 def _parsed(body: str | dict[str, Any]) -> Any:
@@ -757,11 +764,12 @@ def down(
 ) -> list[Outcome]:
     """Delete these, each when those that use it are gone, the platform last; with `purge` also what they retain.
 
-    Raises `Stopped` on Ctrl-C: CloudFormation goes on with what was begun.
+    Raises `UserError` for a version to which a front that stays sends requests, and `Stopped` on Ctrl-C: CloudFormation goes on with what was begun.
     """
     if purge:
         ready(target, "dynamodb", "s3")
         deploy.check_purge([resource for one in going for resource in one.retained])
+    serving.let_go(target, going, said)
     by_name = {one.service: one for one in going}
 
     def one(name: str) -> Outcome:

@@ -18,6 +18,7 @@ from troposphere_arch.local.patches import (
     dax,
     event_retries,
     fleet,
+    found_parameters,
     function_files,
     function_requests,
     function_tls,
@@ -71,6 +72,11 @@ PATCHES = (
         "pseudo-parameters",
         "Conditions of templates know the region, the account, the partition and its domain",
         pseudo_parameters.install,
+    ),
+    Patch(
+        "found-parameters",
+        "DescribeStacks says by which names in Parameter Store a stack's parameters were found",
+        found_parameters.install,
     ),
     Patch(
         "request-validator",
