@@ -181,7 +181,7 @@ def test_a_parameter_that_is_looked_up_has_its_name(request: pytest.FixtureReque
     emulator.client("ssm").put_parameter(Name=name, Value="found & <kept>", Type="String")
     template = {
         "Parameters": {"Found": {"Type": "AWS::SSM::Parameter::Value<String>"}, "Plain": {"Type": "String"}},
-        "Resources": {"Topic": resource("AWS::SNS::Topic", DisplayName={"Ref": "Plain"})},
+        "Resources": {"Topic": resource("SNS::Topic", DisplayName={"Ref": "Plain"})},
     }
     with made(emulator, template, {"Found": name, "Plain": "p"}) as stack:
         [described] = emulator.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"]
