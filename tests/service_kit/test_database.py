@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,8 +69,9 @@ class Place:
 
     def end_connections(self) -> None:
         """As if the database had been started anew."""
-        sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'stock'"
-        self.postgres.run(sql)
+        self.postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stock'")
+        while self.connections():
+            time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def place(made: databases.Postgres, patched: local.Emulator, monkeypatch: pytest
     """With empty tables, and no connection yet."""
     place, name = Place(made, patched, monkeypatch), made.name
     place.end_connections()
-    made.run("TRUNCATE goods, taken")
+    made.run("DELETE FROM taken; DELETE FROM goods")
     yield place
     made.name = name
     context.aws.cache_clear()
@@ -148,7 +150,18 @@ def test_a_wrong_use_is_told_and_breaks_nothing(place: Place, sql: str, values: 
         with pytest.raises(ValueError):
             run(sql, **values)
         run("INSERT INTO goods VALUES ('tea', 1)")
+        assert run("SELECT :a AS a", a="b") == [{"a": "b"}]
     assert units("tea") == 1
+    assert place.connections() == 1
+
+
+@shows("REQ-M3", how="real")
+def test_a_connection_in_which_anything_went_wrong_is_not_used_again(place: Place) -> None:
+    put("tea", 5)
+    with pytest.raises(ValueError), database.transaction() as run:
+        run("SELECT :a", a=["\ud800"])
+    for _ in range(2):
+        assert units("tea") == 5
     assert place.connections() == 1
 
 
@@ -174,6 +187,8 @@ def test_what_the_database_refuses_ends_the_transaction(
                 with pytest.raises(database.Refused) as refused:
                     run(sql, units=-1)
                 assert (refused.value.code, refused.value.constraint) == (code, constraint)
+                assert "tea" not in "".join(traceback.format_exception_only(refused.value))
+                assert refused.value.__cause__ is None and refused.value.__suppress_context__, "its words have values"
 
     with pytest.raises(database.Refused):
         swallow()
@@ -242,6 +257,21 @@ def test_tables_are_made_once_whoever_begins(place: Place) -> None:
         database.ready("CREATE TABLE made (n serial);")
     with pytest.raises(database.Refused):
         database.ready("CREATE TABLE made (n serial);")
+
+
+@shows("REQ-M3", how="real")
+def test_another_process_waits_until_the_tables_are_made(place: Place) -> None:
+    """To the kit a host by another name is another database, as it is to another process."""
+    schema = "CREATE TABLE IF NOT EXISTS slowly (n serial); SELECT pg_sleep(0.3)"
+    place.postgres.run("DROP TABLE IF EXISTS slowly")
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(database.ready, schema)
+        at_work = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%slowly%' AND wait_event = 'PgSleep'"
+        while not place.postgres.run(at_work):
+            assert not first.done() or first.result()
+        place.use(host="LOCALHOST")
+        database.ready(schema)
+        first.result()
 
 
 # --- who it speaks to
@@ -333,7 +363,7 @@ def test_a_database_that_was_away_is_found_again(place: Place, how: str) -> None
 
 
 @shows("REQ-M6", how="real")
-def test_connections_that_ended_meanwhile_are_nobodys_trouble(place: Place) -> None:
+def test_connections_that_ended_meanwhile_are_nobodys_trouble(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     put("tea", 5)
     with ThreadPoolExecutor(4) as threads:
         meet = threading.Barrier(4)
@@ -347,7 +377,9 @@ def test_connections_that_ended_meanwhile_are_nobodys_trouble(place: Place) -> N
     assert place.connections() == 4
     place.end_connections()
     assert units("tea") == 5
-    assert place.connections() == 1, "those that were lost with it are not tried one by one"
+    assert place.connections() == 1
+    told = capsys.readouterr().out
+    assert told.count("database lost") == 1, "those that were lost with it are not tried one by one"
 
 
 @shows("REQ-M6", how="real")
