@@ -370,7 +370,9 @@ def through_service_endpoint(service: str) -> PolicyDocument:
         ours = Condition(StringEquals("aws:ResourceAccount", Ref("AWS::AccountId")))
         objects = Sub("arn:${AWS::Partition}:s3:::*/*")
         own = _allow(HANDLE_OBJECTS, [objects], Principal=Principal("*"), Condition=ours)
-        return document(own, *packages_through_endpoint(), *layers_through_endpoint())
+        # In China's first region that is where certificates of databases are. Elsewhere they are not in S3.
+        trusted = _allow([s3.GetObject], [Sub("arn:${AWS::Partition}:s3:::rds-truststore/*")], Principal=Principal("*"))
+        return document(own, *packages_through_endpoint(), *layers_through_endpoint(), trusted)
     passing: Mapping[str, tuple[Sequence[Action], str]] = {
         "dynamodb": (OWN_ITEMS, "table/*"),
         "events": ([events.PutEvents], "event-bus/*"),

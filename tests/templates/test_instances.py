@@ -176,8 +176,6 @@ def test_the_password_is_nowhere() -> None:
     settings = found["Resources"]["DatabaseParameters"]["Properties"]["Parameters"]
     # Neither what is asked, nor with which values, nor what an error was about.
     assert settings == {
-        "log_connections": "1",
-        "log_disconnections": "1",
         "log_error_verbosity": "terse",
         "log_min_duration_statement": "-1",
         "log_min_error_statement": "panic",

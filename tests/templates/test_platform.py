@@ -140,6 +140,7 @@ PASSES: dict[str, Right] = {
 MADE_FROM = [
     allow(of("s3", "GetObject"), "arn:${AWS::Partition}:s3:::al2023-repos-${AWS::Region}-de612dc2/*"),
     allow(of("s3", "GetObject"), "arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*"),
+    allow(of("s3", "GetObject"), "arn:${AWS::Partition}:s3:::rds-truststore/*"),
 ]
 
 

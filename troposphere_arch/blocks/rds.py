@@ -21,11 +21,9 @@ MAJOR = "18"
 NAME = "service"
 # Good until 2061; RDS renews by itself what it signs. https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 AUTHORITY = "rds-ca-rsa2048-g1"
-# Nobody without TLS. Who connects is logged; what is asked is not, nor what an error was about: statements and details
-# hold people's data. https://www.postgresql.org/docs/current/runtime-config-logging.html
+# Nobody without TLS. What is asked is not logged, nor what an error was about: statements and details hold people's
+# data. https://www.postgresql.org/docs/current/runtime-config-logging.html
 SETTINGS = {
-    "log_connections": "1",
-    "log_disconnections": "1",
     "log_error_verbosity": "terse",
     "log_min_duration_statement": "-1",
     "log_min_error_statement": "panic",

@@ -96,8 +96,9 @@ _SHARED = (
         shared.ZONES,
         label="Zones by name",
         description="Two availability zones such as us-east-1b,us-east-1c, or none for the first two of the region. "
-        "Name them when Lambda or an endpoint is not in one of these. Others are other subnets of the same addresses: "
-        "change this only while Network is none.",
+        "Name them when Lambda, an endpoint, a VPC link of API Gateway, Fargate or ElastiCache is not in one of these "
+        "(`aws ec2 describe-availability-zones` has their ids; AWS's pages say which those are in). Others are other "
+        "subnets of the same addresses: change this only while Network is none.",
     ),
 )
 
