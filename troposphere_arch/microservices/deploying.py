@@ -764,7 +764,8 @@ def down(
 ) -> list[Outcome]:
     """Delete these, each when those that use it are gone, the platform last; with `purge` also what they retain.
 
-    Raises `UserError` for a version to which a front that stays sends requests, and `Stopped` on Ctrl-C: CloudFormation goes on with what was begun.
+    Raises `UserError` for a version to which a front that stays sends requests, and `Stopped` on Ctrl-C:
+    CloudFormation goes on with what was begun.
     """
     if purge:
         ready(target, "dynamodb", "s3")
