@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.databases import Postgres, Redis
+from troposphere_arch.local.databases import Postgres, Redis
 from tests.journeys.shop import FOLDER, Shop
 from troposphere_arch.local import backends, images, roles, servers, tasks
 

@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from tests.databases import Postgres, Redis
+from troposphere_arch.local.databases import Postgres, Redis
 from tests.evidence import shows
 from tests.journeys import shapes, test_shop
 from tests.journeys.shop import Customer, Shop, Warehouse, customer, warehouse
 from tests.system import needs
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
-from troposphere_arch.microservices import reading
+from troposphere_arch.microservices import deploying, reading
 from troposphere_arch.microservices.templates import draft
 
 pytestmark = [pytest.mark.xdist_group("shapes"), needs("postgres", "redis-server")]
@@ -73,6 +73,16 @@ def mina(shop: Shop) -> Customer:
 @pytest.fixture(scope="module")
 def house(shop: Shop, running: tuple[str, Any]) -> Warehouse:
     return warehouse(shop)
+
+
+@shows("REQ-M3", how="patched")
+def test_another_shape_is_another_stack(whole: Shop) -> None:
+    """What a stack keeps is not left behind by an update."""
+    shapes.declare(whole.folder, "container")
+    outcomes = {one.service: one for one in deploying.up(whole.target, whole.units())}
+    shapes.declare(whole.folder, "http")
+    assert (outcomes["stock"].what, outcomes["orders"].what) == ("FAILED", "not tried")
+    assert outcomes["stock"].why.startswith("shapes-stock is up as http, and stock is declared container: ")
 
 
 @shows("REQ-M3", how="patched")

@@ -31,7 +31,7 @@ from ..parameters import RESERVED_CONCURRENCY
 from ..parameters.platform import NETWORK
 from ..parameters.services import IN_PARAMETER_STORE, MAXIMUM_CONCURRENCY, SYSTEM_NAME
 from . import serving
-from .declaration import PLATFORM, STATUS, System
+from .declaration import CACHED, HTTP, PLATFORM, STATUS, System
 from .declaration import SYSTEM_NAME as NAME_OF_SYSTEM
 from .parsing import NOT_IN_PARAMETER_STORE
 
@@ -516,6 +516,7 @@ def _up(target: Target, unit: Unit, stack: Mapping[str, Any] | None, store: Stor
         if _is_left(unit, stack):
             return outcome(LEFT, outputs)
         running = _parsed(deploy.template_of(target, unit.stack))
+        _refuse_another_shape(unit, running)
         unit = _as_declared(unit, stack, running)
         if not _difference(unit, stack, running, store):
             return outcome(UNCHANGED, outputs)
@@ -538,6 +539,21 @@ def _up(target: Target, unit: Unit, stack: Mapping[str, Any] | None, store: Stor
         return outcome(CREATED, _create(target, unit, pace))
     plan, outputs = _patiently(lambda: _update(target, unit, _tags_of(stack), pace), unit.stack, said, pace)
     return outcome(UNCHANGED if plan.change_set is None else UPDATED, outputs)
+
+
+def _refuse_another_shape(unit: Unit, running: Any) -> None:
+    """What one shape keeps, another does not have; with a cache in front, the table is the same one."""
+    was, declared = _shape(running), _shape(json.loads(unit.template))
+    if was and was != declared and {was, declared} != {HTTP, CACHED}:
+        raise UserError(
+            f"{unit.stack} is up as {was}, and {unit.service} is declared {declared}: nothing of what it keeps would "
+            f"come along; give the new one another name, as a version behind a front, or take {unit.stack} down first"
+        )
+
+
+def _shape(template: Any) -> str:
+    told = template.get("Metadata", {}).get("Service") if isinstance(template, dict) else None
+    return str(told.get("Shape", "")) if isinstance(told, dict) else ""
 
 
 def _create(target: Target, unit: Unit, pace: Pace) -> Mapping[str, str]:
