@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import databases
 from tests.cli.commands import MARKS, Shell
 from troposphere_arch import local
+from troposphere_arch.local import databases
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ with `CI=true` such a list is a failure.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.edge import nginx
+from troposphere_arch.local import databases
 
 TESTS = Path(__file__).resolve().parent
 # Program -> its Debian packages.
@@ -32,8 +32,6 @@ PACKAGES = {
     "postgres": "postgresql",
     "redis-server": "redis-server",
 }
-# Where Debian has the programs of PostgreSQL, one directory for each version, and where others have them.
-POSTGRES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 # Debian starts the services that it installs, on all addresses, unless this says otherwise.
 # https://www.debian.org/doc/debian-policy/ch-opersys.html#interfacing-with-init-systems
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -56,18 +54,7 @@ def _is_there(program: str) -> bool:
     # The cache needs a module and a clock besides.
     if program == "nginx":
         return not nginx.missing()
-    return (postgres() if program == "postgres" else shutil.which(program)) is not None
-
-
-def postgres() -> Path | None:
-    """The directory of PostgreSQL's programs, of its newest version."""
-    found = [path for pattern in POSTGRES for path in Path("/").glob(pattern) if (path / "initdb").exists()]
-    path = shutil.which("postgres")
-    return max(found, key=_number) if found else Path(path).resolve().parent if path else None
-
-
-def _number(directory: Path) -> int:
-    return int((re.findall(r"\d+", str(directory)) or ["0"])[-1])
+    return (databases.programs() if program == "postgres" else shutil.which(program)) is not None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from troposphere_arch.local.databases import Postgres, Redis
 from tests.journeys.shop import FOLDER, Shop
 from troposphere_arch.local import backends, images, roles, servers, tasks
+from troposphere_arch.local.databases import Postgres, Redis
 
 BUILD = FOLDER.parents[1] / "build.py"
 STOCK_AS = FOLDER.parent / "stock-as"

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from troposphere_arch.local.databases import Postgres, Redis
 from tests.evidence import shows
 from tests.journeys import shapes, test_shop
 from tests.journeys.shop import Customer, Shop, Warehouse, customer, warehouse
 from tests.system import needs
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
+from troposphere_arch.local.databases import Postgres, Redis
 from troposphere_arch.microservices import deploying, reading
 from troposphere_arch.microservices.templates import draft
 

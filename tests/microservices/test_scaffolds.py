@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests import databases
 from tests.evidence import shows
 from troposphere_arch import local
 from troposphere_arch.errors import UserError
+from troposphere_arch.local import databases
 from troposphere_arch.microservices import scaffolding, testing
 
 

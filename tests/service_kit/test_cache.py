@@ -23,12 +23,12 @@ from urllib.parse import parse_qsl, quote
 
 import pytest
 
-from tests import databases
 from tests.evidence import shows
 from tests.service_kit.callee import SECRET
 from tests.service_kit.conftest import Clock
 from tests.system import needs
 from troposphere_arch.blocks.elasticache import ACCESS
+from troposphere_arch.local import databases
 from troposphere_arch.service_kit import cache, context
 
 USER, NAME = "cache-1-2-user", "Cache-1-2-AWS"

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests import databases
 from tests.evidence import shows
 from tests.service_kit.conftest import Context
 from tests.system import needs
 from troposphere_arch import local
+from troposphere_arch.local import databases
 from troposphere_arch.service_kit import context, database, http
 
 pytestmark = needs("postgres")

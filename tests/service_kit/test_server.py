@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from tests.databases import ADDRESS, free_port
 from tests.evidence import shows
 from tests.service_kit.conftest import Context
+from troposphere_arch.local.databases import ADDRESS, free_port
 from troposphere_arch.microservices import bundle, process, testing
 
 SECONDS = 30.0

@@ -34,7 +34,7 @@ def main(argv=None):  # type: ignore[no-untyped-def]  # annotations of today wou
         from .bootstrap import ensure_packages
 
         ensure_packages()  # type: ignore[no-untyped-call]  # as above
-        from .run import run
+        from .calling import run
 
         return run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:

@@ -1,17 +1,21 @@
 """Real servers of databases on loopback: PostgreSQL and Redis, with TLS, ended with whoever started them.
 
-Both take TLS only, with a certificate of an authority of their own for HOST: whoever asks for them by ADDRESS gets a
-certificate that does not fit. They have what AWS's have as far as a client sees: of RDS a database that refuses
-connections without TLS (rds.force_ssl) and an owner with a password (SCRAM); of ElastiCache a user with an access
-string. A token of IAM is a password that nobody here could check: so that user needs none.
+    programs of this machine ──initdb, certificate──▶ PostgreSQL on 127.x.y.z ◀──TLS── what runs of a service
+
+Both take TLS only, with a certificate of an authority of their own for the host by which they are known: whoever asks
+for them by another one gets a certificate that does not fit. They have what AWS's have as far as a client sees: of RDS
+a database that refuses connections without TLS (rds.force_ssl) and an owner with a password (SCRAM); of ElastiCache a
+user with an access string. A token of IAM is a password that nobody here could check: so that user needs none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import ipaddress
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -34,11 +38,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests import system
+from troposphere_arch.errors import UserError
 
 ADDRESS, HOST = "127.0.0.1", "localhost"
 SECONDS = 30.0
 """A start takes a part of a second; a loaded machine may take far longer."""
+POSTGRES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
+"""Where Debian has the programs of PostgreSQL, one directory for each version, and where others have them."""
 ACCESS = "on nopass ~items:* -@all +get +set +del +pttl +eval +ping +auth"
 
 
@@ -52,14 +58,25 @@ class Server:
     answers: Callable[[], bool]
     user: str | None = None
     process: subprocess.Popen[bytes] | None = None
+    again: float = SECONDS
+    """So long it is started again when it ends at once: what was killed may hold the port or the files for a moment."""
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        end = time.monotonic() + SECONDS
+        begin = time.monotonic()
+        end = begin + SECONDS
         while True:
             with (self.home / "log").open("ab") as log:
-                self.process = subprocess.Popen(
-                    self.arguments, cwd=self.home, stdout=log, stderr=log, user=self.user, preexec_fn=_end_with_parent
+                # In a session of its own, which does not get the Ctrl-C of whoever started it.
+                self.process = subprocess.Popen(  # noqa: S603 - a program of this machine, which is what this is for
+                    self.arguments,
+                    cwd=self.home,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    user=self.user,
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent,
                 )
             while self.process.poll() is None:
                 if self.answers():
@@ -68,8 +85,7 @@ class Server:
                     self.kill()
                     raise TimeoutError((self.home / "log").read_text(errors="replace"))
                 time.sleep(0.01)
-            # What was killed may hold the port or the files for a moment.
-            if time.monotonic() > end:
+            if time.monotonic() > begin + self.again:
                 raise RuntimeError((self.home / "log").read_text(errors="replace"))
             time.sleep(0.05)
 
@@ -94,7 +110,8 @@ class Server:
         """The process and its children: a server of PostgreSQL has one for each connection."""
         if self.process is None:
             return []
-        told = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        asked = ["/bin/ps", "-A", "-o", "pid=,ppid="]
+        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout  # noqa: S603
         pairs = [tuple(map(int, line.split())) for line in told.splitlines()]
         return [self.process.pid, *(pid for pid, parent in pairs if parent == self.process.pid)]
 
@@ -118,7 +135,7 @@ class Postgres:
     server: Server
     ca: Path
     user: str = "owner"
-    password: str = "begins-here"
+    password: str = "begins-here"  # noqa: S105 - of a database that holds nothing yet
     name: str = "service"
     host: str = HOST
 
@@ -216,37 +233,70 @@ class Redis:
         self.server.resume()
 
 
+def programs() -> Path | None:
+    """The directory of PostgreSQL's programs, of its newest version; None where there are none."""
+    found = [path for pattern in POSTGRES for path in Path("/").glob(pattern) if (path / "initdb").exists()]
+    path = shutil.which("postgres")
+    return max(found, key=_number) if found else Path(path).resolve().parent if path else None
+
+
+def _number(directory: Path) -> int:
+    return int((re.findall(r"\d+", str(directory)) or ["0"])[-1])
+
+
 @contextlib.contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A server of PostgreSQL of one's own. What is committed outlives it, but not the machine, which makes it fast."""
-    binaries = system.postgres()
+def postgres(
+    *,
+    address: str = ADDRESS,
+    host: str = HOST,
+    port: int | None = None,
+    user: str = Postgres.user,
+    password: str = Postgres.password,
+    name: str = Postgres.name,
+    data: Path | None = None,
+    again: float = SECONDS,
+) -> Iterator[Postgres]:
+    """A server of PostgreSQL of one's own, with a database that `user` owns.
+
+    What is in it goes with it; with `data` it stays there, in a directory that is made, and is there for the next one,
+    whatever its password was. Without, what is committed outlives the server, but not the machine, which makes it fast.
+    Raises `LookupError` when this machine has no PostgreSQL, and `UserError` for a directory that is not its own.
+    """
+    binaries = programs()
     if binaries is None:
-        raise LookupError("PostgreSQL is missing: its tests say @needs")
+        raise LookupError("this machine has no PostgreSQL")
     # It refuses to run as root.
-    user = "nobody" if os.geteuid() == 0 else None
-    with _home(user) as home:
-        data, port = home / "data", free_port()
-        made = Postgres(Server(home, [], port, lambda: False, user), home / "ca.pem")
-        (home / "password").write_text(made.password)
-        make = [f"--{name}" for name in ("no-sync", "no-locale", "encoding=UTF8", "auth=scram-sha-256")]
-        make += [f"--pgdata={data}", f"--username={made.user}", f"--pwfile={home / 'password'}"]
-        _owned(home, user)
-        subprocess.run([binaries / "initdb", *make], check=True, capture_output=True, cwd=home, user=user)
+    other = "nobody" if os.geteuid() == 0 else None
+    with _home(other, host) as home:
+        own = home / "data" if data is None else data.absolute()
+        made = Postgres(
+            Server(home, [], port or free_port(address), lambda: False, other, again=again),
+            home / "ca.pem",
+            user,
+            password,
+            name,
+            host,
+        )
+        known = data is not None and _is_known(own, binaries)
+        if not known:
+            _initialize(binaries, own, made, home)
         settings = {
-            "listen_addresses": ADDRESS,
-            "port": port,
+            "listen_addresses": address,
+            "port": made.port,
             "unix_socket_directories": "",
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": "off" if data is None else "on",
+            "full_page_writes": "off" if data is None else "on",
             "max_connections": 50,
             "ssl": "on",
             "ssl_cert_file": home / "cert.pem",
             "ssl_key_file": home / "key.pem",
             "log_statement": "none",
         }
-        (data / "postgresql.auto.conf").write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
-        (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.0/8 scram-sha-256\n")
-        made.server.arguments = [str(binaries / "postgres"), "-D", str(data)]
+        (own / "postgresql.auto.conf").write_text("".join(f"{key} = '{value}'\n" for key, value in settings.items()))
+        (own / "pg_hba.conf").write_text("hostssl all all 127.0.0.0/8 scram-sha-256\n")
+        if known:
+            _alone(binaries, own, made, f"ALTER USER {user} PASSWORD {pg8000.native.literal(password)}")
+        made.server.arguments = [str(binaries / "postgres"), "-D", str(own)]
 
         def answers() -> bool:
             try:
@@ -258,11 +308,68 @@ def postgres() -> Iterator[Postgres]:
         made.name = "postgres"
         made.server.start()
         try:
-            made.run("CREATE DATABASE service")
-            made.name = "service"
+            if not made.run("SELECT 1 FROM pg_database WHERE datname = :name", name=name):
+                made.run(f"CREATE DATABASE {name}")
+            made.name = name
             yield made
         finally:
-            made.server._end(signal.SIGQUIT)
+            made.server._end(signal.SIGQUIT if data is None else signal.SIGINT)
+
+
+def _is_known(data: Path, binaries: Path) -> bool:
+    """Whether a database is there, which these programs can read."""
+    version, there = data / "PG_VERSION", data.exists()
+    if there and not data.is_dir():
+        raise UserError(f"{data} is no directory")
+    if not version.exists():
+        if there and any(data.iterdir()):
+            raise UserError(f"{data} has something else in it than a database: name an empty directory, or a new one")
+        return False
+    made = version.read_text().strip()
+    asked = [str(binaries / "postgres"), "--version"]
+    ours = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    if re.search(rf"\b{re.escape(made)}\.", ours) is None:
+        raise UserError(f"{data} is of PostgreSQL {made}, and this machine has {ours}: name another directory")
+    with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, 0)
+        raise UserError(f"{data} is in use by the process {pid}: end that, or name another directory")
+    return True
+
+
+def _initialize(binaries: Path, data: Path, made: Postgres, home: Path) -> None:
+    """Make the files of a database, which nobody has spoken to yet."""
+    user = made.server.user
+    (home / "password").write_text(made.password)
+    make = [f"--{name}" for name in ("no-sync", "no-locale", "encoding=UTF8", "auth=scram-sha-256")]
+    make += [f"--pgdata={data}", f"--username={made.user}", f"--pwfile={home / 'password'}"]
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {data}: {error.strerror}") from None
+    _owned(home, user)
+    _owned(data, user)
+    done = subprocess.run([binaries / "initdb", *make], capture_output=True, text=True, cwd=home, user=user)  # noqa: S603
+    if done.returncode:
+        raise UserError(f"PostgreSQL cannot use {data}: {_last_line(done.stderr)}")
+
+
+def _alone(binaries: Path, data: Path, made: Postgres, sql: str) -> None:
+    """Tell it something before it listens, which needs no password.
+
+    https://www.postgresql.org/docs/current/app-postgres.html#APP-POSTGRES-SINGLE-USER
+    """
+    asked = [str(binaries / "postgres"), "--single", "-D", str(data), "postgres"]
+    done = subprocess.run(  # noqa: S603
+        asked, input=f"{sql}\n", capture_output=True, text=True, cwd=made.server.home, user=made.server.user
+    )
+    if done.returncode or "ERROR:" in done.stderr:
+        raise UserError(f"PostgreSQL cannot use {data}: {_last_line(done.stderr)}")
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 @contextlib.contextmanager
@@ -275,8 +382,8 @@ def redis(
     """
     program = shutil.which("redis-server")
     if program is None:
-        raise LookupError("Redis is missing: its tests say @needs")
-    with _home(None) as home:
+        raise LookupError("this machine has no Redis")
+    with _home(None, HOST) as home:
         administrator, port = secrets.token_hex(16), free_port()
         said = access.replace("nopass", f">{password}") if password else access
         (home / "users.acl").write_text(f"user default on >{administrator} ~* &* +@all\nuser {user} {said}\n")
@@ -312,9 +419,9 @@ def redis(
             made.server._end(signal.SIGKILL)
 
 
-def free_port() -> int:
+def free_port(address: str = ADDRESS) -> int:
     with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
+        probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port
 
@@ -358,11 +465,11 @@ def _said_to_redis(port: int, ca: Path, *commands: list[str | bytes | int]) -> I
 
 
 @contextlib.contextmanager
-def _home(user: str | None) -> Iterator[Path]:
-    """A directory with an authority, a certificate of it for HOST, and its key."""
+def _home(user: str | None, host: str) -> Iterator[Path]:
+    """A directory with an authority, a certificate of it for the host, and its key."""
     home = Path(tempfile.mkdtemp(prefix="database-"))
     try:
-        certify(home)
+        certify(home, host)
         _owned(home, user)
         yield home
     finally:
@@ -375,8 +482,8 @@ def _owned(home: Path, user: str | None) -> None:
             shutil.chown(path, user)
 
 
-def certify(home: Path) -> None:
-    """Write `ca.pem`, `cert.pem` and `key.pem`, good for a day."""
+def certify(home: Path, host: str = HOST) -> None:
+    """Write `ca.pem`, `cert.pem` and `key.pem`, good for a week."""
     now = datetime.now(UTC)
 
     def made(name: str, key: Any, issuer: x509.Name | None, by: Any, authority: bool) -> x509.Certificate:
@@ -389,7 +496,7 @@ def certify(home: Path) -> None:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_after(now + timedelta(days=7))
             .add_extension(x509.BasicConstraints(authority, None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
@@ -406,12 +513,12 @@ def certify(home: Path) -> None:
             )
         )
         if not authority:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            builder = builder.add_extension(x509.SubjectAlternativeName([_as_name(name)]), critical=False)
         return builder.sign(by, hashes.SHA256())
 
     root, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = made(f"authority {secrets.token_hex(4)}", root, None, root, True)
-    certificate = made(HOST, leaf, authority.subject, root, False)
+    certificate = made(host, leaf, authority.subject, root, False)
     (home / "ca.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     (home / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key = home / "key.pem"
@@ -419,6 +526,13 @@ def certify(home: Path) -> None:
     key.write_bytes(
         leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
+
+
+def _as_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _end_with_parent() -> None:
