@@ -89,17 +89,17 @@ def running(shop: Shop, shape: str, home: Path, redis: Redis, postgres: Postgres
 
 
 @contextlib.contextmanager
-def tasks_of(shop: Shop, home: Path, count: int = 2) -> Iterator[tasks.Running]:
+def tasks_of(shop: Shop, home: Path, count: int = 2, service: str = "stock") -> Iterator[tasks.Running]:
     """Its image is built and pushed, and named to its stack; its tasks run."""
     context, root = home / f"context-{uuid.uuid4().hex}", home / f"root-{uuid.uuid4().hex}"
     subprocess.run(
-        [sys.executable, BUILD, "image", shop.folder / "stock", "--into", context], check=True, stdout=sys.stderr
+        [sys.executable, BUILD, "image", shop.folder / service, "--into", context], check=True, stdout=sys.stderr
     )
     root.mkdir()
     built = images.built(context, root)
-    shop.given = {**shop.given, "stock.ImageTag": "1.0.0"}
+    shop.given = {**shop.given, f"{service}.ImageTag": "1.0.0"}
     shop.up()
-    outputs = shop.stack("stock").outputs
+    outputs = shop.stack(service).outputs
     with tasks.running(shop.emulator, outputs["ClusterName"], outputs["ServiceName"], built, count=count) as made:
         yield made
 

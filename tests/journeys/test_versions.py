@@ -6,6 +6,7 @@ Each move is looked at as a change set first, and then made as a user makes it: 
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.evidence import shows
-from tests.journeys import reverse_proxy
+from tests.journeys import reverse_proxy, shapes
 from tests.journeys.shop import Person, Shop
 from tests.system import needs
 from troposphere_arch.errors import UserError
@@ -30,12 +31,19 @@ SHAPES = {
     "orders": "shape: front\n",
     "orders-v1": "shape: http\nbehind: orders\nshift: weight\n",
     "orders-v2": "shape: http\nbehind: orders\n",
+    "orders-v3": "shape: container\nbehind: orders\nport: 8080\nhealth: /health\n",
 }
 CODE = '''"""Says which version it is."""
 from troposphere_arch.service_kit import http
 
-handler = http.handler({{"GET /orders/{{id}}": lambda request: {{"version": {name!r}, "id": request.path["id"]}}}})
+
+def answer(request):
+    return {{"version": {name!r}, "caller": request.caller}}
+
+
+handler = http.handler({{"GET /orders/{{id}}": answer}})
 '''
+EVIL = "arn:aws:iam::000000000000:user/evil"
 REQUESTS = 10_000
 # Of so many draws with a chance of a tenth, six standard deviations are 180.
 TENTH = range(820, 1181)
@@ -44,6 +52,8 @@ TENTH = range(820, 1181)
 def write(folder: Path, name: str, *, says: str = "") -> None:
     (folder / name).mkdir(exist_ok=True)
     (folder / name / "service.yaml").write_text(SHAPES[name] + DECLARED)
+    if name == "orders-v3":
+        shutil.copy(shapes.STOCK_AS / "container" / "Dockerfile", folder / name)
     if name != "orders":
         (folder / name / "handler.py").write_text(CODE.format(name=says or name))
 
@@ -51,7 +61,7 @@ def write(folder: Path, name: str, *, says: str = "") -> None:
 @pytest.fixture(scope="module")
 def shop(patched: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("versions")
-    (folder / "platform.yaml").write_text("name: shop\nowner: shop@example.com\nnetwork: endpoints\n")
+    (folder / "platform.yaml").write_text("name: shop\nowner: shop@example.com\nnetwork: nat\n")
     for name in SHAPES:
         write(folder, name)
     made = Shop(patched, "sides", folder=folder)
@@ -162,6 +172,24 @@ def test_side_by_side_there_back_and_the_loser_goes(shop: Shop, mina: Person, tm
     assert shop.up()["orders-v1"] == "created"
     assert changed(shop, "orders", VersionA=one, WeightOfB="0") == []
     assert asked(mina, 5) == {"orders-v1": 5}
+
+
+@shows("REQ-M11", how="patched")
+def test_a_function_and_a_container_side_by_side(shop: Shop, mina: Person, tmp_path: Path) -> None:
+    kept = shop.given
+    with shapes.tasks_of(shop, tmp_path, 1, "orders-v3"):
+        assert asked(mina, 2, **{"X-Version": "orders-v3"}) == {"orders-v3": 2}
+        three = "/sides/orders-v3/targets"
+        assert changed(shop, "orders", VersionA="/sides/orders-v1/targets", VersionB=three, WeightOfB="50") == []
+        found = asked(mina, 40)
+        assert set(found) == {"orders-v1", "orders-v3"} and found.total() == 40
+        # Who asks is known to both, and is who has signed, whatever they say themselves.
+        said = {
+            mina.ask("orders", ROUTE, id="7", headers={"X-Gateway-Caller": EVIL}).json()["caller"] for _ in range(9)
+        }
+        assert len(said) == 1 and said != {EVIL}
+        assert changed(shop, "orders", VersionB="/sides/orders-v2/targets", WeightOfB="0") == []
+    shop.given = kept
 
 
 @shows("REQ-M11", how="patched")
