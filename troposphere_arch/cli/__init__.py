@@ -21,6 +21,7 @@ COMMANDS = {
     "publish": "put the releases into S3, ready to deploy: immutable, verified, never half there",
     "put-release": "publish a release of your software to a stack of software-updates, or withdraw it",
     "up": "deploy a template: into the embedded emulator, or into an AWS account",
+    "run": "run a service on servers beside its stack in the emulator, and show its log until Ctrl-C",
     "demo": "play a user's journey against the stack in the emulator, step by step",
     "status": "the stacks that are up: template, version, and what an update to the latest would do",
     "versions": "the versions of a stack's functions: which are in use; and remove the old ones",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .. import places, scenarios
 from ..errors import Stopped, UserError
 from ..microservices import factory
-from ..microservices.declaration import STATUS_ROUTES
+from ..microservices.declaration import SERVERS, STATUS_ROUTES
 from .table import as_json, table
 from .where import about, account, agreed, here_of, others_here
 
@@ -143,6 +143,21 @@ def up(args: argparse.Namespace, place: Place, given: Mapping[str, str], here: b
         return _up_here(asked, wanted)
 
 
+def brought_up(target: Target, place: Place, name: str, given: Mapping[str, str]) -> Outcome:
+    """Bring the stack of one service up to date with its folder, those of others left as they are."""
+    from .. import local
+    from ..microservices import deploying
+
+    system = factory.built(place.folder, progress=progress)
+    templates, versions = _templates(system)
+    wanted = deploying.units(system, templates, versions, given, name=name, only=place.service)
+    with local.turn(), _stacks() as said:
+        done = deploying.up(target, wanted, said)
+    if bad := [one for one in done if one.is_bad]:
+        raise UserError(f"{bad[0].stack} {bad[0].what}: {bad[0].why}")
+    return next(one for one in done if one.service == place.service)
+
+
 def _templates(system: System) -> tuple[dict[str, bytes], dict[str, str]]:
     """The templates of a system that has been built, as they are on disk, and their versions; by service."""
     from ..releases import frozen
@@ -244,11 +259,31 @@ def _report(asked: _Asked, done: Sequence[Outcome], others: _Others, emulator: E
         print(table(["stack", "version", "is", "address"], rows))
         for line in (*_notes(asked, others), *(() if bad else _tries(asked, done, emulator))):
             print(line)
+        if emulator is not None and (idle := _idle(asked, done, emulator)):
+            print(f"\n{idle}")
     for one in bad:
         print(f"error: {one.stack} {one.what}: {one.why}", file=sys.stderr)
     if others.why:
         print(f"error: what else is up is not known: {others.why}", file=sys.stderr)
     return int(bool(bad or others.why))
+
+
+def _idle(asked: _Asked, done: Sequence[Outcome], emulator: Emulator) -> str:
+    """Which services that are up have no process: the emulator has their stacks, and runs functions only."""
+    services = asked.system.services
+    up = [one for one in done if not one.is_bad and one.service in services]
+    servers = {one.stack: services[one.service] for one in up if services[one.service].shape in SERVERS}
+    if not servers:
+        return ""
+    from ..local import running
+
+    idle = [service for stack, service in servers.items() if not running.is_served(emulator, stack)]
+    if not idle:
+        return ""
+    folder = factory.typed(idle[0].folder) if len(idle) == 1 else "FOLDER"
+    named = ", ".join(f"{one.name} ({one.shape})" for one in idle)
+    what = "runs it" if len(idle) == 1 else "runs the one in that folder"
+    return f"no process yet of {named}: `{places.command()} run {folder}{asked.named}` {what}"
 
 
 def _notes(asked: _Asked, others: _Others) -> list[str]:
@@ -298,11 +333,11 @@ def _tries(asked: _Asked, done: Sequence[Outcome], emulator: Emulator | None) ->
         plain = [found for found in routes if found[1].startswith("GET ") and "{" not in found[1]]
         last = routes[-1][0]
         one, route = plain[0] if plain else next(found for found in routes if found[0] is last)
-        lines.insert(0, _curl(route, _address(one, emulator), one.outputs.get("Region", ""), emulator))
+        lines.insert(0, curl(route, _address(one, emulator), one.outputs.get("Region", ""), emulator))
     return ["", "to try:", *(f"  {line}" for line in lines)]
 
 
-def _curl(route: str, address: str, region: str, emulator: Emulator | None) -> str:
+def curl(route: str, address: str, region: str, emulator: Emulator | None) -> str:
     """A request to a route, its variables as they are declared; whoever asks in an account has keys in variables."""
     method, _, path = route.partition(" ")
     keys = "test:test" if emulator else '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'

@@ -1,12 +1,15 @@
 """Servers of this machine that stand for managed ones: the PostgreSQL of RDS, the Valkey of ElastiCache.
 
     serve(emulator, "database", host, port) ──▶ <home of the emulator>/tmp/backends ──▶ Endpoint.Address of a new stack
+    place(identifier of a database) ──▶ 127.24.x.y, of its own ◀── a PostgreSQL that comes later
 
-What is made after `serve` has their address; without it, nobody listens at the address that it has.
+What is made after `serve` has their address. Without it a database has a loopback address of its own, where nobody
+listens until somebody starts a PostgreSQL there (`databases.postgres`), and a cache one where nobody ever does.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +49,12 @@ def serve(
         before = known.read_text() if known.exists() else ""
         text = ca.read_text()
         known.write_text(before if text in before else before + text)
+
+
+def place(identifier: str) -> str:
+    """The address of a database of RDS, by its identifier: always the same, and one of this machine."""
+    third, fourth = hashlib.sha256(identifier.encode()).digest()[:2]
+    return f"127.24.{third}.{1 + fourth % 254}"
 
 
 def backend(tmp: Path, kind: str) -> Backend | None:

@@ -419,6 +419,13 @@ def redis(
             made.server._end(signal.SIGKILL)
 
 
+def answers(address: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((address, port)) == 0
+
+
 def free_port(address: str = ADDRESS) -> int:
     with socket.socket() as probe:
         probe.bind((address, 0))

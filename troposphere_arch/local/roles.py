@@ -12,6 +12,9 @@ from troposphere_arch.local.addresses import LOOPBACK
 from troposphere_arch.local.emulator import DEFAULT_REGION, Emulator
 from troposphere_arch.local.patches.service_roles import HEADER
 
+SECONDS = 43_200
+"""The longest that AWS knows. A service of AWS gives new ones in time, and here nobody does."""
+
 
 def variables(
     emulator: Emulator, role: str, service: str, source: str, session: str, *, region: str = DEFAULT_REGION
@@ -28,7 +31,7 @@ def variables(
 
     sts.meta.events.register("before-send", say)
     try:
-        given = sts.assume_role(RoleArn=role, RoleSessionName=session)["Credentials"]
+        given = sts.assume_role(RoleArn=role, RoleSessionName=session, DurationSeconds=SECONDS)["Credentials"]
     except ClientError as error:
         raise UserError(f"{service} may not assume {role}: {error.response['Error']['Message']}") from None
     return {

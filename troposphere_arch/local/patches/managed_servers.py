@@ -1,6 +1,6 @@
 """Databases of RDS and caches of ElastiCache: stacks make them, and servers of this machine may stand for them.
 
-AWS::RDS::DBInstance ──Endpoint──▶ what `backends.serve` told, or a name that nobody has
+AWS::RDS::DBInstance ──Endpoint──▶ what `backends.serve` told, or a loopback address of its own
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from troposphere_arch.local.backends import Backend, backend
+from troposphere_arch.local.backends import Backend, backend, place
 from troposphere_arch.local.patches.expect import expect_function, expect_keys
 from troposphere_arch.local.patches.provisioner import (
     Created,
@@ -40,7 +40,8 @@ def install_databases() -> None:
     AWS: the password is in a secret of RDS's own, which goes with the instance.
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
     Patched: just that; no rotation. The endpoint is that of a local PostgreSQL, when one was told (`local.backends`),
-    and so are user and password, if it was told those. Nobody sets the password there.
+    and so are user and password, if it was told those. Else it is at a loopback address of its own, at the very port,
+    where a PostgreSQL may be started at any time. Nobody sets the password there.
     """
     rds: Any = importlib.import_module("ministack.services.rds")
     provisioners: Any = importlib.import_module("ministack.services.cloudformation.provisioners")
@@ -56,6 +57,8 @@ def install_databases() -> None:
         known = _told("database")
         if known:
             instance["Endpoint"] |= {"Address": known.host, "Port": known.port}
+        elif instance["Endpoint"]["Address"].endswith(".amazonaws.com"):
+            instance["Endpoint"] |= {"Address": place(physical_id)}
         if not truth(new.get("ManageMasterUserPassword")):
             _forget(instance)
         elif "MasterUserSecret" not in instance:
