@@ -182,6 +182,7 @@ def stop() -> None:
         while _runs(pid) and time.monotonic() < until:
             time.sleep(0.02)
         os.killpg(pid, signal.SIGKILL)
+        os.killpg(int((STAND_INS / "service.pid").read_text()), signal.SIGKILL)
 
 
 def _runs(pid: int) -> bool:
@@ -189,6 +190,27 @@ def _runs(pid: int) -> bool:
     os.kill(pid, 0)
     state = Path(f"/proc/{pid}/stat")
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _end_group(group: int, seconds: float) -> None:
+    """End what is left of the processes of a unit once its first one has ended: in order, or else at once."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+        until = time.monotonic() + seconds
+        while _members(group) and time.monotonic() < until:
+            time.sleep(0.02)
+        os.killpg(group, signal.SIGKILL)
+
+
+def _members(group: int) -> list[int]:
+    """The processes of a group that run."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _, of, *_ = place.read_text().rpartition(")")[2].split()
+            if int(of) == group and state != "Z":
+                found.append(int(place.parent.name))
+    return found
 
 
 def run(name: str) -> None:
@@ -217,6 +239,8 @@ def run(name: str) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # A group of its own, as a unit has: what it leaves behind does not outlive it.
+                start_new_session=True,
             )
         current[:] = [process]
         (STAND_INS / "service.pid").write_text(f"{process.pid}\n")
@@ -224,6 +248,7 @@ def run(name: str) -> None:
             process.send_signal(signal.SIGTERM)
         process.wait()
         (STAND_INS / "died").touch()
+        _end_group(process.pid, float(said["TimeoutStopSec"][0]))
         if said.get("Restart") != ["always"]:
             return
         until = time.monotonic() + float(said["RestartSec"][0])

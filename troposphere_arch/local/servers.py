@@ -122,9 +122,12 @@ class Server:
         return _as_there((self.root / path.lstrip("/")).read_text(), self.root, self.address)
 
     def kill_worker(self) -> int:
-        """Kill one of the processes that answer, whatever it is about; its number. Another one comes."""
+        """Kill one of the processes that answer, whatever it is about, and see it gone; its number. Another comes."""
         pid = self.workers[0]
         os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + AGAIN_SECONDS
+        while pid in self.workers and time.monotonic() < until:
+            time.sleep(0.01)
         return pid
 
     def kill(self) -> None:
