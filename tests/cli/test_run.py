@@ -24,6 +24,7 @@ from botocore.credentials import Credentials
 
 from tests.cli.commands import ROOT, Done, Shell
 from tests.evidence import shows
+from tests.sampling import sampled
 from tests.system import needs
 from troposphere_arch import deploy
 from troposphere_arch.cli import main
@@ -158,6 +159,7 @@ def running(laptop: Laptop, *arguments: str) -> Iterator[Command]:
             command.end(signal.SIGTERM)
 
 
+@sampled(2, each=True)
 @shows("REQ-M3", "REQ-M5", how="real")
 def test_a_container_is_run_from_its_folder_and_ends_with_the_command(laptop: Laptop, up: str) -> None:
     assert "no process yet of bills (instances), stock (container)" in up
@@ -167,7 +169,7 @@ def test_a_container_is_run_from_its_folder_and_ends_with_the_command(laptop: La
         first.ask("tea", "PUT", {"units": 5, "cents": 10})
         tag = laptop.parameters("stock")["ImageTag"]
         assert tag.startswith("1.0.0-")
-        # In another terminal; and one with other code, which is what the folder holds by then.
+        # In another terminal.
         with running(laptop, "services/stock", "--count", "2") as second:
             assert len({*first.addresses, *second.addresses}) == 3
             assert {one["Id"] for one in laptop.targets("stock")} == {*first.addresses, *second.addresses}
@@ -184,6 +186,7 @@ def test_a_container_is_run_from_its_folder_and_ends_with_the_command(laptop: La
     assert not [one for one in (*first.addresses, *second.addresses) if databases.answers(one, 8080)]
 
 
+@sampled(2, each=True)
 @needs("postgres")
 @shows("REQ-M3", "REQ-M5", how="real")
 def test_instances_have_a_real_database_and_nothing_outlives_the_command(laptop: Laptop, up: str, kept: Path) -> None:
