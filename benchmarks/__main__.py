@@ -4,7 +4,7 @@ Two that are compared run in turn, so that what slows the machine for a while sl
 medians. Nothing here fails because of a figure: a goal is told as held or missed.
 Besides, what of requests reaches the origin: of a blog's readers (`edge`), and of devices on the day of a release
 (`updates`). That is counted, not timed, so once. And how building and deploying of microservices grows with their
-number (`services`), once for each number.
+number (`services`), once for each number; and what each shape of a service costs, and adds to a request (`fronts`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.edge.blog import measuring as blog
 from benchmarks.edge.blog.trace import Habits
 from benchmarks.edge.updates import measuring as updates
 from benchmarks.measure import Outcome, Pair, Ratio, in_turn, ratio
-from benchmarks.services import scale
+from benchmarks.services import fronts, scale
 
 PAIRS = (
     Pair("again", "a build where nothing changed, against what any Python command costs", ours.AGAIN, ours.PYTHON, 2.5),
@@ -31,7 +31,7 @@ PAIRS = (
     Pair("diff", "any two templates of 500 resources each, start-up included", ours.DIFF, at_most=1.0),
     Pair("up", "from nothing to an API on this machine that answers", ours.UP, at_most=5.0),
 )
-EDGE, UPDATES, SERVICES = "edge", "updates", "services"
+EDGE, UPDATES, SERVICES, FRONTS = "edge", "updates", "services", "fronts"
 # A third of an hour, so that it takes less than a minute, as the hour of devices does; `python -m benchmarks.edge` has
 # the whole.
 READERS = Habits(seconds=1_200)
@@ -40,7 +40,7 @@ READERS = Habits(seconds=1_200)
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
-    names = [*(pair.name for pair in PAIRS), EDGE, UPDATES, SERVICES]
+    names = [*(pair.name for pair in PAIRS), EDGE, UPDATES, SERVICES, FRONTS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"only these of: {', '.join(names)}")
     parser.add_argument("--runs", type=_count, default=5, metavar="N", help="runs that count of each (default: 5)")
     parser.add_argument("--json", action="store_true", help="print every run as JSON")
@@ -51,13 +51,15 @@ def main() -> None:
         contenders = [pair.ours, *([pair.peer] if pair.peer else [])]
         outcomes = in_turn(contenders, args.runs, lambda line: print(line, file=sys.stderr, flush=True))
         results.append((pair, outcomes))
-    counted: dict[str, blog.Measured | updates.Measured | scale.Measured] = {}
+    counted: dict[str, blog.Measured | updates.Measured | scale.Measured | fronts.Measured] = {}
     if not args.only or EDGE in args.only:
         counted[EDGE] = blog.Measured.of(READERS, [blog.WITHOUT, blog.ONE])
     if not args.only or UPDATES in args.only:
         counted[UPDATES] = updates.Measured.of(updates.HOUR, updates.SHORT)
     if not args.only or SERVICES in args.only:
         counted[SERVICES] = scale.Measured.of(scale.SIZES, scale.STACKS)
+    if not args.only or FRONTS in args.only:
+        counted[FRONTS] = fronts.Measured.of(fronts.REQUESTS)
     if args.json:
         pairs = [_plain(*result) for result in results]
         plain = {"machine": machine, "pairs": pairs, **{name: one.plain() for name, one in counted.items()}}

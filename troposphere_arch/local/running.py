@@ -63,6 +63,7 @@ class Running:
 
     what: str
     lines: dict[str, Lines]
+    database: databases.Postgres | None = None
     watch: Callable[[], Sequence[str]] = field(default=lambda: (), repr=False)
     """Tells what it did."""
 
@@ -119,7 +120,7 @@ def instances(emulator: Emulator, stack: str, count: int = 1, data: Path | None 
     with contextlib.ExitStack() as ends:
         database = ends.enter_context(database_of(emulator, stack, data))
         _forget_gone(emulator, stack)
-        running = Running("server", {})
+        running = Running("server", {}, database)
         for number in range(1, count + 1):
             identifier = f"i-{number:017x}"
             instance = f"arn:aws:ec2:{DEFAULT_REGION}:000000000000:instance/{identifier}"

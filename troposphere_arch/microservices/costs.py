@@ -25,6 +25,7 @@ from .declaration import (
     TOPIC,
     Service,
 )
+from .declaration import SERVERS as SERVER_SHAPES
 
 HOURS = 730
 SHARD_HOUR = 0.015  # November 2025; https://aws.amazon.com/kinesis/data-streams/pricing/
@@ -137,6 +138,12 @@ def fixed(service: Service) -> float:
     return round(sum(part.month for part in parts(service)), 2)
 
 
+def million(service: Service) -> float:
+    """What a million requests cost, in USD in us-east-1; of a version behind a front, what it adds to that."""
+    of_front = (API_CALL + (_BALANCED if service.shape in SERVER_SHAPES else 0)) if service.behind else 0
+    return round((_MILLION[service.shape][1] - of_front) * MILLION, 2)
+
+
 def networks(shape: str) -> str:
     """Which networks of the platform it can be in: `endpoints or nat`."""
     return " or ".join(f"`{one}`" for one in NEEDS.get(shape, ())) or "any, and none"
@@ -148,8 +155,8 @@ def rows() -> list[list[str]]:
     for shape in SHAPES:
         service = Service(shape, shape, "", "")
         of = ", ".join(f"{part.what} {part.month:.2f}" for part in parts(service)) or "nothing"
-        used, million = _MILLION[shape]
-        cells = [networks(shape), f"{fixed(service):.2f} USD", of, f"{million * MILLION:.2f} USD", used]
+        used, _ = _MILLION[shape]
+        cells = [networks(shape), f"{fixed(service):.2f} USD", of, f"{million(service):.2f} USD", used]
         found.append([f"`{shape}`", *cells])
     return found
 
