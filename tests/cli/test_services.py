@@ -322,3 +322,17 @@ def test_a_service_that_cannot_be_built_leaves_nothing(shop: Here) -> None:
     refused(shop("new-service", "later", "--shape", "queue"), "nothing was written", "shop-orders")
     assert files_of(shop.root) == before
     assert not (shop.services / "later").exists()
+
+
+@shows("REQ-M3", how="real")
+def test_a_dockerfile_that_changes_is_read_again(here: Here) -> None:
+    here(
+        "new-service", "box", "--shape", "container", "--in", "services", "--system", "one", "--owner", "o@example.com"
+    )
+    assert here("build", "services").code == 0 and "(nothing changed)" in here("build", "services").out
+    change(here.services / "box/Dockerfile", "EXPOSE 8080", "EXPOSE 9000")
+    for more in ([], ["--check"]):
+        refused = here("build", "services", *more)
+        assert refused.code == 2 and "Dockerfile" in refused.err and "exposes 9000, and port is 8080" in refused.err
+    (here.services / "box/Dockerfile").unlink()
+    assert here("build", "services", "--check").code == 2

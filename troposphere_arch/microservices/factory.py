@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Begins a step by its name and the number of its parts; what it gives is called for each part that is done."""
 
-_READ = (".py", ".yaml", ".yml")
+# How the names of files end that are read: code, declarations, and what the image of a container is made by.
+_READ = (".py", ".yaml", ".yml", files.DOCKERFILE, "requirements.txt")
 
 
 def _unseen(step: str, parts: int) -> AbstractContextManager[Callable[[], None]]:
