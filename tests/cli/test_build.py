@@ -307,7 +307,7 @@ def test_help_everywhere(build: Shell) -> None:
 
 
 def test_bad_calls(build: Shell) -> None:
-    refused(build("fly"), "'fly'", "build, new-service, list")
+    refused(build("fly"), "'fly'", "build, new-service, image, ")
     refused(build("show", "blogg"), "'blogg'", "todo")
     refused(build("up", "blogg"), "'blogg'", "todo")
     assert build("list", "--nonsense").code == 2

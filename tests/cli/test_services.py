@@ -300,7 +300,7 @@ def test_the_first_service_begins_a_system(here: Here) -> None:
         (["Orders", "--shape", "http"], ("'Orders'", "small letters")),
         (["../orders", "--shape", "http"], ("no name of a service",)),
         (["status", "--shape", "http"], ("status", "the system's own")),
-        (["later", "--shape", "cron"], ("'cron'", "http, queue")),
+        (["later", "--shape", "cron"], ("'cron'", "http, http-cached, container, instances, front, queue")),
         (["orders", "--shape", "http"], ("is there already",)),
         (["stock", "--shape", "http"], ("has a service stock already", "warehouse/stock")),
         (["later", "--shape", "http", "--owner", "@"], ("'@'", "no owner")),

@@ -201,7 +201,9 @@ def install_function_events() -> None:
         return await invoke(function, group, method, path, headers, body, query, text)
 
     def patched_run(func: Any, event: Any) -> Any:
-        if "elb" not in ((event or {}).get("requestContext") or {}):
+        # Anybody may invoke it with anything: what comes from a load balancer has all of this.
+        context = event.get("requestContext") if isinstance(event, dict) else None
+        if not (isinstance(context, dict) and "elb" in context and "body" in event and "isBase64Encoded" in event):
             return run(func, event)
         several = "multiValueHeaders" in event
         kind = event["headers"].get("content-type", "")
@@ -408,13 +410,16 @@ def _arns(actions: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def balancers_of(alb: Any, group: str) -> list[str]:
-    """The load balancers whose listeners forward to the target group, by default or by a rule."""
+    """The load balancers whose listeners forward to the target group, by default or by a rule.
+
+    Listeners of one that is gone are gone too, on AWS.
+    """
     found = {
         alb._listeners[rule["ListenerArn"]]["LoadBalancerArn"]
         for rule in alb._rules.values()
         if rule["ListenerArn"] in alb._listeners and group in _arns(rule["Actions"])
     }
-    return sorted(found)
+    return sorted(arn for arn in found if arn in alb._lbs)
 
 
 def _in_use(arn: str) -> str:
