@@ -257,7 +257,7 @@ def test_a_share_without_a_version_to_stay_at_is_refused() -> None:
         return evaluate.refusals(found, evaluate.parameters_of(found, given))
 
     assert refused(NewVersionPercent="10") == [
-        "NewVersionPercent needs StableVersion: give both, or leave NewVersionPercent at 0."
+        "NewVersionPercent needs the number of a version as StableVersion, such as that of the output LiveVersion."
     ]
     assert refused() == refused(StableVersion="7") == refused(StableVersion="7", NewVersionPercent="100") == []
 

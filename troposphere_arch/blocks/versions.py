@@ -75,7 +75,13 @@ def weighted(t: ScenarioTemplate, title: str, version: Version) -> Any:
     https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
     """
     stable, percent = parameter(t, versions.STABLE_VERSION), parameter(t, versions.NEW_VERSION_PERCENT)
-    parameters.needs(t, versions.NEW_VERSION_PERCENT, versions.STABLE_VERSION)
+    parameters.demand(
+        t,
+        "NewVersionPercentNeedsStableVersion",
+        when=parameters.says(t, versions.NEW_VERSION_PERCENT),
+        then=parameters.says(t, versions.STABLE_VERSION),
+        told="NewVersionPercent needs the number of a version as StableVersion, such as that of the output LiveVersion.",
+    )
     shares = {str(n): {"Weight": str(n / 100)} for n in range(101)}
     t.add_mapping(SHARES, shares)
     is_newest = equals(t, "StableIsNewest", versions.STABLE_VERSION, versions.NEWEST)

@@ -5,6 +5,8 @@ A reservation is made by what the table says, never by what the cache says: nobo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import items
@@ -22,21 +24,29 @@ def goods(sku: str) -> dict[str, Any] | None:
 
 
 def write(sku: str, units: int, cents: int) -> None:
-    items.write(sku, units, cents)
-    cache.forget(key(sku))
+    with forgotten(sku):
+        items.write(sku, units, cents)
 
 
 def reserve(sku: str, id: str, units: int) -> dict[str, Any] | None:
     """As `items.reserve`."""
-    made = items.reserve(sku, id, units)
-    cache.forget(key(sku))
-    return made
+    with forgotten(sku):
+        return items.reserve(sku, id, units)
 
 
 def give_back(sku: str, id: str) -> None:
     """As `items.give_back`."""
-    items.give_back(sku, id)
-    cache.forget(key(sku))
+    with forgotten(sku):
+        items.give_back(sku, id)
+
+
+@contextmanager
+def forgotten(sku: str) -> Iterator[None]:
+    """Also a write that failed may have arrived."""
+    try:
+        yield
+    finally:
+        cache.forget(key(sku))
 
 
 def key(sku: str) -> str:
