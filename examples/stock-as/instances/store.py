@@ -84,7 +84,8 @@ def give_back(sku: str, id: str) -> None:
     with database.transaction() as run:
         run("SELECT 1 FROM goods WHERE sku = :sku FOR UPDATE", sku=sku)
         made = run(
-            "UPDATE reservations SET given_back = true WHERE sku = :sku AND id = :id AND NOT given_back RETURNING units",
+            "UPDATE reservations SET given_back = true "
+            "WHERE sku = :sku AND id = :id AND NOT given_back RETURNING units",
             sku=sku,
             id=id,
         )
