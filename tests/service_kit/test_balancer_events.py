@@ -43,7 +43,12 @@ def event(path: str = "/v1/orders/o-1", method: str = "GET", body: str = "", **c
 
 def ask(work: Callable[[http.Request], Any], asked: Any) -> Answer:
     routes = dict.fromkeys(("GET /orders/{id}", "PUT /orders/{id}", "POST /orders"), work)
-    return Answer(balancer.handler(http.handler(routes))(asked, Context()))
+    answer = balancer.handler(http.handler(routes))(asked, Context())
+    several = answer.pop("multiValueHeaders", None)
+    if several is not None:
+        assert all(len(values) == 1 for values in several.values())
+        answer["headers"] = {name: value for name, [value] in several.items()}
+    return Answer(answer)
 
 
 def seen(asked: Any) -> http.Request:
@@ -88,9 +93,107 @@ def test_who_asks_and_for_which_request_is_what_api_gateway_says() -> None:
     request = seen(event())
     assert (request.caller, request.id) == (CALLER, REQUEST)
     assert dict(request.headers) == {"host": "internal", "x-forwarded-for": "10.0.0.1"}
-    odd = {"X-Gateway-Route": "/orders/{id}", "X-Gateway-Caller": "arn:b", "x-request-id": "request-1"}
+    odd = {"X-Gateway-Route": "/orders/{id}", "X-Gateway-Caller": CALLER, "x-request-id": "request-1"}
     request = seen(event("/orders/o-1", headers=odd))
-    assert (request.caller, request.id, request.headers) == ("arn:b", "request-1", {"x-request-id": "request-1"})
+    assert (request.caller, request.id, request.headers) == (CALLER, "request-1", {"x-request-id": "request-1"})
+
+
+def all_values(asked: Json) -> Json:
+    """The same of a target group that hands over all values of a header."""
+    told = {name: value for name, value in asked.items() if name not in ("headers", "queryStringParameters")}
+    return told | {
+        "multiValueHeaders": {name: [value] for name, value in asked["headers"].items()},
+        "multiValueQueryStringParameters": {n: ["other", v] for n, v in asked["queryStringParameters"].items()},
+    }
+
+
+@shows("REQ-M11", how="simulated")
+def test_all_values_of_a_header_or_the_last_one_are_the_same_request() -> None:
+    asked = event("/v1/orders/o-1", "PUT", '{"a": 1}', queryStringParameters={"q+r": "a+b%2B", "e": ""})
+    assert seen(asked) == seen(all_values(asked))
+    twice = all_values(event())
+    twice["multiValueHeaders"] |= {"x-note": ["a", "b"], "cookie": []}
+    assert seen(twice).headers["x-note"] == "b"
+    assert "cookie" not in seen(twice).headers
+
+
+@shows("REQ-M11", how="simulated")
+def test_an_answer_has_the_form_that_the_load_balancer_takes() -> None:
+    def work(asked: Any, _: Any) -> Json:
+        return {"statusCode": 200, "headers": {"A": "1", "B": "2"}, "multiValueHeaders": {"B": ["3"], "C": ["4", "5"]}}
+
+    answer = balancer.handler(work)(all_values(event()), Context())
+    assert answer == {"statusCode": 200, "multiValueHeaders": {"A": ["1"], "B": ["2", "3"], "C": ["4", "5"]}}
+    assert balancer.handler(work)(event(), Context()) == work(None, None)
+    kit = balancer.handler(http.handler({"GET /orders/{id}": lambda _: {}}))
+    for asked in (all_values(event()), all_values(event("/v1/nothing")), all_values(event()) | {"path": None}):
+        answer = kit(asked, Context())
+        assert "headers" not in answer
+        assert answer["multiValueHeaders"]["Content-Type"] == ["application/json"]
+
+
+MALLORY = "arn:aws:sts::000000000000:assumed-role/payments/mallory"
+
+
+@shows("REQ-M11", how="simulated")
+@pytest.mark.parametrize("name", sorted(GATEWAY))
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_what_is_there_twice_reaches_nobody(name: str, *, first: bool) -> None:
+    """Whichever of both is API Gateway's; where there are names of both cases, too."""
+    forged = MALLORY if name == "x-gateway-caller" else GATEWAY[name]
+    for other in (forged, ""):
+        asked = all_values(event())
+        both = [GATEWAY[name], other]
+        asked["multiValueHeaders"][name] = both if first else both[::-1]
+        assert ask(lambda _: pytest.fail("it came in"), asked).error == (400, "BadRequest")
+    asked = all_values(event())
+    asked["multiValueHeaders"][name.title()] = [forged]
+    assert ask(lambda _: pytest.fail("it came in"), asked).error == (400, "BadRequest")
+
+
+@shows("REQ-M11", how="simulated")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x-gateway-route": "/orders/{id},/orders/{id}"},
+        {"x-gateway-route": "/orders/{id},"},
+        {"x-gateway-stage": "v1,v1"},
+        {"x-gateway-request": f"{REQUEST},{REQUEST}"},
+        {"x-gateway-caller": f"{CALLER},{MALLORY}"},
+        {"x-gateway-caller": f"{MALLORY},{CALLER}"},
+        {"x-gateway-caller": f"{CALLER},"},
+        {"x-gateway-caller": f",{CALLER}"},
+        {"x-gateway-caller": f"{CALLER},mallory"},
+        {"x-gateway-caller": f" {CALLER}"},
+        {"x-gateway-caller": f"{CALLER}\n"},
+        {"x-gateway-caller": "mallory"},
+        {"x-gateway-caller": "arn:aws:lambda::000000000000:function:orders"},
+        {"x-gateway-caller": "arn:aws:iam::1:user/anna"},
+    ],
+    ids=[
+        *("routes", "empty-route", "stages", "requests", "forged-last", "forged-first", "empty-last", "empty-first"),
+        *("name-last", "space", "line", "no-arn", "no-caller", "no-account"),
+    ],
+)
+def test_what_is_joined_by_a_comma_reaches_nobody(changed: Json) -> None:
+    asked = event(headers={**GATEWAY, **changed})
+    assert ask(lambda _: pytest.fail("it came in"), asked).error == (400, "BadRequest")
+
+
+@shows("REQ-M11", how="simulated")
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "",
+        "arn:aws:iam::000000000000:root",
+        "arn:aws:iam::000000000000:user/teams/anna+b=c.d@example.com",
+        "arn:aws-us-gov:sts::000000000000:assumed-role/orders/orders-Function-1",
+        "arn:aws-cn:sts::000000000000:federated-user/anna",
+    ],
+    ids=["nobody", "root", "user", "role", "federated"],
+)
+def test_whoever_iam_knows_may_ask(caller: str) -> None:
+    assert seen(event(headers={**GATEWAY, "x-gateway-caller": caller})).caller == caller
 
 
 @shows("REQ-M11", how="simulated")
@@ -173,6 +276,9 @@ def test_by_api_gateway_itself_it_is_as_before() -> None:
             | st.fixed_dictionaries({name: st.just(value) | ANY for name, value in GATEWAY.items()})
             | st.just(GATEWAY),
             "queryStringParameters": ANY,
+            "multiValueHeaders": ANY
+            | st.fixed_dictionaries({name: st.just([value]) | ANY for name, value in GATEWAY.items()}),
+            "multiValueQueryStringParameters": ANY,
             "body": ANY,
             "isBase64Encoded": ANY,
         },

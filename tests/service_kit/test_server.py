@@ -235,11 +235,34 @@ def test_a_request_is_what_a_function_gets(
 @shows("REQ-M3", how="real")
 def test_nothing_but_api_gateways_word_is_taken_for_it(server: Server) -> None:
     head = b"GET /v1/stock/tea HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Gateway-Route: /stock/{sku}\r\n"
-    head += b"X-Gateway-Caller: real\r\nX-Gateway-Stage: v1\r\n"
+    head += b"X-Gateway-Caller: %b\r\nX-Gateway-Stage: v1\r\n" % CALLER.encode()
     said = server.sent(head + b"X_Gateway_Caller: forged\r\nX_Gateway-Route: /fail\r\nX-Note: \xc3\xa9\xff\r\n\r\n")
     told = json.loads(said.partition(b"\r\n\r\n")[2])
-    assert (told["caller"], told["route"]) == ("real", "GET /stock/{sku}")
+    assert (told["caller"], told["route"]) == (CALLER, "GET /stock/{sku}")
     assert told["headers"] == {"x-note": "é\ufffd"}
+
+
+@shows("REQ-M3", how="real")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("caller", "arn:aws:sts::000000000000:assumed-role/payments/mallory"),
+        ("caller", ""),
+        ("route", "/stock/{sku}"),
+        ("stage", "v1"),
+        ("request", "mallory-00000001"),
+    ],
+    ids=["caller", "no-caller", "route", "stage", "request"],
+)
+def test_what_a_client_says_beside_api_gateway_is_refused(server: Server, name: str, value: str) -> None:
+    """API Gateway tells names apart by case: a client's own header may come along, before or after the real one."""
+    gateway = {"Route": "/stock/{sku}", "Stage": "v1", "Caller": CALLER, "Request": REQUEST}
+    real = [f"X-Gateway-{one}: {said}" for one, said in gateway.items()]
+    for lines in ([*real, f"x-gateway-{name}: {value}"], [f"x-gateway-{name}: {value}", *real]):
+        head = "\r\n".join(["GET /v1/stock/tea HTTP/1.1", "Host: a", "Connection: close", *lines, "", ""])
+        said = server.sent(head.encode())
+        assert said.startswith(b"HTTP/1.1 400 "), said
+        assert json.loads(said.partition(b"\r\n\r\n")[2])["error"] == "BadRequest"
 
 
 @shows("REQ-M3", how="real")

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from . import balancer, context
+from .balancer import Refused
 
 # Bytes of a request's body: as Lambda takes; and as API Gateway does, so that such a one is read to its end before it
 # is refused: whoever is still sending could miss the answer.
@@ -43,14 +44,6 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.deadline - time.monotonic()) * 1000))
-
-
-class _Unread(Exception):
-    """The body cannot be taken."""
-
-    def __init__(self, status: int, error: str, message: str) -> None:
-        super().__init__(error)
-        self.answer = status, error, message
 
 
 def application(
@@ -76,13 +69,11 @@ def application(
                 return _written({"statusCode": 200, "headers": {"Cache-Control": "no-store"}}, method, start_response)
             asked = dict(parse_qsl(query, keep_blank_values=True, errors="replace"))
             event = balancer.sent_on(method, path, asked, headers, None, False)
-            if event is None:
-                raise _Unread(404, "NotFound", "The service has no such route.")
             deadline = time.monotonic() + SECONDS
             event["body"], event["isBase64Encoded"] = _text(_read(environ))
             answer = handler(event, Context(event["requestContext"]["requestId"], deadline))
             return _written(answer, method, start_response)
-        except _Unread as error:
+        except Refused as error:
             answer = balancer.refusal(*error.answer, event)
         except (Exception, SystemExit) as error:
             context.log("ERROR", "failed", error)
@@ -135,16 +126,16 @@ def _read(environ: dict[str, Any]) -> bytes:
     finally:
         timer.cancel()
     if size > LIMIT:
-        raise _Unread(413, "BodyTooLarge", f"The body is too large; at most {LIMIT} bytes are allowed.")
+        raise Refused(413, "BodyTooLarge", f"The body is too large; at most {LIMIT} bytes are allowed.")
     if size < length:
         raise _late_or_cut(late.is_set())
     return b"".join(parts)
 
 
-def _late_or_cut(late: bool) -> _Unread:
+def _late_or_cut(late: bool) -> Refused:
     if late:
-        return _Unread(408, "RequestTimeout", "The body did not come in time.")
-    return _Unread(400, "BadRequest", "The body did not come as it was announced.")
+        return Refused(408, "RequestTimeout", "The body did not come in time.")
+    return Refused(400, "BadRequest", "The body did not come as it was announced.")
 
 
 def _text(body: bytes) -> tuple[str | None, bool]:
