@@ -307,6 +307,9 @@ def test_targets_are_asked_for_their_health_at_the_declared_path() -> None:
         assert group["HealthCheckPath"] == HEALTH
         assert group["Matcher"] == {"HttpCode": "200"}
         assert group["HealthCheckTimeoutSeconds"] < group["HealthCheckIntervalSeconds"]
+        # Those who answer requests answer this, too: a service that is busy for half a minute is none that is down.
+        assert (group["UnhealthyThresholdCount"] - 1) * group["HealthCheckIntervalSeconds"] >= 50
+        assert group["HealthCheckTimeoutSeconds"] == 9
         attributes = {one["Key"]: one["Value"] for one in group["TargetGroupAttributes"]}
         # Whoever is asked still has as long as API Gateway waits.
         assert int(attributes.pop("deregistration_delay.timeout_seconds")) == 30
@@ -334,6 +337,8 @@ def test_only_its_target_group_invokes_a_function_behind_a_front() -> None:
     assert group["TargetType"] == "lambda"
     assert group["Targets"] == [{"Id": {"Fn::GetAtt": ["Function", "Arn"]}}]
     assert not group["HealthCheckEnabled"]
+    # With the last value of a header alone it would not know that there are two of who asks.
+    assert group["TargetGroupAttributes"] == [{"Key": "lambda.multi_value_headers.enabled", "Value": "true"}]
     right = one_of(resources, "AWS::Lambda::Permission")
     assert resources["Targets"]["DependsOn"] == "TargetsToFunction"
     assert right["Principal"] == "elasticloadbalancing.amazonaws.com"
@@ -371,13 +376,13 @@ def test_a_function_behind_a_front_answers_what_its_load_balancer_hands_over() -
         "exec(compile(sys.stdin.read(), 'index.py', 'exec'), namespace)\n"
         "print(json.dumps(namespace['handler'](event, Context())))\n"
     )
-    told = {"route": "/items/{id}", "stage": "v1", "caller": "arn:aws:iam::123456789012:role/a", "request": "r"}
+    told = {"route": "/items/{id}", "stage": "v1", "caller": "arn:aws:iam::123456789012:user/a", "request": "r"}
     event = {
         "requestContext": {"elb": {"targetGroupArn": ONE}},
         "httpMethod": "GET",
         "path": "/v1/items/pen",
-        "queryStringParameters": {},
-        "headers": {f"x-gateway-{name}": value for name, value in told.items()},
+        "multiValueQueryStringParameters": {},
+        "multiValueHeaders": {f"x-gateway-{name}": [value] for name, value in told.items()},
         "body": "",
         "isBase64Encoded": False,
     }
@@ -387,6 +392,7 @@ def test_a_function_behind_a_front_answers_what_its_load_balancer_hands_over() -
     answer = json.loads(told_of.stdout.splitlines()[-1])
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"]) == {"id": "pen"}
+    assert answer["multiValueHeaders"]["Content-Type"] == ["application/json"]
     assert "balancer" not in original("plain")["Resources"]["Function"]["Properties"]["Code"]["ZipFile"]
 
 

@@ -46,11 +46,13 @@ from .network import nothing, reaches
 VERSION_HEADER = "X-Version"
 # API Gateway waits for an answer for so long, and not longer: a target that is to go has that time, and a second.
 DRAIN_SECONDS = 30
+# Health is answered by who answers requests, in turn. Whoever is unhealthy is replaced, and others get what it did: so
+# under much load one is given a minute before it is.
 HEALTH = {
     "HealthCheckIntervalSeconds": 10,
-    "HealthCheckTimeoutSeconds": 5,
+    "HealthCheckTimeoutSeconds": 9,
     "HealthyThresholdCount": 2,
-    "UnhealthyThresholdCount": 3,
+    "UnhealthyThresholdCount": 6,
 }
 ATTRIBUTES = {
     "deregistration_delay.timeout_seconds": str(DRAIN_SECONDS),
@@ -204,7 +206,8 @@ def function_targets(t: ScenarioTemplate, title: str, function: Function) -> ela
     """A group whose one target is the function, or its alias. Makes `<title>` and `<title>To<function>`.
 
     AWS takes a function only once the group may invoke it, and that right is for the group's ARN: so its name is made
-    here, of the stack's id, and no stack has another's. It never has to be replaced.
+    here, of the stack's id, and no stack has another's. It never has to be replaced. The function gets all values of a
+    header: of the last one alone it would not know whether API Gateway or a client has said it.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
     """
     parts = Split("-", Select(2, Split("/", Ref("AWS::StackId"))))
@@ -223,6 +226,9 @@ def function_targets(t: ScenarioTemplate, title: str, function: Function) -> ela
             title,
             HealthCheckEnabled=False,  # each would be an invocation; the function has alarms of its own
             Name=name,
+            TargetGroupAttributes=[
+                elasticloadbalancingv2.TargetGroupAttribute(Key="lambda.multi_value_headers.enabled", Value="true")
+            ],
             TargetType="lambda",
             Targets=[elasticloadbalancingv2.TargetDescription(Id=function.arn)],
             DependsOn=right.title,
