@@ -518,20 +518,25 @@ def _method(
 def let_invoke(api: RestApi, function: Function) -> None:
     """The API's stage may invoke the function, for whichever of its methods. Makes `<api>To<function>`, once.
 
-    What lets others invoke a function takes 20 kB at most, which is some fifty methods when each is named.
+    What lets others invoke a function takes 20 kB at most, which is some fifty methods when each is named. An alias of
+    a service may be new while requests come: so the stage, which the right has by its name, waits for the right.
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """
     title = f"{api.title}To{function.title}"
     if title in api.t.resources:
         return
-    source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${%s}/${%s}/*/*"
+    stage = f"${{{api.stage.title}}}"
+    if api.signed and function.aliases:
+        stage = api.stage.StageName
+        api.stage.DependsOn = title
+    source = f"arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{api.title}}}/{stage}/*/*"
     api.t.put(
         awslambda.Permission(
             title,
             Action="lambda:InvokeFunction",
             FunctionName=function.admits,
             Principal="apigateway.amazonaws.com",
-            SourceArn=Sub(source % (api.title, api.stage.title)),
+            SourceArn=Sub(source),
         )
     )
 
