@@ -211,6 +211,36 @@ def test_requests_come_to_the_alias_only() -> None:
         assert not {"ProvisionedConcurrencyConfig"} & (version["Properties"].keys() | alias["Properties"].keys())
 
 
+def waits_for(resources: Mapping[str, Any], title: str) -> set[str]:
+    """All that is made, or changed, before this resource is."""
+    seen: set[str] = set()
+    todo = [title]
+    while todo:
+        one = resources[todo.pop()]
+        after = json.dumps(one["Properties"])
+        named = set(re.findall(r'"Ref": "(\w+)"|"Fn::GetAtt": \["(\w+)"|\$\{(\w+)[.}]', after))
+        before = {name for names in named for name in names}
+        depends = one.get("DependsOn", [])
+        before |= {depends} if isinstance(depends, str) else set(depends)
+        todo += (before & resources.keys()) - seen
+        seen |= before & resources.keys()
+    return seen
+
+
+@shows("REQ-M11", how="static")
+@pytest.mark.parametrize("name", KINDS)
+def test_the_alias_may_be_invoked_before_the_stage_asks_it(name: str) -> None:
+    """When shift is added to a service that runs, requests come all the while: no method may ask in vain."""
+    resources = template(name)["Resources"]
+    [api] = [title for title, one in resources.items() if one["Type"] == "AWS::ApiGateway::RestApi"]
+    [stage] = [title for title, one in resources.items() if one["Type"] == "AWS::ApiGateway::Stage"]
+    [right] = [title for title, one in resources.items() if one["Type"] == "AWS::Lambda::Permission"]
+    assert {right, "Live"} < waits_for(resources, stage)
+    assert stage not in waits_for(resources, right)
+    source = resources[right]["Properties"]["SourceArn"]["Fn::Sub"]
+    assert source.rpartition(":")[2] == f"${{{api}}}/{resources[stage]['Properties']['StageName']}/*/*"
+
+
 def test_a_service_that_does_not_say_how_has_no_versions() -> None:
     kinds = {one["Type"] for one in template("stock")["Resources"].values()}
     assert not [kind for kind in kinds if "Lambda::Version" in kind or "Alias" in kind or "CodeDeploy" in kind]
@@ -310,6 +340,8 @@ def test_code_deploy_moves_the_alias_and_returns_by_itself(name: str) -> None:
     assert properties(found, "ShiftsGroup", ReturnOnAlarm="off")["AlarmConfiguration"]["Enabled"] is False
     alarms = [found["Resources"][one["Name"]]["Properties"] for one in watching["Alarms"]]
     assert {one["MetricName"] for one in alarms} == {"Errors", "FailedAnswers"}
+    # The shortest shift takes five minutes: alarms that look each five see nothing of it.
+    assert {(one["Period"], one["EvaluationPeriods"]) for one in alarms} == {(60, 1)}
     failed = found["Resources"]["FailedAnswers"]["Properties"]
     assert failed["FilterPattern"] == '{ $.message = "answered" && $.status >= 500 }'
     assert failed["LogGroupName"] == {"Ref": "FunctionLogs"}

@@ -18,6 +18,9 @@ from ..template import Node, ScenarioTemplate
 from .awslambda import Function
 from .iam import grant, role
 
+# Of the alarms that watch a shift. It may be over after five minutes: by then they have to have seen what is wrong.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+_ALARM_SECONDS = 60
 _RETURNS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 
 
@@ -52,12 +55,14 @@ def shifts(t: ScenarioTemplate, title: str, function: Function, pace: Spec) -> S
     return Shifts(t, title, application, t.put(group), own)
 
 
-def watched_by(t: ScenarioTemplate, group: codedeploy.DeploymentGroup, alarms: Sequence[Any]) -> None:
+def watched_by(t: ScenarioTemplate, group: codedeploy.DeploymentGroup, alarms: Sequence[str]) -> None:
     """Return to the version before when one of the alarms goes off, unless `ReturnOnAlarm` is off.
 
-    An alarm that cannot be read stops a shift as well. One that is on already lets none begin.
+    They look each minute. An alarm that cannot be read stops a shift as well. One that is on already lets none begin.
     https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-create-alarms.html
     """
+    for alarm in alarms:
+        t.resources[alarm].Period = _ALARM_SECONDS
     group.AlarmConfiguration = codedeploy.AlarmConfiguration(
         Alarms=[codedeploy.Alarm(Name=Ref(alarm)) for alarm in alarms],
         Enabled=If(switched_on(t, versions.RETURN_ON_ALARM), True, False),
