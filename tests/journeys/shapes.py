@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.journeys.shop import FOLDER, Shop
+from troposphere_arch.errors import UserError
 from troposphere_arch.local import backends, images, roles, servers, tasks
 from troposphere_arch.local.databases import Postgres, Redis
 
@@ -117,7 +118,8 @@ def server_of(shop: Shop, postgres: Postgres, wrong: tuple[str, str] = ("", ""))
     with servers.booted(
         changed(data, *wrong), told, database_ca=postgres.ca, address=address, environment=credentials
     ) as made:
-        assert [signal.success for signal in made.signals] == [True]
+        if [signal.success for signal in made.signals] != [True]:
+            raise UserError(f"it signalled {made.signals}")
         with registered(shop, address, made.port):
             yield made
 
@@ -140,9 +142,10 @@ def task_definition(shop: Shop, wrong: tuple[str, str]) -> Iterator[None]:
 
 
 def changed(text: str, right: str, wrong: str) -> str:
-    """The text with the first of what fits `right` in another way; it has to be there."""
+    """The text with the first of what fits `right` in another way. Raises `LookupError` when it is not there."""
     made, times = re.subn(right, wrong, text, count=1)
-    assert times and (made != text or not right), right
+    if not times or (right and made == text):
+        raise LookupError(right)
     return made
 
 
@@ -157,7 +160,8 @@ def registered(shop: Shop, address: str, port: int) -> Iterator[None]:
     elbv2.register_targets(**target)
     try:
         [known] = elbv2.describe_target_health(**target)["TargetHealthDescriptions"]
-        assert known["TargetHealth"]["State"] == "healthy", known
+        if known["TargetHealth"]["State"] != "healthy":
+            raise UserError(f"it is not healthy: {known}")
         yield
     finally:
         elbv2.deregister_targets(**target)
