@@ -94,7 +94,9 @@ def test_what_is_written_and_what_to_type(build: Shell, stock: Path) -> None:
     assert "describe-stacks --stack-name shop-stock" in repository
     assert "RepositoryUri" in repository
     image = f"$REPOSITORY:{told['tag']}"
-    assert shlex.split(built) == ["docker", "build", "--platform", "linux/arm64", "--tag", image, "out"]
+    assert shlex.split(built) == [
+        *("docker", "build", "--platform", "linux/arm64", "--provenance=false", "--tag", image, "out")
+    ]
     assert "ecr get-login-password" in login
     assert shlex.split(push) == ["docker", "push", image]
     assert shlex.split(up)[2:] == [
@@ -200,7 +202,11 @@ def test_stages_and_wildcards_are_dockers_affair(stock: Path) -> None:
     change(
         stock / "Dockerfile", "FROM public", "FROM public.ecr.aws/x/y AS made\nUSER root\nCOPY what ever\nFROM public"
     )
-    change(stock / "Dockerfile", "COPY index.py ./", "COPY --from=made /x /y\nCOPY --chown=1:1 ind*.py ./\nCOPY . ./")
+    change(
+        stock / "Dockerfile",
+        "COPY index.py ./",
+        'COPY --from=made /x /y\nCOPY --chown=1:1 ind*.py ./\nCOPY . ./\nCOPY --chown=1:1 ["index.py", "./"]',
+    )
     made(stock, "--into", "out")
 
 

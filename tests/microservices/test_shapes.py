@@ -335,6 +335,10 @@ DOCKERFILES: dict[str, tuple[str | bytes | None, list[str]]] = {
         "from --platform=linux/arm64 python as a\nexpose 9000/tcp \\\n# and\n  8080/TCP\n",
         [],
     ),
+    "with a tab, after what is no text in place": (
+        "FROM python\nRUN read x <<<y && echo $((1<<x))\nEXPOSE\t8080\n",
+        [],
+    ),
     "that ends in a backslash": ("FROM python\nEXPOSE 8080\nRUN x \\", []),
 }
 

@@ -23,9 +23,6 @@ from tests.rights import (
     unnoticed,
     use_key,
 )
-from tests.sampling import sampled
-
-pytestmark = sampled(2, each=True)
 
 BODY = (Path(__file__).parents[2] / "templates/blog/1.0.0/blog.template.json").read_bytes()
 # The stack's own table, or the one that the user names, in this account and region.

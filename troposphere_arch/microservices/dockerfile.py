@@ -16,7 +16,8 @@ LARGEST = 65_536
 ARCHITECTURE = "linux/arm64"
 """What tasks run on."""
 
-_HERE = re.compile(r"<<-?([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
+# At the start of a word: `<<<` gives a text to a command, and `1<<2` is arithmetic.
+_HERE = re.compile(r"(?<!\S)<<-?([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
 _PORT = re.compile(r"([0-9]{1,5})(/(tcp|udp))?", re.IGNORECASE)
 _PLATFORM = re.compile(r"--platform=(\S+)", re.IGNORECASE)
 
@@ -40,8 +41,9 @@ def instructions(text: str) -> Iterator[Instruction]:
         while said.endswith("\\"):
             _, more = next(lines, (0, ""))
             said = said[:-1] + ("\\" if more.lstrip().startswith("#") else more.strip())
-        name, _, rest = said.partition(" ")
-        yield Instruction(number, name.upper(), rest.strip())
+        name, *others = said.split(None, 1)
+        rest = "".join(others)
+        yield Instruction(number, name.upper(), rest)
         if name.upper() in ("RUN", "COPY", "ADD"):
             for _, word in _HERE.findall(rest):
                 next((one for _, one in lines if one.strip() == word), None)

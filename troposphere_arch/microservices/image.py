@@ -130,7 +130,9 @@ def follow(made: Context, into: Path) -> list[str]:
     login = 'docker login --username AWS --password-stdin "${REPOSITORY%%/*}"'
     return [
         f"REPOSITORY={address}",
-        f'docker build --platform {dockerfile.ARCHITECTURE} --tag "$REPOSITORY:{made.tag}" {typed(into)}',
+        # Without what says how it was built, it is an image and no index of images: that alone is scanned.
+        f'docker build --platform {dockerfile.ARCHITECTURE} --provenance=false --tag "$REPOSITORY:{made.tag}" '
+        f"{typed(into)}",
         *([f"aws ecr get-login-password{region} | {login}"] if in_ecr or not image else []),
         f'docker push "$REPOSITORY:{made.tag}"',
         f"{places.command()} up {typed(made.service.folder)} --region REGION --parameter ImageTag={made.tag}",
@@ -190,11 +192,12 @@ def _check(file: Path, files: Mapping[str, bytes]) -> None:
 
 def _sources(text: str) -> Sequence[str]:
     """What a COPY copies from beside the Dockerfile, as a path from there; nothing of another stage."""
-    words = text.strip("[]").replace('"', " ").replace(",", " ").split() if text.startswith("[") else text.split()
-    flags = [word for word in words if word.startswith("--")]
-    if any(flag.startswith("--from") for flag in flags) or text.startswith("<<"):
+    flags = re.match(r"(--\S+\s+)*", text)
+    rest = text[flags.end() :] if flags else text
+    if "--from" in text[: len(text) - len(rest)] or rest.startswith("<<"):
         return []
-    paths = [word for word in words if not word.startswith("--")][:-1]
+    words = rest.strip("[]").replace('"', " ").replace(",", " ").split() if rest.startswith("[") else rest.split()
+    paths = words[:-1]
     # `.` is all that is there; an address, a variable and a text in place are docker's to judge.
     plain = [path for path in paths if not re.match(r"https?://|git@|<<", path) and "$" not in path]
     return [name for path in plain if (name := posixpath.normpath(path).lstrip("/")) not in (".", "")]

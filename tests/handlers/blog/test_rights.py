@@ -24,10 +24,7 @@ from tests.handlers.blog.conftest import (
     post_items,
 )
 from tests.handlers.blog.test_sign_uploads import PICTURE, policy_of, upload
-from tests.sampling import sampled
 from troposphere_arch import local
-
-pytestmark = sampled(2, each=True)
 
 AUTHOR = author_claims()
 GOOD = {"title": "A post", "body": "Its text."}

@@ -10,8 +10,10 @@ SECONDS = 60
 
 
 def put(id: str, text: str) -> None:
-    table.items().put_item(Item={**key(id), "id": id, "text": text})
-    cache.forget(f"item/{id}")  # after it is written, or somebody could put the old one back
+    try:
+        table.items().put_item(Item={**key(id), "id": id, "text": text})
+    finally:  # after it is written, or somebody could put the old one back; a write that failed may have arrived
+        cache.forget(f"item/{id}")
 
 
 def get(id: str) -> dict[str, Any] | None:
