@@ -8,8 +8,8 @@ Nothing is changed: the stack is asked for its template, and the release is read
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from .deploy import StackInfo, Target
 
 
+Gives = Callable[["StackInfo", Mapping[str, Any], Mapping[str, Any]], Mapping[str, str]]
+"""Tells the parameters that are given with an update of a stack to a template, which comes before that it has."""
+
+
 @dataclass(frozen=True)
 class Upgrade:
     """The update of a stack to `latest`, the newest release, or the draft when there is none.
 
-    `diff` is None when there is nothing to compare, and `why` says so.
+    `diff` is None when there is nothing to compare, and `why` says so. `given` are parameters that it brings, of which
+    the stack has others or none.
     """
 
     latest: str = ""
@@ -36,6 +41,7 @@ class Upgrade:
     diff: Diff | None = None
     why: str = ""
     deprecated: str = ""  # what the index says of the version that the stack has
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def catalogue_index(templates: Path | None = None) -> Index:
@@ -49,8 +55,10 @@ def catalogue_index(templates: Path | None = None) -> Index:
     return known
 
 
-def upgrade(target: Target, stack: StackInfo, known: Index, templates: Path | None = None) -> Upgrade:
-    """What an update of this stack would do, with the parameters that it has.
+def upgrade(
+    target: Target, stack: StackInfo, known: Index, templates: Path | None = None, gives: Gives | None = None
+) -> Upgrade:
+    """What an update of this stack would do, with the parameters that it has, and those that whoever updates it gives.
 
     `known` is the index of the catalogue, or of these templates. Raises `UserError` when the stack does not tell its
     template, or the release is not as released.
@@ -67,8 +75,10 @@ def upgrade(target: Target, stack: StackInfo, known: Index, templates: Path | No
     running = _template(deploy.template_of(target, stack.name))
     if running is None:
         return Upgrade(latest.version, latest.status, None, "its template cannot be read", deprecated)
-    found = diff(running, new, old_parameters=stack.parameters, new_parameters={}, region=target.region)
-    return Upgrade(latest.version, latest.status, found, "", deprecated)
+    given = gives(stack, new, running) if gives else {}
+    given = {name: value for name, value in given.items() if stack.parameters.get(name) != value}
+    found = diff(running, new, old_parameters=stack.parameters, new_parameters=given, region=target.region)
+    return Upgrade(latest.version, latest.status, found, "", deprecated, given)
 
 
 def preview(target: Target, name: str, body: bytes, given: Mapping[str, str]) -> Diff | None:

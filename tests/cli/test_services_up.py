@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -299,6 +300,26 @@ def test_what_is_declared_anew_reaches_what_is_up(account: Account) -> None:
         # The platform is left as it is, so it has no network yet.
         assert "is none: bring the platform up with its network first" in up_mail()["shop-mail"]
         assert (has("shop-platform", "Network"), has("shop-mail", "MaximumConcurrency")) == ("none", "5")
+        # `status` reckons with what `up` will give.
+        status = {one["name"]: one["update"] for one in json.loads(account("status", "services", "--json").out)}
+        assert status["shop-platform"]["parameters"] == {"Network": "endpoints"}
+        assert status["shop-platform"]["effect"] == "in place"  # a VPC and what is in it are made
+        assert status["shop-mail"]["parameters"] == {"MaximumConcurrency": "7"}
+        asked = account("up", "services").err
+        assert re.search(r"^update +shop-platform +1\.0\.0 +[1-9][0-9] changes +in place", asked, re.MULTILINE), asked
+        one = account("status", "services/", "platform")
+        assert "with the parameters that it has, and Network=endpoints:" in one.out, one.err
+        assert re.search(r"^added +minor +Vpc \(AWS::EC2::VPC\)$", one.out, re.MULTILINE)
+        [mail_only] = json.loads(account("status", "services/mail", "--json").out)
+        assert "VpcConfig" in json.dumps(mail_only["update"]["changes"])
+        one = account("status", "services/mail")
+        assert re.search(r"^stack shop-mail in us-east-1: shop-mail 1\.0\.0", one.out)
+        assert "VpcConfig" in one.out
+        unknown = account("status", "shop-mail")
+        assert "an update: see `" in unknown.out
+        assert " status FOLDER mail`, that of its services" in unknown.out
+        refused(account("status", "services/mail", "platform"), "two services are named")
+        refused(account("status", "shop-mail", "mail"), "mail is too much")
         done = account("up", "services", "--yes", "--json")
         assert done.code == 0, done.err
         assert (has("shop-platform", "Network"), has("shop-mail", "MaximumConcurrency")) == ("endpoints", "7")

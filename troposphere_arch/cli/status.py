@@ -1,14 +1,15 @@
 """The stacks that are up, in the emulator or in an AWS account, and what an update to the latest version would do.
 
 With STACK all of that update, change by change. With --drift what somebody changed past CloudFormation, too.
-With a folder of services, or of one, its stacks, and what an update to its templates would do.
+With a folder of services its stacks, and what an update to its templates would do, by what `up` gives them; with the
+folder of one, or its name behind the folder of all, change by change.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "stack", nargs="?", help="a stack: all that an update would do to it; or a folder of services, or of one"
     )
+    parser.add_argument("service", nargs="?", help="of a folder of services: this one, or platform, change by change")
     parser.add_argument("--drift", action="store_true", help="also look for what was changed past CloudFormation")
     parser.add_argument("--json", action="store_true", help="print the stacks as JSON")
     account_options(parser, regions=True)
@@ -57,7 +59,11 @@ def run(args: argparse.Namespace) -> int:
 
     place = factory.place(Path(args.stack)) if args.stack and factory.is_place(args.stack) else None
     if place is not None:
+        place = _one_of(place, args.service)
         args.stack = None
+    elif args.service:
+        raise UserError(f"{args.service} is too much: a second name is for a folder of services only")
+    whole = bool(args.stack or (place and place.service))
     emulator = None
     if in_account(args):
         targets = accounts(args)
@@ -77,22 +83,34 @@ def run(args: argparse.Namespace) -> int:
         where = ", ".join(target.region for target in targets)
         raise UserError(f"there is no stack {args.stack} of ours in {where}: `status` without a name lists them")
     if args.json:
-        print(as_json([{**_plain(row, whole=bool(args.stack)), **_here(row.stack, emulator)} for row in rows]))
+        print(as_json([{**_plain(row, whole=whole), **_here(row.stack, emulator)} for row in rows]))
         return 0
-    if not args.stack:
+    if not whole or not rows:
         print(title)
         _overview(rows, args.drift)
-    for row in rows if args.stack else ():
+    for row in rows if whole else ():
         _one(row, args.drift)
     return 0
+
+
+def _one_of(place: Place, service: str | None) -> Place:
+    """The service that is named, by its folder or behind that of all."""
+    if not service:
+        return place
+    if place.service not in ("", service):
+        raise UserError(f"two services are named, {place.service} and {service}: name one")
+    return replace(place, service=service)
 
 
 def _rows(targets: Sequence[Target], name: str | None, with_drift: bool, place: Place | None) -> list[_Row]:
     """The stacks of all regions, looked at side by side."""
     from .. import deploy
-    from ..microservices import factory
+    from ..microservices import deploying, factory
     from ..parameters.services import SYSTEM_NAME
     from ..upgrading import Upgrade, catalogue_index, upgrade
+
+    def gives(stack: StackInfo, new: Mapping[str, Any], running: Mapping[str, Any]) -> Mapping[str, str]:
+        return deploying.given(stack.name, new, running, stack.parameters)
 
     templates = place.folder / factory.TEMPLATES if place else places.templates()
     known, is_wanted = catalogue_index(templates), _is_of(place)
@@ -105,9 +123,11 @@ def _rows(targets: Sequence[Target], name: str | None, with_drift: bool, place: 
     def row(found: tuple[Target, StackInfo]) -> _Row:
         target, stack = found
         try:
-            does = upgrade(target, stack, known, templates)
+            does = upgrade(target, stack, known, templates, gives if place else None)
             if place is None and not known.of(stack.template) and SYSTEM_NAME.name in stack.parameters:
-                does = Upgrade(why=f"see `{places.command()} status FOLDER`, that of its services")
+                told = deploying.told_by(target, stack.name) if name else None
+                which = f" {told[1]}" if told else ""
+                does = Upgrade(why=f"see `{places.command()} status FOLDER{which}`, that of its services")
         except UserError as error:  # it went away while we looked: the others are there all the same
             does = Upgrade(why=str(error))
         detection, unknown = None, ""
@@ -239,9 +259,10 @@ def _one(row: _Row, with_drift: bool) -> None:
     if upgrade.deprecated:
         print(f"{stack.template} {stack.version} is deprecated: {upgrade.deprecated}")
     if upgrade.diff is None:
-        print(f"no update: {upgrade.why}")
+        print(f"no update: {upgrade.why}" if upgrade.latest else f"an update: {upgrade.why}")
     else:
-        print(f"an update to {_latest(upgrade)}, with the parameters that it has:\n")
+        given = "".join(f", and {name}={value}" for name, value in upgrade.given.items())
+        print(f"an update to {_latest(upgrade)}, with the parameters that it has{given}:\n")
         print(diff_table(upgrade.diff))
     if row.drift:
         _drifted(row)
@@ -255,7 +276,7 @@ def _plain(row: _Row, *, whole: bool) -> dict[str, Any]:
     from ..diff.report import plain
 
     upgrade, found = row.upgrade, row.upgrade.diff
-    update: dict[str, Any] = {"does": _does(upgrade)}
+    update: dict[str, Any] = {"does": _does(upgrade), "parameters": dict(upgrade.given)}
     if found is not None:
         update |= plain(found) if whole else {"effect": str(found.effect), "version": str(found.bump)}
     return {

@@ -385,17 +385,36 @@ def _as_declared(unit: Unit, stack: Mapping[str, Any], running: Any) -> Unit:
 
     A value that somebody has chosen stays: one that is not what the template of the stack, `running`, says by itself.
     """
-    new: Mapping[str, Any] = json.loads(unit.template).get("Parameters", {})
-    old: Mapping[str, Any] = running.get("Parameters", {}) if isinstance(running, dict) else {}
-    has = _values_of(stack)
-    moved = {
-        key: str(new[key]["Default"])
-        for key in _DECLARED
-        if key in new and key in old and key not in unit.parameters
-        if has.get(key) == str(old[key].get("Default")) != str(new[key]["Default"])
-    }
+    moved = _moved(json.loads(unit.template), running, _values_of(stack))
+    old = _parameters(running)
     kept = {key: value for key, value in unit.parameters.items() if key not in unit.first or key not in old}
     return replace(unit, parameters={**moved, **kept}) if moved or unit.first else unit
+
+
+def _moved(template: Any, running: Any, has: Mapping[str, str]) -> dict[str, str]:
+    """What the declaration says otherwise than it did, of what a stack has as its own template says by itself."""
+    new, old = _parameters(template), _parameters(running)
+    return {
+        key: str(new[key]["Default"])
+        for key in _DECLARED
+        if key in new and key in old and has.get(key) == str(old[key].get("Default")) != str(new[key]["Default"])
+    }
+
+
+def _parameters(template: Any) -> Mapping[str, Any]:
+    return template.get("Parameters", {}) if isinstance(template, dict) else {}
+
+
+def given(stack: str, template: Mapping[str, Any], running: Any, has: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that `up` gives by itself to a stack that is up and has these, with the template that is new.
+
+    Those of its environment, which its name tells, and what is declared anew.
+    """
+    system, service = source(template) or ("", "")
+    named = _named(template, system, stack.removesuffix(f"-{service}")) if system else {}
+    old = _parameters(running)
+    kept = {key: value for key, value in named.items() if key not in old or not value.endswith(_NOTHING)}
+    return {**_moved(template, running, has), **kept}
 
 
 def _parsed(body: str | dict[str, Any]) -> Any:
