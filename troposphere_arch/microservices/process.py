@@ -1,11 +1,13 @@
 """The process that serves a service on servers: gunicorn, over the bundle's `application`.
 
-in a container, or as a unit of systemd   gunicorn ──2 processes, 8 threads each──▶ index:application
+in a container, or as a unit of systemd   gunicorn ──2 processes, 16 threads each──▶ index:application
 """
 
 from __future__ import annotations
 
-WORKERS, THREADS = 2, 8
+# Who waits for something else has a thread and does nothing: so there are more than can work, and some for the health
+# that a balancer asks for. Connections to a database are fewer; see `service_kit.database`.
+WORKERS, THREADS = 2, 16
 # In seconds. A balancer uses a connection again until it was idle for 60: were it closed here at that moment, the
 # request would be lost. https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
 KEEP_ALIVE = 75

@@ -24,7 +24,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from . import context, errors
 from .errors import Unavailable as Unavailable
 
-# As many as a process has threads.
+# Fewer than a process has threads: who finds none free waits, no longer than a request may take.
 CONNECTIONS = 8
 # Seconds that nobody waits longer than: for one of the connections, to be connected, and for a statement; how much
 # later than the database we give up a statement; and the least that one is begun with.
