@@ -156,8 +156,12 @@ def test_a_task_is_one_container_that_serves_where_it_is_asked(name: str, port: 
     assert task["RuntimePlatform"] == {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"}
     assert one["Command"] == process.arguments(port)
     assert one["PortMappings"] == [{"ContainerPort": port, "Protocol": "tcp"}]
-    assert one["HealthCheck"]["Command"][:3] == ["CMD", "python", "-c"]
-    assert f"'http://127.0.0.1:{port}{health}'" in one["HealthCheck"]["Command"][3]
+    check = one["HealthCheck"]
+    assert check["Command"][:3] == ["CMD", "python", "-c"]
+    assert f"'http://127.0.0.1:{port}{health}'" in check["Command"][3]
+    # Each time a Python starts, on a quarter of a processor. It says itself what is wrong, before it is ended.
+    assert (check["Interval"], check["Timeout"]) == (30, 20)
+    assert int(re.findall(r"timeout=(\d+)", check["Command"][3])[0]) < check["Timeout"]
     [balancer] = one_of(resources, "AWS::ECS::Service")["LoadBalancers"]
     [targets] = [name for name, r in resources.items() if r["Type"].endswith("::TargetGroup")]
     assert balancer == {
@@ -167,6 +171,13 @@ def test_a_task_is_one_container_that_serves_where_it_is_asked(name: str, port: 
     }
     group = resources[targets]["Properties"]
     assert (group["TargetType"], group["Port"], group["HealthCheckPath"]) == ("ip", port, health)
+
+
+def test_an_image_from_elsewhere_is_asked_by_the_load_balancer_alone() -> None:
+    """It need not have what a health check of the container's own would run."""
+    for name, image in IMAGES.items():
+        assert ("HealthCheck" in container(deployed(name, **RUNS))) == (not image)
+        assert any("HealthCheckPath" in r["Properties"] for r in deployed(name, **RUNS).values())
 
 
 def test_a_task_may_do_little() -> None:

@@ -94,15 +94,17 @@ def task(
     repository_arn: Any,
     command: Sequence[str],
     port: int,
-    health: Sequence[str],
+    health: Sequence[str] | None,
     tags: Tags,
 ) -> Task:
     """What a task on Fargate is: one container of the image, on arm64, that runs the command and listens at the port.
 
-    `health` is a command that says by its exit code whether the container serves. It runs as nobody in particular, has
-    no capabilities, writes to `/tmp` only, and may do nothing until an arrow grants it. `repository_arn` is what its
-    image is pulled from, None for where that takes no right: to pull it and to write its log is ECS's affair, which has
-    a role of its own for that. Both are there before an image is; the definition is with `ImageTag` only.
+    `health` is a command that says by its exit code whether the container serves. It is seldom run, since each time it
+    takes a part of a small task, and a load balancer asks as well; with None nobody else does. The container runs as
+    nobody in particular, has no capabilities, writes to `/tmp` only, and may do nothing until an arrow grants it.
+    `repository_arn` is what its image is pulled from, None for where that takes no right: to pull it and to write its
+    log is ECS's affair, which has a role of its own for that. Both are there before an image is; the definition is with
+    `ImageTag` only.
 
     Makes `<title>`, `<title>Role`, `<title>ExecutionRole`, `<title>Logs` and `<title>Group`.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ecs-taskdefinition.html
@@ -122,14 +124,16 @@ def task(
         )
     )
     variables: dict[str, Any] = {}
+    checked = {}
+    if health is not None:
+        checked["HealthCheck"] = ecs.HealthCheck(
+            Command=["CMD", *health], Interval=30, Retries=3, StartPeriod=START_SECONDS, Timeout=20
+        )
     container = ecs.ContainerDefinition(
         Name=CONTAINER,
         Command=list(command),
         Environment=_Environment(variables),
         Essential=True,
-        HealthCheck=ecs.HealthCheck(
-            Command=["CMD", *health], Interval=10, Retries=3, StartPeriod=START_SECONDS, Timeout=5
-        ),
         Image=image,
         # A first process that passes signals on, and buries those that nobody waits for.
         LinuxParameters=ecs.LinuxParameters(Capabilities=ecs.KernelCapabilities(Drop=["ALL"]), InitProcessEnabled=True),
@@ -148,6 +152,7 @@ def task(
         ReadonlyRootFilesystem=True,
         StopTimeout=STOP_SECONDS,
         User=USER,
+        **checked,
     )
     size = Ref(parameter(t, parameters.containers.TASK_SIZE))
     t.add_mapping(

@@ -19,7 +19,7 @@ from .declaration import Service, System
 def health_check(port: int, path: str) -> list[str]:
     """Asks the process itself, with what the image has: an answer above 399, or none, is an exit code of 1."""
     asked = f"http://127.0.0.1:{port}{path}"
-    return ["python", "-c", f"import urllib.request as u; u.urlopen({asked!r}, timeout=4)"]
+    return ["python", "-c", f"import urllib.request as u; u.urlopen({asked!r}, timeout=18)"]
 
 
 def container(
@@ -27,7 +27,8 @@ def container(
 ) -> tuple[Program, list[Node]]:
     """The tasks of a service and what leads to them; with `image` of its declaration no repository of its own.
 
-    An image has everything but what is told by the stack: its command, its port, its health check, its variables.
+    An image has everything but what is told by the stack: its command, its port, its health check, its variables. One
+    from elsewhere need not have what a health check of its own runs: the load balancer asks it.
     """
     port = service.port or 0
     tags = Tags(owner=service.owner, service=service.name)
@@ -40,7 +41,7 @@ def container(
         repository_arn=images.arn,
         command=process.arguments(port),
         port=port,
-        health=health_check(port, service.health),
+        health=None if service.image else health_check(port, service.health),
         tags=tags,
     )
     region = Ref("AWS::Region")
