@@ -271,6 +271,8 @@ def test_a_cache_that_is_not_used_is_told() -> None:
     alarm = of_type("AWS::CloudWatch::Alarm")["CacheUnusedAlarm"]
     (metric,) = counted["MetricTransformations"]
     assert (alarm["MetricName"], alarm["Namespace"]) == (metric["MetricName"], metric["MetricNamespace"])
+    # A small function that has just started may be too slow for it: that alone is no alarm.
+    assert (alarm["EvaluationPeriods"], alarm["Period"]) == (3, 300)
 
 
 @shows("REQ-M3", how="static")

@@ -437,7 +437,7 @@ def _of_database(database: Database) -> list[Watch]:
 
 
 def _of_lines(lines: Lines) -> list[Watch]:
-    return [Watch(lines.title, lines.namespace, lines.metric, {}, "Sum", 0, lines.means)]
+    return [Watch(lines.title, lines.namespace, lines.metric, {}, "Sum", 0, lines.means, lines.periods)]
 
 
 def watch(t: ScenarioTemplate, *nodes: Node, to: Topic | None = None) -> None:

@@ -14,11 +14,15 @@ from ..template import Node, ScenarioTemplate
 
 @dataclass(frozen=True)
 class Lines(Node):
-    """Lines of a log that are counted: as which metric of which namespace, and what one means for a user."""
+    """Lines of a log that are counted: as which metric of which namespace, and what one means for a user.
+
+    `periods` is for how many periods of an alarm there has to be one.
+    """
 
     namespace: Any
     metric: str
     means: str
+    periods: int = 1
 
 
 def log_group(t: ScenarioTemplate, title: str, *, when: str | None = None) -> logs.LogGroup:
@@ -38,7 +42,7 @@ def log_group(t: ScenarioTemplate, title: str, *, when: str | None = None) -> lo
     return made
 
 
-def counted(t: ScenarioTemplate, title: str, of: logs.LogGroup, pattern: str, *, means: str) -> Lines:
+def counted(t: ScenarioTemplate, title: str, of: logs.LogGroup, pattern: str, *, means: str, periods: int = 1) -> Lines:
     """Lines of the log group that are like the pattern, counted under the name of the stack. Makes `<title>`.
 
     A metric filter cannot say a dimension that is not in the line, so that the stack is in the namespace.
@@ -55,4 +59,4 @@ def counted(t: ScenarioTemplate, title: str, of: logs.LogGroup, pattern: str, *,
             ],
         )
     )
-    return Lines(t, title, namespace, title, means)
+    return Lines(t, title, namespace, title, means, periods)

@@ -25,6 +25,8 @@ def cache(t: ScenarioTemplate, service: Service, platform: ssm.Neighbour, functi
         function.logs,
         # As `service_kit.cache` says it.
         '{ $.message = "cache not used" }',
-        means="The cache was down, slow or refused the function, which read the table in its place; its log says more.",
+        means="For a quarter of an hour the cache was down, slow or refused the function, which read the table in its "
+        "place; its log says more.",
+        periods=3,  # a function that has just started may be too slow for it
     )
     return [made, unused]

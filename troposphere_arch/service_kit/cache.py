@@ -32,8 +32,9 @@ from botocore.session import get_session
 
 from . import context
 
-# Seconds that it takes at most to be connected and signed in, and to be answered.
-CONNECT, READ = 0.5, 0.2
+# Seconds that it takes at most to be connected and signed in, of which a small function that has just started needs the
+# most; and to be answered. A request that has no time left for both does not ask.
+CONNECT, READ = 1.0, 0.2
 # Seconds in which a cache that failed is not asked.
 REST = 5.0
 # Seconds after which a connection is made anew: AWS ends one after twelve hours, and what is in between may forget one
