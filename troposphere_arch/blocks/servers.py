@@ -120,7 +120,8 @@ def servers(
     into until somebody lets it.
 
     A server that starts by itself in the seconds between an update of the launch template and that of the group finds
-    other code than it looks for, tries for half a minute, and is replaced.
+    other code than it looks for, and tries for half a minute. It serves nobody, and is replaced once its grace period
+    is over; in an update that is under way, at its end.
 
     Makes `<title>`, `<title>Template`, `<title>Role`, `<title>Profile`, `<title>Logs`, `<title>Group`,
     `<title>Scaling` and the output `<title>Name`.
