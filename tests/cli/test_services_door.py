@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.commands import ROOT, Done, Shell
 from tests.evidence import shows
+from tests.system import needs
 from troposphere_arch.microservices.declaration import SHAPES
 
 NEW = """
@@ -91,6 +92,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     found("down")
 
 
+@needs("postgres")
 @shows("REQ-M1", "REQ-M3", "REQ-M9", how="patched")
 def test_a_service_of_each_shape_is_made_tested_and_up(library: Library) -> None:
     services = library.work / "services"

@@ -11,7 +11,10 @@ import pytest
 
 from tests.cli.services import write_shop
 from tests.evidence import shows
+from tests.microservices.systems import DATABASE_CODE, DOCKERFILE, OWNER, PLAIN_CODE, PORT
+from tests.system import needs
 from troposphere_arch.errors import UserError
+from troposphere_arch.local import databases
 from troposphere_arch.microservices import testing
 
 ASKING = """\
@@ -22,6 +25,44 @@ def handler(event, context):
     event()
     return os.environ["SERVICE"], os.environ.get("MODE")
 """
+
+DECLARED = f"owner: {OWNER}\ndescription: Does what it does.\n"
+ON_SERVERS = f'{DECLARED}routes: ["GET /items/{{id}}"]\nport: {PORT}\nhealth: /health\n'
+BOTH = """\
+from troposphere_arch.service_kit import client, http
+
+
+def both(request):
+    said = {"goods": client.call("goods", "GET /items/{id}", id="pen").body}
+    try:
+        client.call("bills", "GET /items/{id}", id="pen")
+    except client.Rejected as no:
+        return {**said, "bills": no.status}
+
+
+handler = http.handler({"GET /both": both})
+"""
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Path:
+    """A system in which a function calls a container and instances."""
+    services = tmp_path / "services"
+    files = {
+        "platform.yaml": f"name: served\nowner: {OWNER}\nnetwork: nat\n",
+        "goods/service.yaml": f"shape: container\n{ON_SERVERS}",
+        "goods/handler.py": PLAIN_CODE,
+        "goods/Dockerfile": DOCKERFILE.format(port=PORT),
+        "bills/service.yaml": f"shape: instances\n{ON_SERVERS}",
+        "bills/handler.py": DATABASE_CODE,
+        "both/service.yaml": f'shape: http\n{DECLARED}routes: ["GET /both"]\n'
+        'calls: {goods: ["GET /items/{id}"], bills: ["GET /items/{id}"]}\n',
+        "both/handler.py": BOTH,
+    }
+    for name, text in files.items():
+        (services / name).parent.mkdir(parents=True, exist_ok=True)
+        (services / name).write_text(text)
+    return services
 
 
 def loaded(folder: Path, mode: str) -> testing.Handler:
@@ -72,3 +113,39 @@ def test_what_was_up_before_stays_up_whatever_becomes_of_it(tmp_path: Path) -> N
         assert up(stock) == before
         assert stock.call("GET /stock/{sku}", sku="a").body == {"sku": "a", "left": 5}
     assert up(stock) == {}
+
+
+@shows("REQ-M9", how="patched")
+@needs("postgres")
+def test_what_it_calls_on_servers_runs_too(servers: Path) -> None:
+    with testing.deployed(servers / "both") as both:
+        assert both.call("GET /both").body == {"goods": {"id": "pen"}, "bills": 404}
+        goods = both.service("goods")
+        with testing.deployed(servers / "goods") as again:  # it runs already, and goes on when that ends
+            assert again.call("GET /items/{id}", id="a").body == {"id": "a"}
+        assert goods.call("GET /items/{id}", id="b").body == {"id": "b"}
+
+
+def test_without_postgresql_nothing_is_begun(servers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "programs", lambda: None)
+    with pytest.raises(UserError, match=r"^bills keeps what it has in PostgreSQL.*apt-get install postgresql"):
+        testing.deployed(servers / "both").__enter__()
+
+
+def test_who_is_called_is_stood_in_for_or_named(servers: Path) -> None:
+    event = testing.request("GET /both")
+    alone = testing.load(servers / "both")
+    with pytest.raises(UserError, match=r'^both calls goods, which is not there .* neighbours=\{"goods": handler\}'):
+        alone(event, testing.Context())
+    asked: list[Any] = []
+
+    def bills(event: Any, context: Any) -> dict[str, Any]:
+        asked.append((event["resource"], event["pathParameters"], event["headers"].keys() >= {"X-Request-Id"}))
+        return {"statusCode": 404}
+
+    goods = testing.load(servers / "goods")
+    handler = testing.load(servers / "both", neighbours={"goods": goods, "bills": bills})
+    assert testing.answer(handler(event, testing.Context())).body == {"goods": {"id": "pen"}, "bills": 404}
+    assert asked == [("/items/{id}", {"id": "pen"}, True)]
+    with pytest.raises(UserError, match=r"^both calls bills, which is not there"):
+        testing.load(servers / "both", neighbours={"goods": goods})(event, testing.Context())

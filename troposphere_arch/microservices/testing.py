@@ -4,8 +4,10 @@
     with deployed(folder) as service: service.call("GET /items/{id}", id="a"), service.send({...}), service.item(...)
 
 What of AWS is not there when the code is by itself, a table or a database, is replaced by a module of the test's own:
-`load(folder, modules={"store": Store()})`. A cache is not there and need not be: the code does without, as it has to.
-The emulator runs no servers: of a service on servers it has the stack, and its code is tested by itself.
+`load(folder, modules={"store": Store()})`; so is a service that it calls by a handler: `neighbours={"stock": handler}`,
+which may be that of another `load`. A cache is not there and need not be: the code does without, as it has to.
+Of a service on servers, one process runs beside its stack: a task as its Dockerfile says, or a server with its
+PostgreSQL, whose programs have to be on this machine.
 
 The emulator needs the extra `local`: `pip install troposphere-arch[local]`.
 """
@@ -24,7 +26,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
@@ -34,13 +36,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ..errors import UserError
+from ..parameters.containers import IMAGE_TAG
 from . import bundle, factory, parsing
-from .declaration import PLATFORM, SERVERS, STATUS_ROUTES, System
-from .files import SERVICE_FILE
+from .declaration import CONTAINER, INSTANCES, PLATFORM, SERVERS, STATUS_ROUTES, System
+from .files import DOCKERFILE, SERVICE_FILE
 
 if TYPE_CHECKING:
     from ..deploy import Target
     from ..local import Emulator
+    from .image import Context as Image
 
 Handler = Callable[[Any, Any], Any]
 
@@ -48,6 +52,8 @@ REGION = "us-east-1"
 SECONDS = 30.0
 """How long `until` waits: a first message may come after several cold starts."""
 _ALONE = threading.RLock()  # the environment and the modules are the process's
+_CALLER = "arn:aws:sts::000000000000:assumed-role/caller/test"
+_CLIENT = f"{bundle.KIT}.client"
 _PART = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 
 
@@ -75,13 +81,18 @@ class Answer:
 
 
 def load(
-    folder: str | Path, environment: Mapping[str, str] | None = None, *, modules: Mapping[str, Any] | None = None
+    folder: str | Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    modules: Mapping[str, Any] | None = None,
+    neighbours: Mapping[str, Handler] | None = None,
 ) -> Handler:
     """The handler of the service in `folder`: the very file that is deployed, alone with its own modules.
 
     While it runs, the environment has these variables, and nothing of the user's AWS configuration; so of all threads
     that call a handler one waits for the other. `modules` are imported in place of the service's own of these names:
-    anything that has what the others use of them. Raises `UserError` as `bundle.bundle` does.
+    anything that has what the others use of them. `neighbours` answer what it calls of the services of these names.
+    Raises `UserError` as `bundle.bundle` does; and the handler does when it calls one that nothing stands in for.
     """
     folder = Path(folder).resolve()
     server = _is_server(folder)
@@ -120,12 +131,53 @@ def load(
     index: dict[str, Any] = {"__name__": "index", "__file__": "index.py"}
     with _ALONE, alone():
         exec(compile(bundle.bundle(folder, server=server), "index.py", "exec"), index)  # noqa: S102  # the user's own code
+    asked = _stand_in(own.get(_CLIENT), neighbours or {})
 
     def handler(event: Any, context: Any) -> Any:
         with _ALONE, alone():
-            return index["handler"](event, context)
+            asked.clear()
+            answered, nobody = index["handler"](event, context), [*asked]
+        if nobody:  # its own code would answer 500 to that, and say why in its log
+            raise UserError(
+                f"{folder.name} calls {nobody[0]}, which is not there when its code is by itself: let a handler stand "
+                f'in for it, load(folder, neighbours={{"{nobody[0]}": handler}}), or use deployed(folder)'
+            )
+        return answered
 
     return handler
+
+
+def _stand_in(client: Any, neighbours: Mapping[str, Handler]) -> list[str]:
+    """Let the kit's client, if there is one, ask these handlers; gives a list for the names of others that it asks."""
+    nobody: list[str] = []
+    if client is None:
+        return nobody
+    url_of, really, asked = client._url, client.Client._try, dict[str, tuple[Any, ...]]()
+
+    def url(service: str, route: str, values: Mapping[str, str], query: Mapping[str, Any]) -> str:
+        if service in neighbours:
+            os.environ[f"{service.replace('-', '_').upper()}_URL"] = f"test://{service}"
+        try:
+            found = str(url_of(service, route, values, query))
+        except LookupError:
+            nobody.append(service)
+            raise
+        asked[found] = service, route, values, query
+        return found
+
+    def ask(self: Any, verb: str, url: str, data: bytes | None, key: str | None, seconds: float) -> Any:
+        service, route, values, query = asked[url]
+        if service not in neighbours:
+            return really(self, verb, url, data, key, seconds)
+        headers = {"X-Request-Id": client.context.current().request, **({"Idempotency-Key": key} if key else {})}
+        told = {name: str(value) for name, value in query.items() if value is not None}
+        event = _event(route, values, data and data.decode(), told, headers)
+        given = neighbours[service](event, Context())
+        said = {name.lower(): value for name, value in (given.get("headers") or {}).items()}
+        return given["statusCode"], said, (given.get("body") or "").encode()
+
+    client._url, client.Client._try = url, ask
+    return nobody
 
 
 def _is_server(folder: Path) -> bool:
@@ -163,7 +215,7 @@ def request(
     body: Any = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-    caller: str = "arn:aws:sts::000000000000:assumed-role/caller/test",
+    caller: str = _CALLER,
     **values: str,
 ) -> dict[str, Any]:
     """The event of a request as API Gateway sends it: `request("GET /items/{id}", id="a")`.
@@ -171,6 +223,17 @@ def request(
     `body` is sent as JSON, one that is text as it is.
     https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html
     """
+    return _event(route, values, body, query, headers, caller)
+
+
+def _event(
+    route: str,
+    values: Mapping[str, str],
+    body: Any,
+    query: Mapping[str, str] | None,
+    headers: Mapping[str, str] | None,
+    caller: str = _CALLER,
+) -> dict[str, Any]:
     method, _, resource = route.partition(" ")
     quoted = {name: quote(value, safe="") for name, value in values.items()}
     sent = {"Content-Type": "application/json", **(headers or {})}
@@ -357,9 +420,10 @@ class Deployed:
 def deployed(folder: str | Path, parameters: Mapping[str, str] | None = None) -> Iterator[Deployed]:
     """The service in `folder`, up in an emulator of this process with the platform and the services that it uses.
 
-    All are as their sources make them now, whatever is below `templates`. `parameters` are as `up` takes them. What was
-    brought up goes at the end; the emulator stays for the next test, until this process ends. Raises `UserError` when
-    anything cannot be made, or does not come up.
+    All are as their sources make them now, whatever is below `templates`. `parameters` are as `up` takes them. Of those
+    on servers one process each runs, unless its image comes from elsewhere. What was brought up goes at the end; the
+    emulator stays for the next test, until this process ends. Raises `UserError` when anything cannot be made, or does
+    not come up, and without PostgreSQL when one of them needs that.
     """
     from .. import deploy
     from . import deploying
@@ -369,12 +433,13 @@ def deployed(folder: str | Path, parameters: Mapping[str, str] | None = None) ->
     place = factory.place(Path(folder))
     system = read(place.folder)
     name = place.service or PLATFORM
+    images = _images(system, deploying.needed(system, place.service))
     drafts = {one: draft(system, one) for one in deploying.needed(system, place.service)}
     wanted = deploying.units(
         system,
         {one: made.files[made.template] for one, made in drafts.items()},
         {one: made.version for one, made in drafts.items()},
-        parameters or {},
+        {**{f"{one}.{IMAGE_TAG.name}": made.tag for one, made in images.items()}, **(parameters or {})},
         only=place.service,
     )
     emulator = _emulator()
@@ -389,10 +454,43 @@ def deployed(folder: str | Path, parameters: Mapping[str, str] | None = None) ->
         if bad := [one for one in done if one.is_bad]:
             raise UserError(f"{bad[0].stack} is not up: {bad[0].why}")
         outputs = next(one.outputs for one in done if one.service == name)
-        yield Deployed(name, outputs, emulator, system.stack(name), system, target)
+        with _processes(emulator, system, [unit.service for unit in wanted], images):
+            yield Deployed(name, outputs, emulator, system.stack(name), system, target)
     finally:
         going = [one for stack, one in standing().items() if stack not in before]
         deploying.down(target, going, purge=True)
+
+
+def _images(system: System, names: Iterable[str]) -> dict[str, Image]:
+    """What the images of these services are built from, as far as it is here; nothing is up without PostgreSQL."""
+    from . import image
+
+    made: dict[str, Image] = {}
+    for service in (system.services[name] for name in names if name != PLATFORM):
+        if service.shape == INSTANCES:
+            from ..local.running import refuse_without_postgres
+
+            refuse_without_postgres(service.name)
+        elif service.shape == CONTAINER and (service.folder / DOCKERFILE).is_file():
+            made[service.name] = image.context(factory.Place(system.folder, service.name))
+    return made
+
+
+@contextlib.contextmanager
+def _processes(emulator: Emulator, system: System, names: Iterable[str], images: Mapping[str, Image]) -> Iterator[None]:
+    """What runs of the services on servers meanwhile, but of those of which a process runs already."""
+    with contextlib.ExitStack() as ends:
+        for name in names:
+            shape = system.services[name].shape if name != PLATFORM else ""
+            if shape != INSTANCES and name not in images:
+                continue
+            from ..local import running
+
+            stack = system.stack(name)
+            if not running.is_served(emulator, stack):
+                begun = running.instances(emulator, stack) if shape == INSTANCES else None
+                ends.enter_context(begun or running.container(emulator, stack, images[name], 1))
+        yield
 
 
 @functools.cache
