@@ -36,6 +36,7 @@ def system() -> System:
         service(folder, "canary", "http", routes=ROUTES, shift="canary"),
         service(folder, "front", "front", routes=ROUTES),
         service(folder, "front-v1", "http", routes=ROUTES, behind="front", shift="linear"),
+        service(folder, "front-v2", "container", table=True, behind="front", **SERVER),
         service(folder, "tasks", "container", table=True, **SERVER),
         service(folder, "servers", "instances", **SERVER),
         service(folder, "cached", "http-cached", routes=ROUTES, table=True),
@@ -171,6 +172,43 @@ def test_another_image_is_a_rolling_deployment() -> None:
     assert "a rolling deployment: new tasks are started" in words(tasks) and "no data is touched" in words(tasks)
     first = moved("tasks", {"ImageTag": "none"}, {"ImageTag": "1.0.0"})
     assert {one.action for one in first.changes if one.section == Section.RESOURCES} == {"add"}
+
+
+@shows("REQ-M11", "REQ-D4", how="static")
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("front-v2", {"port": 9090}),
+        ("front-v2", {"shape": "http", "port": None, "health": ""}),
+        ("tasks", {"port": 9090}),
+    ],
+    ids=["port", "kind", "alone"],
+)
+def test_other_targets_answer_nobody_at_first(name: str, changed: dict[str, Any]) -> None:
+    """Behind a front the next version is made instead: the front has the old target group until its own update."""
+    new = json.loads(render(page.build(system(), replace(system().services[name], **changed))))
+    change = change_of(diff(stack(name), new), "Targets")
+    assert (change.effect, change.certain) == (Effect.REPLACEMENT, True) and change.bump >= Bump.MINOR
+    told = next(reason for reason in change.reasons if reason.path in (("Port",), ("TargetType",)))
+    assert told.says.startswith("is replaced: nobody is answered until targets of the new one are healthy")
+    assert "for as long as a listener of another stack refers to it" in told.says
+    assert told.source.endswith("/target-group-health-checks.html")
+
+
+@shows("REQ-D4", how="static")
+@pytest.mark.parametrize("name", ["front", "tasks"])
+def test_a_domain_that_is_given_or_taken_away_interrupts(name: str) -> None:
+    old, new = stack(name), stack(name)
+    for one, secure in ((old, False), (new, True)):
+        properties = one["Resources"]["BalancerListener"]["Properties"]
+        for key in ("Port", "Protocol"):
+            properties[key] = properties[key]["Fn::If"][1 if secure else 2]
+    for found in (diff(old, new), diff(new, old)):
+        change = change_of(found, "BalancerListener")
+        assert (change.effect, change.certain, change.bump) == (Effect.INTERRUPTION, True, Bump.MINOR)
+        assert {reason.path for reason in change.reasons} == {("Port",), ("Protocol",)}
+        assert all(reason.source.endswith("/API_ModifyListener.html") for reason in change.reasons)
+        assert "is not answered" in words(change)
 
 
 @shows("REQ-D4", how="static")

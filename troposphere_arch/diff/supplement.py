@@ -32,6 +32,8 @@ _CUSTOM = f"{_GUIDE}/crpg-ref-requesttypes-update.html"
 _ALIAS_ROUTING = "https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html"
 _ROLLING = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html"
 _WEIGHTS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html"
+_MODIFY_LISTENER = "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyListener.html"
+_TARGETS_HEALTH = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html"
 _RULES = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html"
 _RDS_PARAMETERS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithDBInstanceParamGroups.html"
 _SHIFTS = "https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html"
@@ -119,6 +121,11 @@ _GUIDE_SAYS = "can't be changed in place; the schema says nothing of it"
 _ANOTHER_VERSION = "another version is published"
 _NEW_TASKS = (
     "a rolling deployment: new tasks are started, and old ones stopped when those are healthy; no data is touched"
+)
+_OTHER_DOOR = "who asks by the port or the protocol of before is not answered, until it asks as it has to from then on"
+_NEW_TARGETS = (
+    "is replaced: nobody is answered until targets of the new one are healthy, and the old one stays for as long as a "
+    "listener of another stack refers to it"
 )
 _OTHER_WAY = "requests go where the new actions say from then on; those under way are answered; nothing is made anew"
 
@@ -278,9 +285,14 @@ UPDATES: dict[str, dict[str, Row]] = {
     "AWS::ElasticLoadBalancingV2::Listener": {
         "Certificates": (_INTERRUPTS, "an HTTPS listener is interrupted for a moment, a TLS listener is not"),
         "DefaultActions": (_IN_PLACE, _OTHER_WAY, _WEIGHTS),
+        **dict.fromkeys(("Port", "Protocol"), (_INTERRUPTS, _OTHER_DOOR, _MODIFY_LISTENER)),
         "SslPolicy": (_INTERRUPTS, "under much traffic connections may be lost"),
     },
     "AWS::ElasticLoadBalancingV2::ListenerRule": {"Actions": (_IN_PLACE, _OTHER_WAY, _RULES)},
+    "AWS::ElasticLoadBalancingV2::TargetGroup": dict.fromkeys(
+        ("IpAddressType", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId"),
+        (_REPLACES, _NEW_TARGETS, _TARGETS_HEALTH),
+    ),
     "AWS::Elasticsearch::Domain": {
         "AdvancedSecurityOptions": (_INTERRUPTS, "the domain is deployed anew, its data is copied"),
         "AdvancedSecurityOptions/Enabled": (_REPLACES, _GUIDE_SAYS),
