@@ -171,8 +171,8 @@ class Cache:
 
     def _held(self, name: bytes, lease: bytes) -> bytes | None:
         """What the key holds once nobody else fills it, `lease` if it is up to us; None when time is up."""
-        # Half of it is for who fills in the end.
-        left = (context.remaining() - context.ANSWER) / 2
+        # Half of it is for who fills in the end; and what the cache takes to answer counts as well.
+        end = self.clock() + min(sum(PAUSES), (context.remaining() - context.ANSWER) / 2)
         with suppress(Unusable):
             for pause in PAUSES:
                 try:
@@ -186,7 +186,7 @@ class Cache:
                     break
                 if held == lease or not held.startswith(LEASED):
                     return held
-                if (left := left - pause) < 0:
+                if self.clock() + pause > end:
                     break
                 self.sleep(pause)
         return None

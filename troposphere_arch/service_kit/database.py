@@ -161,10 +161,14 @@ class _Database:
                 over = error
                 raise
 
-        yield run
-        if over:
-            raise over
-        self._run(connection, "COMMIT", {})
+        try:
+            yield run
+            if over:
+                raise over
+            self._run(connection, "COMMIT", {})
+        finally:
+            # The connection is somebody else's from now on.
+            over = over or ValueError("the transaction is over: run its statements within it")
 
     def _begun(self, serializable: bool) -> _Connection:
         """A connection in which a transaction has begun. One that was closed meanwhile is noticed here, by all."""
