@@ -29,7 +29,7 @@ from tests.system import needs
 from troposphere_arch import deploy
 from troposphere_arch.cli import main
 from troposphere_arch.errors import UserError
-from troposphere_arch.local import Emulator, databases
+from troposphere_arch.local import Emulator, backends, databases
 from troposphere_arch.microservices import deploying
 
 NAME, SHOP, STOCK_AS = "laptop", ROOT / "examples/shop", ROOT / "examples/stock-as"
@@ -123,6 +123,7 @@ class Command:
 
 @pytest.fixture(scope="module")
 def laptop(patched: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    backends.forget(patched, "database")
     home = tmp_path_factory.mktemp("laptop")
     services = home / "services"
     services.mkdir()
@@ -159,6 +160,7 @@ def running(laptop: Laptop, *arguments: str) -> Iterator[Command]:
             command.end(signal.SIGTERM)
 
 
+@pytest.mark.xdist_group("laptop")
 @sampled(2, each=True)
 @shows("REQ-M3", "REQ-M5", how="real")
 def test_a_container_is_run_from_its_folder_and_ends_with_the_command(laptop: Laptop, up: str) -> None:
@@ -186,6 +188,7 @@ def test_a_container_is_run_from_its_folder_and_ends_with_the_command(laptop: La
     assert not [one for one in (*first.addresses, *second.addresses) if databases.answers(one, 8080)]
 
 
+@pytest.mark.xdist_group("laptop")
 @sampled(2, each=True)
 @needs("postgres")
 @shows("REQ-M3", "REQ-M5", how="real")

@@ -51,6 +51,11 @@ def serve(
         known.write_text(before if text in before else before + text)
 
 
+def forget(emulator: Emulator, kind: str) -> None:
+    """From now on what is made of `kind` is where it is when nothing was told."""
+    (emulator.home / TMP / _BACKENDS / f"{kind}.json").unlink(missing_ok=True)
+
+
 def place(identifier: str) -> str:
     """The address of a database of RDS, by its identifier: always the same, and one of this machine."""
     third, fourth = hashlib.sha256(identifier.encode()).digest()[:2]
