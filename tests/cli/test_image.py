@@ -150,7 +150,9 @@ def test_the_package_index_has_these_files_and_nothing_else_is_needed(stock: Pat
 
 def test_a_service_may_have_its_own_packages(stock: Path, refusal: Refusal) -> None:
     own = stock / "requirements.txt"
-    own.write_text(f"# mine\ngunicorn==27.0.1 \\\n    --hash=sha256:{'a' * 64}\n")
+    own.write_text(
+        "# mine\n" + "".join(f"{one} \\\n    --hash=sha256:{'a' * 64}\n" for one in ("gunicorn==27.0.1", "Boto3==1.43"))
+    )
     made(stock, "--into", "out")
     assert Path("out/requirements.txt").read_bytes() == own.read_bytes()
     for line in ("boto3", "boto3==1.43.127", "-r other.txt", "--index-url https://example.com/", "./boto3.whl"):
@@ -158,8 +160,10 @@ def test_a_service_may_have_its_own_packages(stock: Path, refusal: Refusal) -> N
         said = refusal(stock, "--into", "out")
         assert repr(line) in said
         assert "--hash=sha256" in said
-    own.write_text(f"boto3==1.43.127 --hash=sha256:{'a' * 64}\n")
-    assert "gunicorn" in refusal(stock, "--into", "out")
+    # The process would start without some of these, be healthy, and fail at each request.
+    for there, lacking in (("boto3", "gunicorn"), ("gunicorn", "boto3")):
+        own.write_text(f"{there}==1.43.127 --hash=sha256:{'a' * 64}\n")
+        assert f"has no {lacking}, which the process" in refusal(stock, "--into", "out")
 
 
 @pytest.mark.parametrize(

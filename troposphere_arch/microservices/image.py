@@ -22,8 +22,8 @@ from .. import places
 from ..errors import UserError
 from ..layers import meaning
 from ..parameters import NONE
-from . import bundle, dockerfile
-from .declaration import CONTAINER, Service
+from . import bundle, dockerfile, process
+from .declaration import CONTAINER, INSTANCES, Service
 from .factory import Place, shown, typed
 from .files import DOCKERFILE
 
@@ -165,8 +165,10 @@ def requirements(service: Service) -> bytes:
                 f"{shown(file)}: {line!r:.80} is not pinned: write NAME==VERSION --hash=sha256:DIGITS, as `pip hash` "
                 "tells of the files that `pip download` fetches"
             )
-    if not any(line.startswith("gunicorn==") for line in meaning(text)):
-        raise UserError(f"{shown(file)}: has no gunicorn, which the tasks of the service run: pin it as well")
+    pinned = {re.sub("[-_.]+", "-", line.partition("==")[0]).lower() for line in meaning(text)}
+    for name in process.requirements(database=service.shape == INSTANCES):
+        if name not in pinned:
+            raise UserError(f"{shown(file)}: has no {name}, which the process of the service needs: pin it as well")
     return text.encode()
 
 
