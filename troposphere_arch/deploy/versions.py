@@ -14,7 +14,6 @@ from .failures import aws_errors
 from .stacks import describe
 from .target import Target
 
-KEPT = 5
 _FUNCTION, _VERSION = "AWS::Lambda::Function", "AWS::Lambda::Version"
 # A stack that may still go back needs the versions that it was at.
 _STEADY = (
