@@ -396,6 +396,71 @@ def test_what_nothing_declares_any_more_is_told_and_can_be_taken_down(account: A
         shutil.move(account.root / "gone", services / "orders")
 
 
+DESK = "owner: shop@example.com\ndescription: A desk.\nroutes: ['GET /desk']\n"
+SIDES = {
+    "platform.yaml": "name: sides\nowner: shop@example.com\nnetwork: endpoints\n",
+    "desk/service.yaml": f"shape: front\n{DESK}",
+    "desk-v1/service.yaml": f"shape: http\nbehind: desk\nshift: weight\n{DESK}",
+    "desk-v2/service.yaml": f"shape: http\nbehind: desk\n{DESK}",
+}
+DESK_CODE = """\
+from troposphere_arch.service_kit import http
+
+handler = http.handler({"GET /desk": lambda request: {"says": "one"}})
+"""
+
+
+@shows("REQ-M11", how="patched")
+def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refused(account: Account) -> None:
+    sides = account.root / "sides"
+    for name, text in SIDES.items():
+        (sides / name).parent.mkdir(parents=True, exist_ok=True)
+        (sides / name).write_text(text)
+    handler = sides / "desk-v1/handler.py"
+    for file in (handler, sides / "desk-v2/handler.py"):
+        file.write_text(DESK_CODE)
+
+    def up(*parameters: str, code: int = 0) -> str:
+        done = account("up", "sides", "--yes", *(word for one in parameters for word in ("--parameter", one)))
+        assert done.code == code, (done.out, done.err)
+        assert not code or "sides-desk" in done.err.splitlines()[-1]
+        return done.err.splitlines()[-1] if code else done.out
+
+    def updated() -> list[Any]:
+        found = account.client("cloudformation").describe_stacks()["Stacks"]
+        return [one.get("LastUpdatedTime") for one in found if one["StackName"].startswith("sides-")]
+
+    told = "is a name in Parameter Store, write /sides/"
+    try:
+        assert up("VersionA=desk-v1", code=2).endswith(f"VersionA can't be 'desk-v1': it {told}desk-v1/targets")
+        assert up("VersionB=none", code=2).endswith(f"{told}platform/none")
+        assert up("VersionB=v2", code=2).endswith(f"{told}VERSION/targets, of desk-v1 or desk-v2")
+        assert "begin with StableVersion=newest" in up("StableVersion=7", code=2)
+        assert updated() == []
+
+        assert "sides-desk has no version: each request is answered with 503" in up()
+        both = ("VersionA=/sides/desk-v1/targets", "VersionB=/sides/desk-v2/targets")
+        assert "sides-desk sends requests to desk-v1 90 %, desk-v2 10 %" in up(*both, "WeightOfB=10")
+        assert "sides-desk sends requests to desk-v2 100 %" in up("VersionA=/sides/platform/none")
+        told = "sides-desk sends requests to desk-v2 100 %"
+        assert told in account("status", "sides").out and told in account("status", "sides/desk").out
+        status = {one["name"]: one.get("shares") for one in json.loads(account("status", "sides", "--json").out)}
+        assert status == {"sides-desk": {"desk-v2": 100}, **dict.fromkeys(status.keys() - {"sides-desk"})}
+
+        before = updated()
+        gone = up("StableVersion=7", code=2)
+        assert "sides-desk-v1 has no version 7, or none any more: there is 1; `" in gone
+        assert gone.endswith(" versions sides-desk-v1` lists them")
+        assert "version 1 is the newest itself" in up("StableVersion=1", "NewVersionPercent=10", code=2)
+        assert updated() == before
+        up("StableVersion=1")
+        assert "version 1 is the newest itself, so no other gets 10 %" in up("NewVersionPercent=10", code=2)
+        change(handler, "one", "two")  # there will be another one
+        up("NewVersionPercent=10")
+    finally:
+        assert account("down", "sides", "--purge", "--confirm", "sides").code == 0
+
+
 class Meanwhile(io.StringIO):
     """Standard error, which does something when it is told of a stack."""
 

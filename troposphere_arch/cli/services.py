@@ -8,14 +8,14 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import places, scenarios
 from ..errors import Stopped, UserError
 from ..microservices import factory
-from ..microservices.declaration import SERVERS, STATUS_ROUTES
+from ..microservices.declaration import FRONT, SERVERS, STATUS_ROUTES
 from .table import as_json, table
 from .where import about, account, agreed, here_of, others_here
 
@@ -118,11 +118,15 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Others:
-    """Other stacks of the system: those that are behind, and those that are declared no more; or `why` nobody knows."""
+    """What else is to be told: the stacks that are behind, and those that are declared no more; or `why` nobody knows.
+
+    `shares` are the versions of each front that is up, by its stack, with the per cent of requests that they get.
+    """
 
     behind: Sequence[Behind] = ()
     left: Sequence[str] = ()
     why: str = ""
+    shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def up(args: argparse.Namespace, place: Place, given: Mapping[str, str], here: bool) -> int:
@@ -212,16 +216,21 @@ def _others(asked: _Asked, target: Target, done: Sequence[Outcome]) -> _Others:
     """The stacks that have to be updated since others have moved, but those that were just brought up to date; and, of
     a whole folder, those that it declares no more.
     """
-    from ..microservices import deploying
+    from ..microservices import deploying, serving
 
     fresh = (deploying.CREATED, deploying.UPDATED, deploying.UNCHANGED)
-    known = [one.service for one in done if one.what in fresh]
+    known, services = [one.service for one in done if one.what in fresh], asked.system.services
     try:
         behind = deploying.behind(target, asked.system.platform.name, asked.name, but=known)
         left = [] if asked.place.service else deploying.left_over(target, asked.system, asked.name)
+        shares = {
+            one.stack: serving.shares_of(target, one.stack)
+            for one in done
+            if one.service in services and services[one.service].shape == FRONT and not one.is_bad
+        }
     except UserError as error:  # what became of those that were asked for is told all the same
         return _Others(why=str(error))
-    return _Others([one for one in behind if one.stack not in left], left)
+    return _Others([one for one in behind if one.stack not in left], left, shares=shares)
 
 
 def _tell(previews: Sequence[Preview]) -> None:
@@ -251,7 +260,7 @@ def _report(asked: _Asked, done: Sequence[Outcome], others: _Others, emulator: E
     bad = [one for one in done if one.is_bad]
     address = {one.service: _address(one, emulator) for one in done}
     if asked.args.json:
-        stacks = [_plain(one, address[one.service]) for one in done]
+        stacks = [_plain(one, address[one.service], others.shares.get(one.stack)) for one in done]
         late = [{"service": one.service, "stack": one.stack, "finds": list(one.finds)} for one in others.behind]
         print(as_json({"stacks": stacks, "behind": late, "undeclared": list(others.left)}))
     else:
@@ -287,10 +296,13 @@ def _idle(asked: _Asked, done: Sequence[Outcome], emulator: Emulator) -> str:
 
 
 def _notes(asked: _Asked, others: _Others) -> list[str]:
-    """What to do about other stacks."""
+    """What versions get, and what to do about other stacks."""
+    from ..microservices import serving
+
     command, place = places.command(), asked.place
     start = len(f"{asked.name}-")
     return [
+        *(f"{stack} {serving.in_words(found)}" for stack, found in others.shares.items()),
         *(f"{one}: `{command} up {place}/{asked.named}` brings it up to date" for one in others.behind),
         *(
             f"{stack} is up, and nothing below {place}/ declares it any more: "
@@ -307,7 +319,7 @@ def _address(one: Outcome, emulator: Emulator | None) -> str:
     return here_of(one.address, emulator) if "ApiUrl" in one.outputs else one.address
 
 
-def _plain(one: Outcome, address: str) -> dict[str, Any]:
+def _plain(one: Outcome, address: str, shares: Mapping[str, int] | None) -> dict[str, Any]:
     return {
         "service": one.service,
         "stack": one.stack,
@@ -316,6 +328,7 @@ def _plain(one: Outcome, address: str) -> dict[str, Any]:
         "why": one.why,
         "address": address,
         "outputs": dict(one.outputs),
+        **({} if shares is None else {"shares": dict(shares)}),
     }
 
 

@@ -215,8 +215,17 @@ def _overview(rows: Sequence[_Row], with_drift: bool) -> None:
     for row in rows:
         if row.upgrade.deprecated:
             print(f"{row.stack.name}: {row.stack.template} {row.stack.version} is deprecated: {row.upgrade.deprecated}")
+        _shares(row)
         if row.drift:
             _drifted(row)
+
+
+def _shares(row: _Row) -> None:
+    """Of a front, in a line, which version gets which share."""
+    from ..microservices import serving
+
+    if (found := serving.shares(row.stack.parameters)) is not None:
+        print(f"{row.stack.name} {serving.in_words(found)}")
 
 
 def _latest(upgrade: Upgrade) -> str:
@@ -258,6 +267,7 @@ def _one(row: _Row, with_drift: bool) -> None:
     print(f"stack {stack.name} in {row.target.region}: {stack.template} {stack.version}, {stack.status}")
     if upgrade.deprecated:
         print(f"{stack.template} {stack.version} is deprecated: {upgrade.deprecated}")
+    _shares(row)
     if upgrade.diff is None:
         print(f"no update: {upgrade.why}" if upgrade.latest else f"an update: {upgrade.why}")
     else:
@@ -274,7 +284,9 @@ def _plain(row: _Row, *, whole: bool) -> dict[str, Any]:
     from dataclasses import asdict
 
     from ..diff.report import plain
+    from ..microservices import serving
 
+    shares = serving.shares(row.stack.parameters)
     upgrade, found = row.upgrade, row.upgrade.diff
     update: dict[str, Any] = {"does": _does(upgrade), "parameters": dict(upgrade.given)}
     if found is not None:
@@ -292,6 +304,7 @@ def _plain(row: _Row, *, whole: bool) -> dict[str, Any]:
         "drift": None if row.drift is None else [asdict(one) for one in row.drift],
         "drift_unknown": row.drift_unknown,
         "outputs": dict(row.stack.outputs),
+        **({} if shares is None else {"shares": shares}),
     }
 
 

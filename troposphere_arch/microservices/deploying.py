@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import deploy
@@ -30,8 +31,9 @@ from ..errors import Stopped, UserError
 from ..parameters import RESERVED_CONCURRENCY
 from ..parameters.platform import NETWORK
 from ..parameters.services import IN_PARAMETER_STORE, MAXIMUM_CONCURRENCY, SYSTEM_NAME
+from ..parameters.versions import NEW_VERSION_PERCENT, STABLE_VERSION
 from . import serving
-from .declaration import CACHED, HTTP, PLATFORM, STATUS, System
+from .declaration import CACHED, FRONT, HTTP, PLATFORM, STATUS, System
 from .declaration import SYSTEM_NAME as NAME_OF_SYSTEM
 from .parsing import NOT_IN_PARAMETER_STORE
 
@@ -54,6 +56,9 @@ _DECLARED = (NETWORK.name, MAXIMUM_CONCURRENCY.name, RESERVED_CONCURRENCY.name)
 """The parameters whose defaults a declaration says."""
 _OF_A_NETWORK = tuple(f"{title(PLATFORM)}{title(what)}" for what in (API_ENDPOINT, GROUP, SUBNETS))
 """The parameters of who is inside of the platform's network, or private."""
+
+_MOVES = (STABLE_VERSION.name, NEW_VERSION_PERCENT.name)
+"""The parameters by which requests go to another version of a function."""
 
 _APIS = (
     "AWS::ApiGateway::Deployment",
@@ -153,6 +158,9 @@ def units(
             check_parameters(parsed[one], chosen[one], kept=parsed[one].get("Parameters", ()))
         except UserError as error:
             raise UserError(f"{name}-{one}: {error}") from None
+        if one != PLATFORM and system.services[one].shape == FRONT:
+            its = [service.name for service in system.services.values() if service.behind == one]
+            serving.check_names(f"{name}-{one}", name, its, chosen[one])
     return [
         Unit(
             service=one,
@@ -432,6 +440,7 @@ def preview(target: Target, wanted: Sequence[Unit]) -> list[Preview]:
     ready(target, "ssm")
     there, store = described(target), Store(target)
     by_name = {unit.service: unit for unit in wanted}
+    _refuse_versions(target, wanted, there)
     found = _together(lambda name: _preview(target, by_name[name], there, store), by_name)
     return [found[unit.service] for unit in wanted]
 
@@ -472,6 +481,26 @@ def _refuse_another(target: Target, unit: Unit, stack: Mapping[str, Any]) -> Non
         raise UserError(f"stack {unit.stack} is not {unit.service} of {system}: choose another --name for the system")
 
 
+def _refuse_versions(target: Target, wanted: Iterable[Unit], there: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to send requests to a version of a function that is not there; only where somebody says how many."""
+    for unit in wanted:
+        stack = there.get(unit.stack)
+        if unit.parameters.keys().isdisjoint(_MOVES) or (stack is not None and stack["StackStatus"] not in _AT_REST):
+            continue
+        running = None if stack is None else _parsed(deploy.template_of(target, unit.stack))
+        has = {} if stack is None else _values_of(stack)
+        may_publish = partial(_may_publish, target, unit, stack, running)
+        serving.check_stable(target, unit.stack, running, {**has, **unit.parameters}, may_publish)
+
+
+def _may_publish(target: Target, unit: Unit, stack: Mapping[str, Any] | None, running: Any) -> bool:
+    """Whether the update may bring a version of a function: it does more than to send requests elsewhere."""
+    others = {key: value for key, value in unit.parameters.items() if key not in _MOVES}
+    plain = replace(unit, parameters=others)
+    # Not the store of all, which asks for each name once: others may still tell what is new.
+    return stack is None or bool(_difference(_as_declared(plain, stack, running), stack, running, Store(target)))
+
+
 def _is_left(unit: Unit, stack: Mapping[str, Any]) -> bool:
     return unit.given and stack["StackStatus"] in _AT_REST
 
@@ -501,6 +530,7 @@ def up(
     by_name = {unit.service: unit for unit in wanted}
     known = [unit.service for unit in wanted if unit.stack in there]
     _together(lambda name: _refuse_another(target, by_name[name], there[by_name[name].stack]), known)
+    _refuse_versions(target, wanted, there)
     if any(len(unit.template) > deploy.LONGEST_BODY for unit in wanted):
         ready(target, "s3")
         deploy.ensure_bucket(target)
