@@ -23,7 +23,7 @@ from tests.evidence import shows
 from troposphere_arch.cli import main
 from troposphere_arch.errors import UserError
 from troposphere_arch.local import Emulator
-from troposphere_arch.microservices import deploying, testing
+from troposphere_arch.microservices import deploying, serving, testing
 
 ENVIRONMENTS = ("shop", "shop-dev")
 
@@ -441,11 +441,9 @@ def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refuse
         assert "sides-desk has no version: each request is answered with 503" in up()
         both = ("VersionA=/sides/desk-v1/targets", "VersionB=/sides/desk-v2/targets")
         assert "sides-desk sends requests to desk-v1 90 %, desk-v2 10 %" in up(*both, "WeightOfB=10")
-        assert "sides-desk sends requests to desk-v2 100 %" in up("VersionA=/sides/platform/none")
-        told = "sides-desk sends requests to desk-v2 100 %"
-        assert told in account("status", "sides").out and told in account("status", "sides/desk").out
-        status = {one["name"]: one.get("shares") for one in json.loads(account("status", "sides", "--json").out)}
-        assert status == {"sides-desk": {"desk-v2": 100}, **dict.fromkeys(status.keys() - {"sides-desk"})}
+        assert "sides-desk sends requests to desk-v1 90 %, desk-v2 10 %" in account("status", "sides").out
+        [status] = json.loads(account("status", "sides/desk", "--json").out)
+        assert status["shares"] == {"desk-v1": 90, "desk-v2": 10}
 
         before = updated()
         gone = up("StableVersion=7", code=2)
@@ -453,12 +451,28 @@ def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refuse
         assert gone.endswith(" versions sides-desk-v1` lists them")
         assert "version 1 is the newest itself" in up("StableVersion=1", "NewVersionPercent=10", code=2)
         assert updated() == before
-        up("StableVersion=1")
-        assert "version 1 is the newest itself, so no other gets 10 %" in up("NewVersionPercent=10", code=2)
         change(handler, "one", "two")  # there will be another one
-        up("NewVersionPercent=10")
+        up("StableVersion=1", "NewVersionPercent=10")
     finally:
         assert account("down", "sides", "--purge", "--confirm", "sides").code == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "weight", "told"),
+    [
+        ("/s/platform/none", "/s/platform/none", "50", "has no version: each request is answered with 503"),
+        ("/s/platform/none", "/s/b/targets", "0", "sends requests to b 100 %"),
+        ("/s/a/targets", "/s/platform/none", "10", "sends requests to a 100 %"),
+        ("/s/a/targets", "/s/b/targets", "100", "sends requests to a 0 %, b 100 %"),
+        ("/s/a/targets", "/s/a/targets", "3", "sends requests to a 100 %"),
+        ("/own/name", "/s/b/targets", "1", "sends requests to /own/name 99 %, b 1 %"),
+    ],
+    ids=["none", "b only", "a only", "both", "the same twice", "another name"],
+)
+def test_what_a_front_sends_where(one: str, other: str, weight: str, told: str) -> None:
+    found = serving.shares({"VersionA": one, "VersionB": other, "WeightOfB": weight})
+    assert found is not None and serving.in_words(found) == told
+    assert serving.shares({"WeightOfB": weight}) is None
 
 
 class Meanwhile(io.StringIO):
