@@ -69,7 +69,7 @@ def shop(folder: Path) -> Callable[..., Path]:
 
 
 def put(folder: Path, files: Mapping[str, str | bytes | None]) -> Path:
-    """Write the files into the folder. A service that has a declaration has a handler, unless one is given."""
+    """Write the files into the folder. A service but a front that has a declaration has a handler, unless one is given."""
     for name, content in files.items():
         if content is None:
             continue
@@ -77,7 +77,8 @@ def put(folder: Path, files: Mapping[str, str | bytes | None]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         handler = path.with_name("handler.py")
-        if path.name == "service.yaml" and str(handler.relative_to(folder)) not in files:
+        has_code = path.name == "service.yaml" and b"shape: front\n" not in path.read_bytes()
+        if has_code and str(handler.relative_to(folder)) not in files:
             handler.write_text(HANDLER)
     return folder
 

@@ -285,7 +285,7 @@ WRONG_SERVICES: dict[str, tuple[str, str, str]] = {
     "timeout of http": (
         "orders",
         declared("orders", "timeout: 29\n"),
-        '9: timeout is "29": it is a number of seconds from 1 to 28, without quotes',
+        '9: timeout is "29": it is a number of seconds from 1 to 28',
     ),
     "timeout of a queue": (
         "payments",

@@ -71,10 +71,13 @@ WRONG: dict[str, tuple[str, str]] = {
     "container without routes": (f"shape: container\n{OWNED}{LISTENS}", "1: routes is missing: a container service"),
     "port of root": (
         f"{CONTAINER}port: 80\nhealth: /health\n",
-        '7: port is "80": it is a port from 1024 to 65535, without',
+        '7: port is "80": it is a port from 1024 to 65535',
     ),
     "port too large": (f"{CONTAINER}port: 65536\nhealth: /x\n", '7: port is "65536": it is a port from 1024 to 65535'),
-    "port in quotes": (f'{CONTAINER}port: "8080"\nhealth: /x\n', '7: port is "8080": it is a port from 1024 to 65535'),
+    "port in quotes": (
+        f'{CONTAINER}port: "8080"\nhealth: /x\n',
+        '7: port is "8080": it is a port from 1024 to 65535, without quotes',
+    ),
     "health without slash": (
         f"{CONTAINER}port: 8080\nhealth: health\n",
         '8: health is "health": it is a path without / at its end, of letters, digits and . _ -, such as /health',
@@ -236,6 +239,17 @@ def test_what_is_wrong_is_told_once_with_its_line(folder: Path, case: str) -> No
         return
     [line] = found
     assert line.startswith(f"services/stock/service.yaml:{what}"), line
+
+
+def test_quotes_are_spoken_of_where_there_are_some(folder: Path) -> None:
+    found = told(folder, {"stock/service.yaml": f"{CONTAINER}port: 80\nhealth: /x\n", "stock/Dockerfile": DOCKERFILE})
+    assert found == ['services/stock/service.yaml:7: port is "80": it is a port from 1024 to 65535']
+
+
+def test_a_front_has_no_code(folder: Path) -> None:
+    code = "from troposphere_arch.service_kit import http, table\n\nhandler = http.handler({'GET /x': table.items})\n"
+    found = told(folder, FRONT | {"front/handler.py": code})
+    assert found == ["services/front/handler.py:1: front is a front, which has no code: take handler.py out"]
 
 
 def test_a_version_has_no_address_of_its_own(folder: Path) -> None:

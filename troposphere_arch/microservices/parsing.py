@@ -472,7 +472,8 @@ class _Reading:
     def number(self, node: Any, least: int, most: int, what: str) -> int:
         text = self.scalar(node, f"a number from {least} to {most}")
         if node.style or not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
-            raise _Wrong(node, f"{self.key} is {shown(text)}: it is {what} from {least} to {most}, without quotes")
+            quotes = ", without quotes" if node.style else ""
+            raise _Wrong(node, f"{self.key} is {shown(text)}: it is {what} from {least} to {most}{quotes}")
         return int(text)
 
     def timeout(self, node: Any) -> int:

@@ -170,6 +170,8 @@ def _services(folder: Path, found: _Found, problems: Problems) -> dict[str, Know
         services[name] = known
         if data is not None and known.service.shape != FRONT:
             _check_handler(name, file.parent, problems)
+        elif known.service.shape == FRONT and (code := file.parent / HANDLER_FILE).exists():
+            problems.tell(code, 1, f"{name} is a {FRONT}, which has no code: take {HANDLER_FILE} out")
         if known.service.shape == CONTAINER:
             _check_dockerfile(known, problems)
     if len(services) > checking.MOST_SERVICES:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from .. import discovery
 from . import scopes
 from .checking import Known
-from .declaration import ANSWERING, BUCKET, CACHED, INSTANCES, QUEUE, SERVERS, STREAM, Service, an
+from .declaration import ANSWERING, BUCKET, CACHED, FRONT, INSTANCES, QUEUE, SERVERS, STREAM, Service, an
 from .parsing import Problems, path_shown, route_key, shown, some
 from .scopes import CALLED, CHANGED, HANDLER, Code, Mention, Module, Name
 
@@ -89,6 +89,8 @@ def check(services: Mapping[str, Known], problems: Problems) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python warns of is for who runs the code
         for known in services.values():
+            if known.service.shape == FRONT:
+                continue  # it has no code
             # A key that is unknown may be any; without its shape, a service has no keys.
             if known.broken.isdisjoint(("shape", "")) and (code := scopes.code(known.service.folder)) is not None:
                 _Comparison(code, known, services, problems).compare()
