@@ -107,6 +107,10 @@ def test_what_is_written_and_what_to_type(build: Shell, stock: Path) -> None:
         "--parameter",
         f"ImageTag={told['tag']}",
     ]
+    assert all(" --region REGION" in line for line in (repository, login, up)), "what is to be put there is said alike"
+    there = build("image", stock, "--into", "out", "--json", "--region", "eu-west-1", "--profile", "mine")
+    repository, _, login, _, up = json.loads(there.out)["next"]
+    assert all(" --region eu-west-1 --profile mine" in line for line in (repository, login, up))
     for line in told["next"]:
         assert f"  {line}\n" in done.err, "the same files, the same tag"
 
@@ -233,6 +237,23 @@ def test_nothing_is_written_over_what_is_something_else(stock: Path, refusal: Re
     assert files_of(Path("out")) == before
     assert "cannot write" in refusal_of_a_place(stock, refusal)
     assert {path.name for path in tmp_path.iterdir()} == {"services", "other", "file", "out"}, "nothing is left behind"
+
+
+def test_what_was_changed_by_hand_is_not_lost(stock: Path, refusal: Refusal) -> None:
+    made(stock, "--into", "out")
+    change(stock / "pricing.py", "5", "6")
+    change(stock / "Dockerfile", "python:3.13-slim", "python:3.13")
+    made(stock, "--into", "out")  # what it wrote itself goes
+    for name in ("Dockerfile", "index.py", "requirements.txt"):
+        file = Path("out", name)
+        before = file.read_bytes()
+        file.write_bytes(before + b"\n# mine\n")
+        assert f"out/{name} was changed since it was written" in refusal(stock, "--into", "out")
+        assert file.read_bytes() == before + b"\n# mine\n"
+        file.write_bytes(before)
+    file.unlink()
+    made(stock, "--into", "out")
+    assert file.exists()
 
 
 def refusal_of_a_place(stock: Path, refusal: Refusal) -> str:

@@ -69,7 +69,7 @@ def shop(folder: Path) -> Callable[..., Path]:
 
 
 def put(folder: Path, files: Mapping[str, str | bytes | None]) -> Path:
-    """Write the files into the folder. A service but a front that has a declaration has a handler, unless one is given."""
+    """Write the files into the folder. What is declared, but a front, has a handler, unless one is given."""
     for name, content in files.items():
         if content is None:
             continue

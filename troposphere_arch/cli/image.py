@@ -19,6 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", type=directory, help="the folder of a container service")
     parser.add_argument("--into", metavar="DIR", type=directory, help="an empty folder, or one written before")
     parser.add_argument("--tag", metavar="T", default="", help="of the image, not the one by its version and contents")
+    parser.add_argument("--region", metavar="R", default="", help="of the stack, as the lines to type shall say it")
+    parser.add_argument("--profile", metavar="P", default="", help="of your AWS configuration, in these lines as well")
     parser.add_argument("--json", action="store_true", help="print what was written as JSON")
 
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     made = image.context(factory.place(args.folder), args.tag)
     into = args.into or (places.checkout() or Path.cwd()) / "dist" / "images" / made.stack
     wrote = [factory.shown(path) for path in image.write(made, into)]
-    follow = image.follow(made, into)
+    follow = image.follow(made, into, args.region, args.profile)
     if args.json:
         print(as_json({"tag": made.tag, "wrote": wrote, "next": follow}))
         return 0

@@ -38,6 +38,7 @@ _IGNORED = f"""\
 !{INDEX}
 !{bundle.REQUIREMENTS}
 """
+_DIGEST = re.compile(r"# sha256 ([0-9a-f]{64})  (\S+)\n")
 _DIGITS = 12
 
 
@@ -78,11 +79,13 @@ def context(place: Place, tag: str = "") -> Context:
         )
     found = {
         DOCKERFILE: file.read_bytes(),
-        IGNORED: _IGNORED.encode(),
         INDEX: bundle.bundle(service.folder, server=True).encode(),
         bundle.REQUIREMENTS: requirements(service),
     }
     _check(file, found)
+    # By these the files are known again, when others are to be written in their place.
+    digests = "".join(f"# sha256 {hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in found.items())
+    found[IGNORED] = f"{_IGNORED}{digests}".encode()
     return Context(service, system.stack(service.name), tag or _tag(service, found), found)
 
 
@@ -116,26 +119,31 @@ def write(made: Context, into: Path) -> list[Path]:
     return [into / name for name in made.files]
 
 
-def follow(made: Context, into: Path) -> list[str]:
-    """The lines by which the image is built, pushed, and made the one that runs, where the shell is signed in."""
+def follow(made: Context, into: Path, region: str = "", profile: str = "") -> list[str]:
+    """The lines by which the image is built, pushed, and made the one that runs, where the shell is signed in.
+
+    Without a region, they say REGION where it is to stand.
+    """
     image = made.service.image
     in_ecr = _IN_ECR.fullmatch(image)
+    who = f" --profile {shlex.quote(profile)}" if profile else ""
+    where = f" --region {shlex.quote(region) if region else 'REGION'}{who}"
     query = "Stacks[0].Outputs[?OutputKey==`RepositoryUri`].OutputValue"
     address = (
         shlex.quote(image)
         if image
-        else f"$(aws cloudformation describe-stacks --stack-name {made.stack} --query '{query}' --output text)"
+        else f"$(aws cloudformation describe-stacks --stack-name {made.stack}{where} --query '{query}' --output text)"
     )
-    region = f" --region {in_ecr[2]}" if in_ecr else ""
+    signs_in = f" --region {in_ecr[2]}{who}" if in_ecr else where
     login = 'docker login --username AWS --password-stdin "${REPOSITORY%%/*}"'
     return [
         f"REPOSITORY={address}",
         # Without what says how it was built, it is an image and no index of images: that alone is scanned.
         f'docker build --platform {dockerfile.ARCHITECTURE} --provenance=false --tag "$REPOSITORY:{made.tag}" '
         f"{typed(into)}",
-        *([f"aws ecr get-login-password{region} | {login}"] if in_ecr or not image else []),
+        *([f"aws ecr get-login-password{signs_in} | {login}"] if in_ecr or not image else []),
         f'docker push "$REPOSITORY:{made.tag}"',
-        f"{places.command()} up {typed(made.service.folder)} --region REGION --parameter ImageTag={made.tag}",
+        f"{places.command()} up {typed(made.service.folder)}{where} --parameter ImageTag={made.tag}",
     ]
 
 
@@ -206,15 +214,22 @@ def _sources(text: str) -> Sequence[str]:
 
 
 def _refuse_others(into: Path) -> None:
-    """Refuse a folder in which there is something else than such files, or that is none of ours."""
+    """Refuse a folder in which there is something else than such files, that is none of ours, or was changed since."""
     there = {path.name for path in into.iterdir()} if into.exists() else set()
     if not there:
         return
     ours = into / IGNORED
     others = sorted(there - {DOCKERFILE, IGNORED, INDEX, bundle.REQUIREMENTS})
-    if others or not ours.is_file() or ours.read_bytes() != _IGNORED.encode():
+    told = ours.read_bytes().decode(errors="replace") if ours.is_file() else ""
+    if others or _DIGEST.sub("", told) != _IGNORED:
         what = others[0] if others else sorted(there)[0]
         raise UserError(f"{into} has something else in it, {what}: name another folder by --into, or empty that")
     for path in into.iterdir():
         if path.is_dir() or path.is_symlink():
             raise UserError(f"{path} is no file: name another folder by --into, or remove it")
+    for digest, name in _DIGEST.findall(told):
+        if name in there and hashlib.sha256((into / name).read_bytes()).hexdigest() != digest:
+            raise UserError(
+                f"{into / name} was changed since it was written, and that would be lost: make the change in the "
+                f"folder of the service, and remove this, or name another folder by --into"
+            )
