@@ -402,6 +402,7 @@ SIDES = {
     "desk/service.yaml": f"shape: front\n{DESK}",
     "desk-v1/service.yaml": f"shape: http\nbehind: desk\nshift: weight\n{DESK}",
     "desk-v2/service.yaml": f"shape: http\nbehind: desk\n{DESK}",
+    "aid/service.yaml": f"shape: http\n{DESK.replace('GET /desk', 'PUT /aid')}",
 }
 DESK_CODE = """\
 from troposphere_arch.service_kit import http
@@ -419,6 +420,7 @@ def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refuse
     handler = sides / "desk-v1/handler.py"
     for file in (handler, sides / "desk-v2/handler.py"):
         file.write_text(DESK_CODE)
+    (sides / "aid/handler.py").write_text(DESK_CODE.replace("GET /desk", "PUT /aid"))
 
     def up(*parameters: str, code: int = 0) -> str:
         done = account("up", "sides", "--yes", *(word for one in parameters for word in ("--parameter", one)))
@@ -438,9 +440,14 @@ def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refuse
         assert "begin with StableVersion=newest" in up("StableVersion=7", code=2)
         assert updated() == []
 
-        assert "sides-desk has no version: each request is answered with 503" in up()
+        first = up()
+        assert "sides-desk has no version: each request is answered with 503" in first
+        # What to try is what can answer.
+        assert re.search(r"to try:\n  curl -i -X PUT -d '{\"text\": \"a\"}' --user .*/aid$", first, re.MULTILINE), first
         both = ("VersionA=/sides/desk-v1/targets", "VersionB=/sides/desk-v2/targets")
-        assert "sides-desk sends requests to desk-v1 90 %, desk-v2 10 %" in up(*both, "WeightOfB=10")
+        second = up(*both, "WeightOfB=10")
+        assert "sides-desk sends requests to desk-v1 90 %, desk-v2 10 %" in second
+        assert re.search(r"to try:\n  curl -i --user .*/desk$", second, re.MULTILINE), second
         assert "sides-desk sends requests to desk-v1 90 %, desk-v2 10 %" in account("status", "sides").out
         [status] = json.loads(account("status", "sides/desk", "--json").out)
         assert status["shares"] == {"desk-v1": 90, "desk-v2": 10}

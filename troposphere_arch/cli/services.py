@@ -7,7 +7,7 @@ import contextlib
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .. import places, scenarios
 from ..errors import Stopped, UserError
 from ..microservices import factory
-from ..microservices.declaration import FRONT, SERVERS, STATUS_ROUTES
+from ..microservices.declaration import CONTAINER, FRONT, SERVERS, STATUS_ROUTES
 from .table import as_json, table
 from .where import about, account, agreed, here_of, others_here
 
 if TYPE_CHECKING:
     from ..deploy import Target
     from ..local import Emulator
-    from ..microservices.declaration import System
+    from ..microservices.declaration import Service, System
     from ..microservices.deploying import Behind, Outcome, Preview, Standing, Unit
     from ..microservices.factory import Place
 
@@ -266,10 +266,16 @@ def _report(asked: _Asked, done: Sequence[Outcome], others: _Others, emulator: E
     else:
         rows = [[one.stack, one.version, one.what, address[one.service]] for one in done]
         print(table(["stack", "version", "is", "address"], rows))
-        for line in (*_notes(asked, others), *(() if bad else _tries(asked, done, emulator))):
+        idle = _idle(asked, done, emulator)
+        silent = {one.name for one in idle}
+        for one in done:  # a front answers by one that it sends requests to
+            asks = {version for version, share in others.shares.get(one.stack, {}).items() if share}
+            if one.stack in others.shares and asks <= silent:
+                silent.add(one.service)
+        for line in (*_notes(asked, others), *(() if bad else _tries(asked, done, emulator, silent))):
             print(line)
-        if emulator is not None and (idle := _idle(asked, done, emulator)):
-            print(f"\n{idle}")
+        if emulator is not None and idle:
+            print(f"\n{_not_run(asked, idle)}")
     for one in bad:
         print(f"error: {one.stack} {one.what}: {one.why}", file=sys.stderr)
     if others.why:
@@ -277,18 +283,27 @@ def _report(asked: _Asked, done: Sequence[Outcome], others: _Others, emulator: E
     return int(bool(bad or others.why))
 
 
-def _idle(asked: _Asked, done: Sequence[Outcome], emulator: Emulator) -> str:
-    """Which services that are up have no process: the emulator has their stacks, and runs functions only."""
+def _idle(asked: _Asked, done: Sequence[Outcome], emulator: Emulator | None) -> list[Service]:
+    """Which services that are up have no process: the emulator has their stacks, and runs functions only.
+
+    In an account, containers that have just been created: there is no image yet.
+    """
+    from ..microservices.deploying import CREATED
+
     services = asked.system.services
     up = [one for one in done if not one.is_bad and one.service in services]
-    servers = {one.stack: services[one.service] for one in up if services[one.service].shape in SERVERS}
+    servers = [(one, services[one.service]) for one in up if services[one.service].shape in SERVERS]
+    if emulator is None:
+        return [service for one, service in servers if service.shape == CONTAINER and one.what == CREATED]
     if not servers:
-        return ""
+        return []
     from ..local import running
 
-    idle = [service for stack, service in servers.items() if not running.is_served(emulator, stack)]
-    if not idle:
-        return ""
+    return [service for one, service in servers if not running.is_served(emulator, one.stack)]
+
+
+def _not_run(asked: _Asked, idle: Sequence[Service]) -> str:
+    """Which services have no process in the emulator, and how they get one."""
     folder = factory.typed(idle[0].folder) if len(idle) == 1 else "FOLDER"
     named = ", ".join(f"{one.name} ({one.shape})" for one in idle)
     what = "runs it" if len(idle) == 1 else "runs the one in that folder"
@@ -332,8 +347,10 @@ def _plain(one: Outcome, address: str, shares: Mapping[str, int] | None) -> dict
     }
 
 
-def _tries(asked: _Asked, done: Sequence[Outcome], emulator: Emulator | None) -> list[str]:
-    """What to try next: a signed request needs no more than curl."""
+def _tries(
+    asked: _Asked, done: Sequence[Outcome], emulator: Emulator | None, silent: Collection[str] = ()
+) -> list[str]:
+    """What to try next: a signed request needs no more than curl. Those that are `silent` cannot answer it yet."""
     services = asked.system.services
     routes = [
         (one, route)
@@ -341,6 +358,8 @@ def _tries(asked: _Asked, done: Sequence[Outcome], emulator: Emulator | None) ->
         for route in (services[one.service].routes if one.service in services else STATUS_ROUTES)
         if "ApiUrl" in one.outputs and not (one.service in services and services[one.service].private)
     ]
+    if any(one.service in services and one.service not in silent for one, _ in routes):
+        routes = [found for found in routes if found[0].service not in silent]
     lines = [f"{places.command()} status {asked.place}/{asked.account}"]
     if routes:
         plain = [found for found in routes if found[1].startswith("GET ") and "{" not in found[1]]
@@ -356,6 +375,8 @@ def curl(route: str, address: str, region: str, emulator: Emulator | None) -> st
     keys = "test:test" if emulator else '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
     session = "" if emulator else ' -H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"'
     what = {"GET": "", "HEAD": " --head"}.get(method, f" -X {method}")
+    if method == "PUT":  # one that the services of `new-service` take
+        what += """ -d '{"text": "a"}'"""
     url = shlex.quote(address.rstrip("/") + path)
     return f'curl -i{what} --user {keys} --aws-sigv4 "aws:amz:{region}:execute-api"{session} {url}'
 
