@@ -31,6 +31,7 @@ SHAPES = {
     "orders": "shape: front\n",
     "orders-v1": "shape: http\nbehind: orders\nshift: weight\n",
     "orders-v2": "shape: http\nbehind: orders\n",
+    "orders-v4": "shape: http\nbehind: orders\nshift: canary\n",
     "orders-v3": "shape: container\nbehind: orders\nport: 8080\nhealth: /health\n",
 }
 CODE = '''"""Says which version it is."""
@@ -275,3 +276,23 @@ def test_within_a_stack_there_back_and_never_to_what_is_gone(shop: Shop, mina: P
     for percent in ("101", "0.1", "ten"):
         with pytest.raises(ClientError, match="NewVersionPercent"):
             changed(shop, "orders-v1", NewVersionPercent=percent)
+
+
+@shows("REQ-M11", how="patched")
+def test_codedeploy_moves_an_alias_and_the_version_before_stays(shop: Shop) -> None:
+    """By which steps CodeDeploy moves it, and when it returns, no emulator shows."""
+    shop.given = {}
+    stack, functions = shop.stack("orders-v4"), shop.emulator.client("lambda")
+    name, before = stack.physical("Function"), ids(shop, "orders-v4")
+    assert functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
+    write(shop.folder, "orders-v4", says="newer")
+    assert shop.up()["orders-v4"] == "updated"
+    assert functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "2"
+    after = ids(shop, "orders-v4")
+    assert {one for one in {*before, *after} if before.get(one) != after.get(one)} == {"Version"}
+    there = functions.list_versions_by_function(FunctionName=name)["Versions"]
+    assert [one["Version"] for one in there] == ["$LATEST", "1", "2"]
+    # Neither its pace nor what it heeds makes another version.
+    assert changed(shop, "orders-v4", CanaryPace="CodeDeployDefault.LambdaCanary10Percent30Minutes") == []
+    assert changed(shop, "orders-v4", ReturnOnAlarm="off") == []
+    assert functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "2"
