@@ -412,7 +412,12 @@ handler = http.handler({"GET /desk": lambda request: {"says": "one"}})
 
 
 @shows("REQ-M11", how="patched")
-def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refused(account: Account) -> None:
+def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refused(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (account.root / "state").mkdir()
+    (account.root / "state/troposphere-arch").symlink_to(account.emulator.home)
+    monkeypatch.setenv("XDG_STATE_HOME", str(account.root / "state"))
     sides = account.root / "sides"
     for name, text in SIDES.items():
         (sides / name).parent.mkdir(parents=True, exist_ok=True)
@@ -453,9 +458,14 @@ def test_which_version_gets_which_share_is_told_and_one_that_is_not_there_refuse
         assert status["shares"] == {"desk-v1": 90, "desk-v2": 10}
 
         before = updated()
-        gone = up("StableVersion=7", code=2)
-        assert "sides-desk-v1 has no version 7, or none any more: there is 1; `" in gone
-        assert gone.endswith(" versions sides-desk-v1` lists them")
+        gone = ("up", "sides", "--parameter", "StableVersion=7")
+        said = "sides-desk-v1 has no version 7, or none any more: there is 1; `"
+        lists = " versions sides-desk-v1` lists them"
+        refused(account(*gone), said, lists)  # before anybody is asked
+        account.capsys.readouterr()
+        assert main([*gone]) == 2  # the account is the emulator of this machine, too
+        here = account.capsys.readouterr().err
+        assert said in here and lists in here
         assert "version 1 is the newest itself" in up("StableVersion=1", "NewVersionPercent=10", code=2)
         assert updated() == before
         change(handler, "one", "two")  # there will be another one
