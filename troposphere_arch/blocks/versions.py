@@ -80,7 +80,8 @@ def weighted(t: ScenarioTemplate, title: str, version: Version) -> Any:
         "NewVersionPercentNeedsStableVersion",
         when=parameters.says(t, versions.NEW_VERSION_PERCENT),
         then=parameters.says(t, versions.STABLE_VERSION),
-        told="NewVersionPercent needs the number of a version as StableVersion, such as that of the output LiveVersion.",
+        told="NewVersionPercent needs the number of a version as StableVersion, such as that of the output "
+        "LiveVersion.",
     )
     shares = {str(n): {"Weight": str(n / 100)} for n in range(101)}
     t.add_mapping(SHARES, shares)
