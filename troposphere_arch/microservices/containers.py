@@ -30,7 +30,7 @@ def container(
     An image has everything but what is told by the stack: its command, its port, its health check, its variables. One
     from elsewhere need not have what a health check of its own runs: the load balancer asks it.
     """
-    port = service.port or 0
+    port = service.listens_at
     tags = Tags(owner=service.owner, service=service.name)
     images = ecr.elsewhere(t, "Images", service.image) if service.image else ecr.repository(t, "Repository")
     task = ecs.task(

@@ -122,6 +122,13 @@ class Service:
         """Whether it has a table of its own: what runs asynchronously and what is cached always has."""
         return self.table or self.shape == CACHED or self.shape not in ANSWERING
 
+    @property
+    def listens_at(self) -> int:
+        """The port of what runs on servers. Raises `ValueError` where none is declared."""
+        if self.port is None:
+            raise ValueError(f"{self.name} has no port that could be asked: say port in {self.file}")
+        return self.port
+
     def place(self, key: str) -> Place:
         """Where its declaration says `key`, such as `calls` or `calls.stock`; line 1 for what it does not say."""
         return Place(self.file, self.lines.get(key, 1))

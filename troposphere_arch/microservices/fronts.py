@@ -51,18 +51,17 @@ def balanced(
 
     `kind` is the type of the targets, ip or instance.
     """
-    if service.port is None:
-        raise ValueError(f"{service.name} has no port that could be asked: say port in {service.file}")
+    port = service.listens_at
     made = service_front.targets(
-        t, "Targets", kind=kind, port=service.port, health=service.health, vpc=platform.told(discovery.VPC)
+        t, "Targets", kind=kind, port=port, health=service.health, vpc=platform.told(discovery.VPC)
     )
     if service.behind:
         balancer_group = neighbour(t, system, service.behind).told(discovery.BALANCER_GROUP)
-        ways = service_front.reached_from(t, balancer_group, group, service.port)
+        ways = service_front.reached_from(t, balancer_group, group, port)
         targets = _stands_behind(t, system, service, made, *ways)
         return targets, [targets]
     balancer = _balancer(t, service, platform, service_front.to(made))
-    service_front.leads_to(balancer, group, service.port)
+    service_front.leads_to(balancer, group, port)
     targets = Targets(t, made.title, made, (balancer.listener.title,), balancer.full_name)
     t.record(balancer, "forwards to", targets)
     return targets, [_address(t, service, platform, balancer), balancer, targets]

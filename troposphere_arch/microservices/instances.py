@@ -19,7 +19,7 @@ def instances(
     t: ScenarioTemplate, system: System, service: Service, platform: ssm.Neighbour
 ) -> tuple[Program, list[Node]]:
     """The servers of a service, what leads to them, and their database."""
-    port = service.port or 0
+    port = service.listens_at
     vpc, subnets = platform.told(discovery.VPC), platform.told(discovery.SUBNETS)
     made = servers.servers(
         t,
