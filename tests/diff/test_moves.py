@@ -9,15 +9,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from tests.diff.templates import RETAINED, change_of, names, resource, template
 from tests.evidence import shows
-from tests.microservices.systems import service, shop
+from tests.microservices.systems import own_folder, service, shop
 from troposphere_arch.diff import Bump, Change, Diff, Effect, Section, diff, facts, report
 from troposphere_arch.microservices import service as page
 from troposphere_arch.microservices.declaration import System
@@ -29,7 +27,7 @@ SERVER: dict[str, Any] = {"routes": ROUTES, "port": 8080, "health": "/health"}
 
 @lru_cache
 def system() -> System:
-    folder = Path(mkdtemp(prefix="moves-"))
+    folder = own_folder()
     made = shop(
         folder,
         service(folder, "weighted", "http", routes=ROUTES, table=True, shift="weight"),

@@ -11,11 +11,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
-from tests.microservices.systems import service, shop
+from tests.microservices.systems import own_folder, service, shop
 from troposphere_arch import evaluate
 from troposphere_arch.microservices import service as page
 
@@ -65,7 +63,7 @@ handler = http.handler({{"GET /told": told}})
 
 @functools.cache
 def _made() -> tuple[str, dict[str, Any]]:
-    folder = Path(mkdtemp())
+    folder = own_folder()
     system = shop(folder, service(folder, "shelf", "instances", routes=("GET /told",)))
     (folder / "shelf" / "handler.py").write_text(CODE)
     system = replace(system, platform=replace(system.platform, network="nat"))

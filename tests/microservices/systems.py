@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from troposphere_arch.microservices.declaration import (
@@ -100,6 +101,15 @@ CMD ["gunicorn", "--bind", "0.0.0.0:{port}", "index:application"]
 """
 ROUTE = "GET /items/{id}"
 PORT, HEALTH = 8080, "/health"
+
+
+_KEPT: list[TemporaryDirectory[str]] = []
+
+
+def own_folder() -> Path:
+    """An empty folder for as long as the process runs, whatever is remembered of it."""
+    _KEPT.append(TemporaryDirectory(prefix="systems-"))
+    return Path(_KEPT[-1].name)
 
 
 def service(folder: Path, name: str, shape: str, **declared: Any) -> Service:

@@ -11,13 +11,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from tests.evidence import shows
-from tests.microservices.systems import CACHED_CODE, service, shop
+from tests.microservices.systems import CACHED_CODE, own_folder, service, shop
 from tests.rights import IN_THE_NETWORK, Right, allow, held, is_trusted_to, logs_and_traces, of, unnoticed, use_key
 from troposphere_arch import evaluate, lint, parameters
 from troposphere_arch.catalogue import Draft
@@ -54,7 +53,7 @@ RIGHTS: set[Right] = {
 @lru_cache
 def draft(shape: str) -> Draft:
     """The files of a service called cached, of this shape."""
-    folder = Path(mkdtemp(prefix="cached-"))
+    folder = own_folder()
     return templates.draft(shop(folder / "shop", service(folder / "more", "cached", shape, table=True)), "cached")
 
 

@@ -7,13 +7,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from tests.evidence import shows
-from tests.microservices.systems import OWNER, service
+from tests.microservices.systems import OWNER, own_folder, service
 from tests.rights import Right, allow, held, is_trusted_to, of, trusted, unnoticed, use_key
 from troposphere_arch import evaluate, lint, parameters
 from troposphere_arch.blocks import ecs
@@ -43,7 +42,7 @@ RUNS = {"ImageTag": "1.0.0-abc"}
 
 @lru_cache
 def system() -> System:
-    folder = Path(mkdtemp(prefix="containers-"))
+    folder = own_folder()
     services = [service(folder, name, "container", table=True, image=image) for name, image in IMAGES.items()]
     calling = service(
         folder,

@@ -13,13 +13,12 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from tests.evidence import shows
-from tests.microservices.systems import HEALTH, PLAIN_CODE, PORT, service
+from tests.microservices.systems import HEALTH, PLAIN_CODE, PORT, own_folder, service
 from troposphere_arch import arrows, discovery, evaluate, lint
 from troposphere_arch.blocks import service_api, service_front
 from troposphere_arch.microservices import service as page
@@ -49,7 +48,7 @@ BEHIND = ("orders-v1", "orders-v2")
 @lru_cache
 def shop() -> System:
     """A front and its two versions, a service with a load balancer of its own, and a private one of both."""
-    folder = Path(mkdtemp(prefix="fronts-"))
+    folder = own_folder()
     made = (
         service(folder, "orders", FRONT, routes=ROUTES),
         service(folder, "orders-v1", HTTP, behind="orders", routes=ROUTES),

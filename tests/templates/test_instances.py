@@ -8,15 +8,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 from troposphere import If, NoValue, Ref
 
 from tests.evidence import shows
-from tests.microservices.systems import OWNER, PORT, service
+from tests.microservices.systems import OWNER, PORT, own_folder, service
 from tests.rights import allow, held, is_trusted_to, of, unnoticed, use_key
 from troposphere_arch import arrows, evaluate, lint
 from troposphere_arch.blocks import autoscaling, awslambda
@@ -45,7 +43,7 @@ RESOLVED = re.compile(r"\{\{resolve:")
 
 @lru_cache
 def system(more: str = "") -> System:
-    folder = Path(mkdtemp(prefix="instances-"))
+    folder = own_folder()
     stock = service(folder, "stock", "instances", routes=("GET /items/{id}",))
     if more:
         (stock.folder / "handler.py").write_text((stock.folder / "handler.py").read_text() + more)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from tests.evidence import shows
-from tests.microservices.systems import service, shop
+from tests.microservices.systems import own_folder, service, shop
 from tests.rights import (
     IN_THE_NETWORK,
     Right,
@@ -120,7 +119,7 @@ LETS_IN = {
 
 @lru_cache
 def system() -> System:
-    return shop(Path(mkdtemp(prefix="shop-")))
+    return shop(own_folder())
 
 
 @lru_cache

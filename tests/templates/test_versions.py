@@ -7,13 +7,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from tests.evidence import shows
-from tests.microservices.systems import service, shop
+from tests.microservices.systems import own_folder, service, shop
 from tests.rights import allow, held, is_trusted_to, of, unnoticed
 from troposphere_arch import evaluate, lint, render
 from troposphere_arch.errors import UserError
@@ -36,7 +35,7 @@ LIMITS = {"FunctionMemory": ("256", "512"), "ReservedConcurrency": ("0", "5"), "
 
 @lru_cache
 def system() -> System:
-    folder = Path(mkdtemp(prefix="versions-"))
+    folder = own_folder()
     return shop(
         folder,
         service(folder, "weighted", "http", routes=ROUTE, table=True, shift="weight", calls=CALLS, sends=("payments",)),
