@@ -8,6 +8,7 @@
 `service` are the pages of the templates; of what answers, `fronts` is how requests come there, `containers`,
 `instances` and `caching` are shapes, `shifting` is how they come to another version. `finding` is what stacks find of
 each other, `costs` what they cost. `bundle` puts the code of a service and the parts of `service_kit` that it imports
-into one file, which `process` runs on servers, and `image` makes an image's files of. `factory` builds what has changed, `deploying` brings it up and takes it down, with `serving` for versions behind a front, `pictures` draws it, `scaffolding` makes
-a new service, and `testing` is for the tests of services.
+into one file, which `process` runs on servers, and `image` makes an image's files of. `factory` builds what has
+changed, `deploying` brings it up and takes it down, with `serving` for versions behind a front, `pictures` draws it,
+`scaffolding` makes a new service, and `testing` is for the tests of services.
 """
